@@ -1,0 +1,1 @@
+"""Gaussian Heads: photoreal 3D Gaussian heads that speak, in Blender. Registration only."""

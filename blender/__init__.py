@@ -1,0 +1,1 @@
+"""Everything that touches bpy or gpu, except operators and panels."""

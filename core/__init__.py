@@ -1,0 +1,1 @@
+"""The numpy engine: audio, speech, expression tracks, avatars, Gaussians and rasterisers, without Blender."""

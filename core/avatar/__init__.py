@@ -1,0 +1,1 @@
+"""Avatars: the `.uhap` package, its two decoders and the head pose."""

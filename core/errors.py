@@ -1,0 +1,33 @@
+"""Errors whose message is one sentence for the user: what is wrong and what to do about it."""
+
+
+class GaussianHeadsError(Exception):
+    """Base of every error this package raises on purpose; the message may be shown as it is."""
+
+
+class AudioError(GaussianHeadsError):
+    """Sound that cannot be read or analysed."""
+
+
+class AvatarError(GaussianHeadsError):
+    """A package or a foreign head file that cannot be read, written or decoded."""
+
+
+class CodeSpaceError(GaussianHeadsError):
+    """Codes of one space given to something that lives in another."""
+
+
+class ModelError(GaussianHeadsError):
+    """A network file that is missing, of the wrong kind or broken."""
+
+
+class RenderError(GaussianHeadsError):
+    """Gaussians, a camera or a backend that cannot make a picture."""
+
+
+class TimingError(GaussianHeadsError):
+    """Frame rates, ranges or strips that make no sense."""
+
+
+class TrackError(GaussianHeadsError):
+    """An expression track that is malformed or cannot be read or written."""

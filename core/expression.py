@@ -1,0 +1,135 @@
+"""Expression tracks: what the audio analysis hands to Blender, layer by layer."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32
+
+from .errors import TrackError
+from .files import replace_on_success
+
+FORMAT_VERSION = 1
+MAX_FRAMES = 2_000_000
+MAX_MEMBER_BYTES = 2**31
+
+
+@dataclass(frozen=True)
+class ExpressionTrack:
+    """Codes per frame as a sum of named layers, kept unscaled so that strengths can change later.
+
+    Frame `t` lies at `start_sec + t / fps` seconds of the analysed sound. `layers` maps names such as
+    "speech" and "blink" to `[T, D]`; `head_pose` is a rotation vector (rad) and a translation (m)
+    about the avatar's neck pivot, `[T, 6]`; `code_space` names the space the codes live in.
+    """
+
+    layers: dict[str, Float32[np.ndarray, "T D"]]
+    head_pose: Float32[np.ndarray, "T 6"]
+    code_space: str
+    fps: Fraction
+    start_sec: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not self.layers:
+            raise TrackError("The track has no layers: give at least one named array of codes.")
+        shape = next(iter(self.layers.values())).shape
+        for name, codes in self.layers.items():
+            if codes.ndim != 2 or codes.shape != shape:
+                raise TrackError(
+                    f"Layer '{name}' has shape {codes.shape}, the first layer {shape}: make them equal."
+                )
+            if not np.isfinite(codes).all():
+                raise TrackError(
+                    f"Layer '{name}' holds numbers that are not finite: make the track again."
+                )
+        if self.head_pose.shape != (shape[0], 6) or not np.isfinite(self.head_pose).all():
+            raise TrackError(
+                f"The head pose must be finite and of shape {(shape[0], 6)}, not {self.head_pose.shape}."
+            )
+        if self.fps <= 0:
+            raise TrackError(f"The track's frame rate is {self.fps}: it must be positive.")
+
+    @property
+    def num_frames(self) -> int:
+        """Number of frames T."""
+        return self.head_pose.shape[0]
+
+    @property
+    def code_dim(self) -> int:
+        """Number of code channels D."""
+        return next(iter(self.layers.values())).shape[1]
+
+    def times_sec(self) -> np.ndarray:
+        """Seconds of every frame in the analysed sound, `[T]` float64."""
+        return self.start_sec + np.arange(self.num_frames) / float(self.fps)
+
+    def codes(self, strengths: Mapping[str, float] | None = None) -> Float32[np.ndarray, "T D"]:
+        """Sum of the layers, each times its strength (1 where none is given), `[T, D]`."""
+        strengths = strengths or {}
+        total = np.zeros((self.num_frames, self.code_dim), np.float32)
+        for name, layer in self.layers.items():
+            total += np.float32(strengths.get(name, 1.0)) * layer
+        return total
+
+    def save(self, path: Path) -> None:
+        """Write the track as `.npz` (arrays only, no pickles)."""
+        header = {
+            "format": "gaussian_heads.track",
+            "version": FORMAT_VERSION,
+            "code_space": self.code_space,
+            "fps": [self.fps.numerator, self.fps.denominator],
+            "start_sec": self.start_sec,
+            "layers": list(self.layers),
+        }
+        arrays = {f"layer_{i}": codes for i, codes in enumerate(self.layers.values())}
+        with replace_on_success(path) as temporary, temporary.open("wb") as stream:
+            np.savez_compressed(
+                stream, header=np.array(json.dumps(header)), head_pose=self.head_pose, **arrays
+            )
+
+    @classmethod
+    def load(cls, path: Path) -> ExpressionTrack:
+        """Read a track written by `save`; raises `TrackError` with the reason when it is not one."""
+        try:
+            with zipfile.ZipFile(path) as archive:
+                if any(info.file_size > MAX_MEMBER_BYTES for info in archive.infolist()):
+                    raise TrackError(
+                        f"'{path}' unpacks to more than 2 GiB: it is no expression track."
+                    )
+            with np.load(path, allow_pickle=False) as arrays:
+                header = json.loads(str(arrays["header"]))
+                if (
+                    header["format"] != "gaussian_heads.track"
+                    or header["version"] != FORMAT_VERSION
+                ):
+                    raise TrackError(
+                        f"'{path}' is a track of another version ({header['version']}): make it again."
+                    )
+                layers = {name: arrays[f"layer_{i}"] for i, name in enumerate(header["layers"])}
+                head_pose = arrays["head_pose"]
+            return cls(
+                {name: np.asarray(codes, np.float32) for name, codes in layers.items()},
+                np.asarray(head_pose, np.float32),
+                str(header["code_space"]),
+                Fraction(*header["fps"]),
+                float(header["start_sec"]),
+            )
+        except FileNotFoundError:
+            raise TrackError(f"There is no file '{path}': check the path.") from None
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            TypeError,
+            ZeroDivisionError,
+            zipfile.BadZipFile,
+        ) as error:
+            raise TrackError(
+                f"'{path}' is not an expression track ({error}): make it with 'gaussian-heads speech'."
+            ) from None

@@ -1,0 +1,158 @@
+"""The set of 3D Gaussians that every decoder makes and every rasteriser draws."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float32, Float64
+
+from .errors import RenderError
+
+
+@dataclass(frozen=True)
+class Gaussians:
+    """Anisotropic 3D Gaussians, post-activation (3D Gaussian Splatting, Kerbl et al. 2023).
+
+    Names and conventions are gsplat's: quaternions are wxyz and need not be unit length, scales are
+    standard deviations in metres, opacities lie in (0, 1), colours are display-referred sRGB in [0, 1].
+    """
+
+    means: Float32[np.ndarray, "N 3"]
+    quats: Float32[np.ndarray, "N 4"]
+    scales: Float32[np.ndarray, "N 3"]
+    opacities: Float32[np.ndarray, " N"]
+    colors: Float32[np.ndarray, "N 3"]
+
+    def __post_init__(self) -> None:
+        count = self.means.shape[0]
+        shapes = {"means": (3,), "quats": (4,), "scales": (3,), "opacities": (), "colors": (3,)}
+        for name, tail in shapes.items():
+            array = getattr(self, name)
+            if array.shape != (count, *tail):
+                raise RenderError(
+                    f"Gaussians.{name} has shape {array.shape}, expected {(count, *tail)}: "
+                    "give every attribute one row per Gaussian."
+                )
+
+    @property
+    def num_gaussians(self) -> int:
+        """Number of Gaussians N."""
+        return self.means.shape[0]
+
+    def transformed(self, matrix: Float64[np.ndarray, "4 4"]) -> Gaussians:
+        """Return the set moved by a similarity `matrix` (rotation, uniform scale, translation).
+
+        A non-uniform scale is replaced by its geometric mean for the extents, since a sheared
+        Gaussian is no longer rotation times scale.
+        """
+        linear = np.asarray(matrix, np.float64)[:3, :3]
+        factor = float(np.cbrt(np.linalg.det(linear)))
+        if not np.isfinite(factor) or factor <= 0.0:
+            raise RenderError(
+                "The object's transform is mirrored, flat or not finite: apply its scale or make it positive."
+            )
+        turn = matrix_to_quat(_nearest_rotation(linear))
+        means = self.means.astype(np.float64) @ linear.T + np.asarray(matrix, np.float64)[:3, 3]
+        return Gaussians(
+            means=means.astype(np.float32),
+            quats=multiply_quats(turn[None], self.quats.astype(np.float64)).astype(np.float32),
+            scales=(self.scales * factor).astype(np.float32),
+            opacities=self.opacities,
+            colors=self.colors,
+        )
+
+
+def concatenate(sets: Sequence[Gaussians]) -> Gaussians:
+    """Return all `sets` as one, in order; an empty sequence gives an empty set."""
+    if not sets:
+        return Gaussians(
+            *(np.zeros(shape, np.float32) for shape in ((0, 3), (0, 4), (0, 3), (0,), (0, 3)))
+        )
+    names = ("means", "quats", "scales", "opacities", "colors")
+    return Gaussians(**{name: np.concatenate([getattr(s, name) for s in sets]) for name in names})
+
+
+def multiply_quats(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Hamilton product of wxyz quaternions, `[..., 4]`: the turn `b` followed by the turn `a`."""
+    aw, ax, ay, az = np.moveaxis(a, -1, 0)
+    bw, bx, by, bz = np.moveaxis(b, -1, 0)
+    return np.stack(
+        [
+            aw * bw - ax * bx - ay * by - az * bz,
+            aw * bx + ax * bw + ay * bz - az * by,
+            aw * by - ax * bz + ay * bw + az * bx,
+            aw * bz + ax * by - ay * bx + az * bw,
+        ],
+        axis=-1,
+    )
+
+
+def quat_to_matrix(quats: np.ndarray) -> np.ndarray:
+    """Rotation matrices `[..., 3, 3]` of wxyz quaternions `[..., 4]`, normalised inside."""
+    w, x, y, z = np.moveaxis(quats / np.linalg.norm(quats, axis=-1, keepdims=True), -1, 0)
+    rows = [
+        [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
+        [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
+        [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
+    ]
+    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
+
+
+def matrix_to_quat(matrices: np.ndarray) -> np.ndarray:
+    """Unit wxyz quaternions `[..., 4]` with w >= 0 of rotation matrices `[..., 3, 3]`."""
+    m = np.asarray(matrices, np.float64)
+    m00, m11, m22 = m[..., 0, 0], m[..., 1, 1], m[..., 2, 2]
+    # Each row is the quaternion times 4 of its own largest component (Shepperd 1978).
+    candidates = np.stack(
+        [
+            np.stack(
+                [
+                    1 + m00 + m11 + m22,
+                    m[..., 2, 1] - m[..., 1, 2],
+                    m[..., 0, 2] - m[..., 2, 0],
+                    m[..., 1, 0] - m[..., 0, 1],
+                ],
+                axis=-1,
+            ),
+            np.stack(
+                [
+                    m[..., 2, 1] - m[..., 1, 2],
+                    1 + m00 - m11 - m22,
+                    m[..., 0, 1] + m[..., 1, 0],
+                    m[..., 0, 2] + m[..., 2, 0],
+                ],
+                axis=-1,
+            ),
+            np.stack(
+                [
+                    m[..., 0, 2] - m[..., 2, 0],
+                    m[..., 0, 1] + m[..., 1, 0],
+                    1 - m00 + m11 - m22,
+                    m[..., 1, 2] + m[..., 2, 1],
+                ],
+                axis=-1,
+            ),
+            np.stack(
+                [
+                    m[..., 1, 0] - m[..., 0, 1],
+                    m[..., 0, 2] + m[..., 2, 0],
+                    m[..., 1, 2] + m[..., 2, 1],
+                    1 - m00 - m11 + m22,
+                ],
+                axis=-1,
+            ),
+        ],
+        axis=-2,
+    )
+    diagonal = np.diagonal(candidates, axis1=-2, axis2=-1)
+    best = np.argmax(diagonal, axis=-1)
+    quats = np.take_along_axis(candidates, best[..., None, None], axis=-2)[..., 0, :]
+    quats = quats / np.linalg.norm(quats, axis=-1, keepdims=True)
+    return np.where(quats[..., :1] < 0, -quats, quats)
+
+
+def _nearest_rotation(linear: np.ndarray) -> np.ndarray:
+    u, _, vt = np.linalg.svd(linear)
+    return u @ vt

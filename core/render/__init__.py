@@ -1,0 +1,1 @@
+"""Rasterisers of 3D Gaussians behind one function; filled by `render.py`'s backends."""

@@ -1,0 +1,1 @@
+"""Raw audio to expression tracks."""

@@ -1,0 +1,1 @@
+"""Training, as processes of their own: torch, datasets, networks, export."""

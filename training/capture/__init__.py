@@ -1,0 +1,1 @@
+"""The synthetic studio: heads, skin, hair, light, Cycles."""
