@@ -39,9 +39,9 @@ def intrinsics(focal_px: float, width: int, height: int) -> Float[np.ndarray, "3
 
 
 def look_at(
-    eye: Float[np.ndarray, "3"],
-    target: Float[np.ndarray, "3"],
-    up: Float[np.ndarray, "3"],
+    eye: Float[np.ndarray, " 3"],
+    target: Float[np.ndarray, " 3"],
+    up: Float[np.ndarray, " 3"],
 ) -> Float[np.ndarray, "4 4"]:
     """World-to-camera matrix of a camera at `eye` that looks at `target` with `up` upwards."""
     forward = np.asarray(target, np.float64) - eye

@@ -1,0 +1,100 @@
+"""Seconds and frames: the one place where one becomes the other.
+
+Rates are exact fractions (30000/1001 is not 29.97), frames may be fractional, and a sound strip's place
+on the timeline is one small dataclass, so that nothing else does this arithmetic.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+
+from .errors import TimingError
+
+# Rates that Blender and cameras write as rounded decimals although they are thousands over 1001.
+NTSC_BASES = (24, 30, 48, 60, 120, 240)
+MAX_RATE = 10_000
+
+
+def frame_rate(fps: float | int | str | Fraction, fps_base: float = 1.0) -> Fraction:
+    """Exact frames per second of `fps / fps_base`, Blender's two settings.
+
+    A rate within 0.0005 of an NTSC one (29.97, 23.976; Blender's `fps_base` of 1.001) becomes that
+    fraction exactly. Text may be "25", "29.97" or "30000/1001".
+    """
+    try:
+        rate = Fraction(fps) / Fraction(fps_base)
+    except (ValueError, ZeroDivisionError, TypeError, OverflowError):
+        raise TimingError(
+            f"'{fps}' is not a frame rate: give a number such as 25 or 30000/1001."
+        ) from None
+    if not 0 < rate <= MAX_RATE:
+        raise TimingError(
+            f"The frame rate {fps}/{fps_base} must lie between 0 and {MAX_RATE}: change it."
+        )
+    for base in NTSC_BASES:
+        exact = Fraction(base * 1000, 1001)
+        if abs(rate - exact) < Fraction(1, 2000):
+            return exact
+    return rate.limit_denominator(100_000)
+
+
+@dataclass(frozen=True)
+class SoundPlacement:
+    """Where a sound strip lies on the timeline, in scene frames.
+
+    The sound's time 0 sits at `content_start_frame` plus `sound_offset_sec`; it is heard in
+    [`left_frame`, `right_frame`). Trimming moves the handles only. A positive `sound_offset_sec`
+    delays the sound.
+    """
+
+    fps: Fraction
+    content_start_frame: float
+    left_frame: float
+    right_frame: float
+    sound_offset_sec: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not all(
+            map(math.isfinite, (self.content_start_frame, self.left_frame, self.right_frame))
+        ):
+            raise TimingError(
+                "The sound strip's position is not finite: move the strip and try again."
+            )
+        if self.right_frame - self.left_frame <= 0:
+            raise TimingError("The sound strip has no length: drag its right handle to the right.")
+
+    def file_sec(self, frame: float) -> float:
+        """Seconds into the sound file at scene frame `frame` (may lie outside the file)."""
+        return float(Fraction(frame - self.content_start_frame) / self.fps) - self.sound_offset_sec
+
+    def frame_at(self, file_sec: float) -> float:
+        """Scene frame (fractional) at `file_sec` seconds into the sound file."""
+        return self.content_start_frame + float(
+            Fraction(file_sec + self.sound_offset_sec) * self.fps
+        )
+
+    @property
+    def first_frame(self) -> int:
+        """First whole frame at which the strip is heard."""
+        return math.ceil(self.left_frame)
+
+    @property
+    def last_frame(self) -> int:
+        """Last whole frame at which the strip is heard."""
+        return max(self.first_frame, math.ceil(self.right_frame) - 1)
+
+    @property
+    def num_frames(self) -> int:
+        """Number of whole frames at which the strip is heard."""
+        return self.last_frame - self.first_frame + 1
+
+
+def whole_frames(duration_sec: float, fps: Fraction) -> int:
+    """Number of frames that cover `duration_sec`; at least 1, and a rounding hair adds no frame."""
+    if not math.isfinite(duration_sec) or duration_sec <= 0:
+        raise TimingError(
+            f"A length of {duration_sec} seconds holds no frame: choose a longer sound."
+        )
+    return max(1, math.ceil(duration_sec * float(fps) - 1e-6))
