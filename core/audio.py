@@ -91,7 +91,8 @@ def _open_blocks(path: Path, stream: BinaryIO) -> tuple[Iterator[np.ndarray], in
 
     try:
         sound = soundfile.SoundFile(stream)
-    except soundfile.LibsndfileError:
+    except (soundfile.LibsndfileError, TypeError):
+        # TypeError: soundfile asks for the layout of a file called .raw; it has no header to read.
         stream.seek(0)
         _raise_unreadable(path, stream.read(SNIFF_BYTES))
 
