@@ -48,8 +48,8 @@ class Gaussians:
         Gaussian is no longer rotation times scale.
         """
         linear = np.asarray(matrix, np.float64)[:3, :3]
-        factor = float(np.cbrt(np.linalg.det(linear)))
-        if not np.isfinite(factor) or factor <= 0.0:
+        factor = float(np.cbrt(np.linalg.det(linear))) if np.isfinite(matrix).all() else 0.0
+        if factor <= 0.0:
             raise RenderError(
                 "The object's transform is mirrored, flat or not finite: apply its scale or make it positive."
             )

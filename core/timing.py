@@ -17,7 +17,7 @@ NTSC_BASES = (24, 30, 48, 60, 120, 240)
 MAX_RATE = 10_000
 
 
-def frame_rate(fps: float | int | str | Fraction, fps_base: float = 1.0) -> Fraction:
+def frame_rate(fps: float | int | str | Fraction, fps_base: float | int = 1.0) -> Fraction:
     """Exact frames per second of `fps / fps_base`, Blender's two settings.
 
     A rate within 0.0005 of an NTSC one (29.97, 23.976; Blender's `fps_base` of 1.001) becomes that
@@ -50,10 +50,10 @@ class SoundPlacement:
     """
 
     fps: Fraction
-    content_start_frame: float
-    left_frame: float
-    right_frame: float
-    sound_offset_sec: float = 0.0
+    content_start_frame: float | int
+    left_frame: float | int
+    right_frame: float | int
+    sound_offset_sec: float | int = 0.0
 
     def __post_init__(self) -> None:
         if not all(
@@ -65,11 +65,11 @@ class SoundPlacement:
         if self.right_frame - self.left_frame <= 0:
             raise TimingError("The sound strip has no length: drag its right handle to the right.")
 
-    def file_sec(self, frame: float) -> float:
+    def file_sec(self, frame: float | int) -> float:
         """Seconds into the sound file at scene frame `frame` (may lie outside the file)."""
         return float(Fraction(frame - self.content_start_frame) / self.fps) - self.sound_offset_sec
 
-    def frame_at(self, file_sec: float) -> float:
+    def frame_at(self, file_sec: float | int) -> float:
         """Scene frame (fractional) at `file_sec` seconds into the sound file."""
         return self.content_start_frame + float(
             Fraction(file_sec + self.sound_offset_sec) * self.fps
@@ -91,7 +91,7 @@ class SoundPlacement:
         return self.last_frame - self.first_frame + 1
 
 
-def whole_frames(duration_sec: float, fps: Fraction) -> int:
+def whole_frames(duration_sec: float | int, fps: Fraction) -> int:
     """Number of frames that cover `duration_sec`; at least 1, and a rounding hair adds no frame."""
     if not math.isfinite(duration_sec) or duration_sec <= 0:
         raise TimingError(

@@ -1,0 +1,127 @@
+"""The direction of imports, the package list and the house limits, kept by tests."""
+
+import ast
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+FORBIDDEN = {
+    "core": {
+        "bpy",
+        "bmesh",
+        "mathutils",
+        "gpu",
+        "aud",
+        "torch",
+        "blender",
+        "operators",
+        "panels",
+        "training",
+    },
+    "blender": {"operators", "panels", "training", "torch"},
+    "operators": {"panels", "training", "torch"},
+    "panels": {"training", "torch", "core"},
+    "training": {"gpu", "blender", "operators", "panels"},
+}
+LAYERS = sorted(FORBIDDEN)
+
+
+def sources(layer: str) -> list[Path]:
+    return sorted((ROOT / layer).rglob("*.py"))
+
+
+def imported_packages(path: Path) -> set[str]:
+    """First name below the root of every import in `path`, absolute or relative."""
+    package = path.relative_to(ROOT).parent.parts
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text("utf8"))):
+        if isinstance(node, ast.Import):
+            names |= {below_root(alias.name.split(".")) for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else ()
+            full = [*base, *(node.module.split(".") if node.module else ())]
+            names |= {below_root(full)} if full else {alias.name for alias in node.names}
+    return names
+
+
+def below_root(parts: list[str]) -> str:
+    return parts[1] if parts[0] == "gaussian_heads" and len(parts) > 1 else parts[0]
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_layer_imports_only_downwards(layer):
+    assert sources(layer), f"{layer}/ has no modules: the test would check nothing"
+    for path in sources(layer):
+        assert not imported_packages(path) & FORBIDDEN[layer], path
+
+
+def test_bpy_stays_in_the_blender_folders_and_the_studio():
+    for path in sources("training"):
+        if "capture" not in path.relative_to(ROOT).parts:
+            assert "bpy" not in imported_packages(path), path
+
+
+def test_a_forbidden_import_is_found(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.dont_write_bytecode", True)
+    probe = ROOT / "core" / "probe_of_the_architecture_test.py"
+    tree = "from ..blender import camera\nfrom gaussian_heads.training import export\nimport bpy.types\n"
+    try:
+        probe.write_text(tree, "utf8")
+        assert imported_packages(probe) == {"blender", "training", "bpy"}
+    finally:
+        probe.unlink()
+
+
+def test_root_module_imports_nothing_at_the_top():
+    tree = ast.parse((ROOT / "__init__.py").read_text("utf8"))
+    imports = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+    assert all(isinstance(n, ast.ImportFrom) and n.module == "__future__" for n in imports)
+
+
+def test_every_package_folder_is_listed_for_packaging():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf8"))
+    folders = {path.parent for layer in LAYERS for path in (ROOT / layer).rglob("__init__.py")}
+    found = {
+        "gaussian_heads",
+        *(".".join(["gaussian_heads", *f.relative_to(ROOT).parts]) for f in folders),
+    }
+    assert set(settings["tool"]["setuptools"]["packages"]) == found
+
+
+def functions(path: Path) -> list[ast.FunctionDef]:
+    return [
+        n for n in ast.walk(ast.parse(path.read_text("utf8"))) if isinstance(n, ast.FunctionDef)
+    ]
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_house_limits(layer):
+    for path in sources(layer):
+        assert len(path.read_text("utf8").splitlines()) <= 400, f"{path}: split it"
+        for function in functions(path):
+            lines = function.end_lineno - function.lineno + 1
+            assert lines <= 60, f"{path}:{function.lineno} {function.name} has {lines} lines"
+            arguments = function.args
+            count = len(arguments.args) + len(arguments.kwonlyargs)
+            count -= bool(arguments.args) and arguments.args[0].arg in ("self", "cls")
+            assert count <= 7, f"{path}:{function.lineno} {function.name} has {count} parameters"
+            assert function.returns is not None, (
+                f"{path}:{function.lineno} {function.name}: return type"
+            )
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_no_print_no_broad_except(layer):
+    allowed = {ROOT / "operators" / "base.py"}
+    for path in sources(layer):
+        for node in ast.walk(ast.parse(path.read_text("utf8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                assert node.func.id != "print" or layer == "training", f"{path}:{node.lineno} print"
+            if isinstance(node, ast.ExceptHandler) and path not in allowed:
+                broad = node.type is None or getattr(node.type, "id", "") in (
+                    "Exception",
+                    "BaseException",
+                )
+                assert not broad, f"{path}:{node.lineno} broad except"
