@@ -1,0 +1,38 @@
+# `make demo` and `make test` do all their set-up themselves; see README.md.
+PYTHON ?= $(firstword $(foreach p,python3.11 python3.13 python3,$(if $(shell $(p) -c 'print(1)' 2>/dev/null),$(p))))
+BIN := .venv/bin
+
+.PHONY: demo test test-versions test-native lint package bench clean set-up
+
+demo: set-up
+	$(BIN)/gaussian-heads animate assets/audio/sample.flac --out out/demo.mp4 --size 512 512 --save-blend out/demo.blend
+
+test: set-up
+	$(BIN)/python -m pytest
+
+# The Blender tests in every other supported bpy wheel; a Python that is missing is said and passed over.
+test-versions:
+	.ci/test_versions
+
+# Sanitizers and fuzzing of the C rasteriser.
+test-native: set-up
+	$(BIN)/python native/sanitize.py
+
+lint: set-up
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+# The extension zips, one a platform, into dist/.
+package: set-up
+	$(BIN)/python wheels/fetch.py
+	$(BIN)/python wheels/package.py
+
+bench: set-up
+	$(BIN)/python bench/render.py
+
+set-up:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.13 is needed: sudo apt-get install -y python3 python3-venv" >&2; exit 1; }
+	@$(PYTHON) .ci/set_up.py
+
+clean:
+	rm -rf .venv .venv-* build dist out
