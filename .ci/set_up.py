@@ -17,6 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BPY_OF_PYTHON = {"3.11": "5.0.1", "3.13": "5.2.3"}
+EXIT_NO_PYTHON = 3
 
 # Debian and Ubuntu packages of the libraries that bpy links to and its wheel does not bring.
 PACKAGES = {
@@ -44,6 +45,9 @@ def main() -> int:
     options = parser.parse_args()
     try:
         set_up(options.venv, options.python, options.bpy, options.extras)
+    except NoPythonError as error:
+        sys.stderr.write(f"set-up: {error}\n")
+        return EXIT_NO_PYTHON
     except (SetUpError, OSError) as error:
         sys.stderr.write(f"set-up: {error}\n")
         return 1
@@ -55,6 +59,10 @@ def main() -> int:
 
 class SetUpError(Exception):
     """What is missing on this machine and how to get it."""
+
+
+class NoPythonError(SetUpError):
+    """No interpreter of a version that a bpy wheel exists for."""
 
 
 def set_up(venv: Path, version: str | None, bpy: str | None, extras: str) -> None:
@@ -79,23 +87,26 @@ def set_up(venv: Path, version: str | None, bpy: str | None, extras: str) -> Non
 
 def find_python(version: str | None) -> tuple[str, str]:
     """Path and version of the first Python that a bpy wheel exists for."""
-    names = [f"python{version}"] if version else ["python3.11", "python3.13", "python3", "python"]
     question = "import sys; print(sys.executable, '%d.%d' % sys.version_info[:2])"
-    for name in [sys.executable, *names]:
-        found = (
-            subprocess.run([name, "-c", question], capture_output=True, text=True)
-            if shutil.which(name)
-            else None
-        )
-        if found and found.returncode == 0:
-            path, _, has = found.stdout.strip().rpartition(" ")
-            if has in BPY_OF_PYTHON and version in (None, has):
-                return path, has
-    wanted = version or "3.11 or 3.13"
-    raise SetUpError(
-        f"Python {wanted} is needed and was not found (bpy has no wheel for other versions); on Debian or Ubuntu: "
-        f"sudo apt-get install -y python{version or '3.11'} python{version or '3.11'}-venv"
+    for name in interpreters(version):
+        found = subprocess.run([name, "-c", question], capture_output=True, text=True)
+        path, _, has = found.stdout.strip().rpartition(" ")
+        if found.returncode == 0 and has in BPY_OF_PYTHON and version in (None, has):
+            return path, has
+    wanted, package = version or "3.11 or 3.13", f"python{version or '3.11'}"
+    raise NoPythonError(
+        f"Python {wanted} is needed and was not found (bpy has no wheel for other versions); "
+        f"on Debian or Ubuntu: sudo apt-get install -y {package} {package}-venv"
     )
+
+
+def interpreters(version: str | None) -> list[str]:
+    """Where a Python of `version` (or of any that will do) may be, most likely first."""
+    versions = [version] if version else list(BPY_OF_PYTHON)
+    names = [sys.executable, *(f"python{v}" for v in versions), "python3", "python"]
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    kept = [str(path) for v in versions for path in pyenv.glob(f"versions/{v}.*/bin/python3")]
+    return [name for name in names if shutil.which(name)] + kept
 
 
 def create(venv: Path, interpreter: str, version: str) -> None:
