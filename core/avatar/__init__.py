@@ -1,1 +1,23 @@
-"""Avatars: the `.uhap` package, its two decoders and the head pose."""
+"""Avatar packages (`.uhap`): opened safely, decoded by one interface, written in one call."""
+
+from .avatar import Avatar
+from .contents import AvatarContents, write_avatar
+from .linear import LinearBasis
+from .manifest import AvatarInfo, Manifest, Provenance
+from .members import Controls, Rig, arkit_controls
+from .sparse import SparseBasis, sparse_basis
+
+__all__ = [
+    "Avatar",
+    "AvatarContents",
+    "AvatarInfo",
+    "Controls",
+    "LinearBasis",
+    "Manifest",
+    "Provenance",
+    "Rig",
+    "SparseBasis",
+    "arkit_controls",
+    "sparse_basis",
+    "write_avatar",
+]

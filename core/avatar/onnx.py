@@ -1,0 +1,154 @@
+"""The `onnx` decoder: a network from code to Gaussians, run by onnxruntime."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float32
+
+from ..errors import AvatarError
+from ..gaussians import Gaussians
+from .onnx_scan import check_onnx
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+MEMBER = "decoder.onnx"
+NUM_LANDMARKS = 68
+INPUT = "code"
+OUTPUTS = ("means", "quats", "scales", "opacities", "colors", "landmarks")
+# A live viewport needs cores for drawing too.
+MAX_THREADS = 4
+MIN_SCALE_M, MAX_SCALE_M = 1e-6, 1.0
+MIN_OPACITY = 1e-6
+MIN_QUAT_NORM = 1e-4
+MAX_EXTENT_M = 100.0
+
+
+@dataclass(frozen=True)
+class OnnxDecoder:
+    """A session made once; `decode` keeps every value in its valid range."""
+
+    session: onnxruntime.InferenceSession
+    num_gaussians: int
+    code_dim: int
+
+    def decode(self, code: Float32[np.ndarray, " D"]) -> Gaussians:
+        """The head in the pose `code`, without head pose."""
+        raw = self._run(OUTPUTS[:-1], code)
+        quats = raw["quats"]
+        norms = np.linalg.norm(quats, axis=1, keepdims=True)
+        identity = np.array([1, 0, 0, 0], np.float32)
+        return Gaussians(
+            means=np.clip(raw["means"], -MAX_EXTENT_M, MAX_EXTENT_M),
+            quats=np.where(
+                norms > MIN_QUAT_NORM, quats / np.maximum(norms, MIN_QUAT_NORM), identity
+            ),
+            scales=np.clip(raw["scales"], MIN_SCALE_M, MAX_SCALE_M),
+            opacities=np.clip(raw["opacities"], MIN_OPACITY, 1.0 - MIN_OPACITY),
+            colors=np.clip(raw["colors"], 0.0, 1.0),
+        )
+
+    def decode_landmarks(self, code: Float32[np.ndarray, " D"]) -> Float32[np.ndarray, "68 3"]:
+        """The 68 landmarks (m) in the pose `code`."""
+        return self._run(OUTPUTS[-1:], code)["landmarks"]
+
+    def _run(self, names: tuple[str, ...], code: np.ndarray) -> dict[str, np.ndarray]:
+        try:
+            values = self.session.run(list(names), {INPUT: code})
+        except _runtime_errors() as error:
+            raise AvatarError(
+                f"The avatar's decoder failed ({_first_line(error)}): export the avatar again."
+            ) from None
+        for name, value in zip(names, values, strict=True):
+            if not np.isfinite(value).all():
+                raise AvatarError(
+                    f"The avatar's decoder gave '{name}' that are not finite: reduce the expression "
+                    "or export the avatar again."
+                )
+        return dict(zip(names, values, strict=True))
+
+
+def onnx_from_bytes(
+    data: bytes, num_gaussians: int, code_dim: int, threads: int | None = None
+) -> OnnxDecoder:
+    """Check the member `decoder.onnx`, make its session and decode the neutral once."""
+    check_onnx(data, MEMBER)
+    session = _make_session(data, threads)
+    _check_ports(session, num_gaussians, code_dim)
+    decoder = OnnxDecoder(session, num_gaussians, code_dim)
+    neutral = np.zeros(code_dim, np.float32)
+    for name, value in decoder._run(OUTPUTS, neutral).items():
+        want = _output_shape(name, num_gaussians)
+        if value.shape != want or value.dtype != np.float32:
+            raise AvatarError(
+                f"'{MEMBER}' gives '{name}' of shape {value.shape} {value.dtype} instead of {want} "
+                "float32: export the avatar again."
+            )
+    return decoder
+
+
+def _make_session(data: bytes, threads: int | None) -> onnxruntime.InferenceSession:
+    try:
+        import onnxruntime
+    except ImportError:
+        raise AvatarError(
+            "This avatar needs the package onnxruntime, which is not installed: install it "
+            "('pip install onnxruntime') or use an avatar of kind 'linear'."
+        ) from None
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads or min(os.cpu_count() or 1, MAX_THREADS)
+    options.inter_op_num_threads = 1
+    # Warnings about a model are of no use to the person at the screen.
+    options.log_severity_level = 4
+    try:
+        return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    except _runtime_errors() as error:
+        raise AvatarError(
+            f"'{MEMBER}' is not a model this add-on can run ({_first_line(error)}): "
+            "export the avatar again."
+        ) from None
+
+
+def _check_ports(session: onnxruntime.InferenceSession, num_gaussians: int, code_dim: int) -> None:
+    inputs = [(port.name, port.type, port.shape) for port in session.get_inputs()]
+    if inputs != [(INPUT, "tensor(float)", [code_dim])]:
+        raise AvatarError(
+            f"'{MEMBER}' takes {inputs} instead of '{INPUT}' float32 [{code_dim}]: "
+            "export the avatar again."
+        )
+    outputs = {port.name: port.shape for port in session.get_outputs()}
+    for name in OUTPUTS:
+        want = _output_shape(name, num_gaussians)
+        if name not in outputs:
+            raise AvatarError(f"'{MEMBER}' has no output '{name}': export the avatar again.")
+        declared = outputs[name]
+        if len(declared) != len(want) or any(
+            isinstance(have, int) and have != n for have, n in zip(declared, want, strict=True)
+        ):
+            raise AvatarError(
+                f"'{MEMBER}' declares '{name}' as {declared} instead of {list(want)}: "
+                "export the avatar again."
+            )
+
+
+def _output_shape(name: str, num_gaussians: int) -> tuple[int, ...]:
+    tails = {"means": (3,), "quats": (4,), "scales": (3,), "opacities": (), "colors": (3,)}
+    return (NUM_LANDMARKS, 3) if name == "landmarks" else (num_gaussians, *tails[name])
+
+
+def _runtime_errors() -> tuple[type[Exception], ...]:
+    from onnxruntime.capi import onnxruntime_pybind11_state as state
+
+    names = (
+        "EPFail", "EngineError", "Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf",
+        "NoModel", "NoSuchFile", "NotImplemented", "RuntimeException",
+    )  # fmt: skip
+    return (RuntimeError, ValueError, *(getattr(state, name) for name in names))
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
