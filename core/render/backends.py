@@ -60,7 +60,7 @@ def _backend(name: str) -> _Backend:
     if name == "reference":
         return reference.render
     if name == "cpu":
-        cpu.require()
+        cpu.load_library()
         return cpu.render
     if name == "cuda":
         raise RenderError(

@@ -70,7 +70,7 @@ def project(gaussians: Gaussians, camera: Camera) -> Splats:
         means2d=focal * positions[:, :2] / positions[:, 2:] + center,
         covars2d=covars2d,
         depths=positions[:, 2],
-        opacities=gaussians.opacities[order].astype(np.float64),
+        opacities=np.minimum(gaussians.opacities[order].astype(np.float64), 1.0),
         colors=gaussians.colors[order].astype(np.float64),
     )
 

@@ -1,0 +1,78 @@
+"""The C rasteriser of Gaussian Heads, loaded with ctypes; depends on no version of Python or numpy.
+
+The functions are described in `src/rasterizer.h`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from functools import cache
+from pathlib import Path
+
+__version__ = "0.1.0"
+
+OK, OUT_OF_MEMORY, BAD_SIZE = range(3)
+
+_INTERFACE_VERSION = 1
+_SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
+
+
+class Scene(ctypes.Structure):
+    """`gh_scene` of rasterizer.h: addresses of C-contiguous float32 arrays, and the camera."""
+
+    _fields_ = [
+        ("num_gaussians", ctypes.c_int64),
+        ("means", ctypes.c_void_p),
+        ("quats", ctypes.c_void_p),
+        ("scales", ctypes.c_void_p),
+        ("opacities", ctypes.c_void_p),
+        ("rgb", ctypes.c_void_p),
+        ("viewmat", ctypes.c_double * 12),
+        ("fx", ctypes.c_double),
+        ("fy", ctypes.c_double),
+        ("cx", ctypes.c_double),
+        ("cy", ctypes.c_double),
+        ("background", ctypes.c_float * 3),
+        ("width", ctypes.c_int32),
+        ("height", ctypes.c_int32),
+        ("colors", ctypes.c_void_p),
+        ("alphas", ctypes.c_void_p),
+        ("depths", ctypes.c_void_p),
+    ]
+
+
+@cache
+def load() -> ctypes.CDLL:
+    """The fastest build that this processor runs; raises OSError when none can be loaded."""
+    library = load_variant("base")
+    if library.gh_supports_v3() and _path("v3").exists():
+        library = load_variant("v3")
+    return library
+
+
+def load_variant(name: str) -> ctypes.CDLL:
+    """The build called `name`: "base", or "v3" for x86-64 processors with AVX2 and FMA."""
+    path = _path(name)
+    library = ctypes.CDLL(str(path))
+    library.gh_interface_version.argtypes = []
+    library.gh_interface_version.restype = ctypes.c_int32
+    if library.gh_interface_version() != _INTERFACE_VERSION:
+        raise OSError(f"{path} belongs to another version of gaussian_heads_native")
+    library.gh_supports_v3.argtypes = []
+    library.gh_supports_v3.restype = ctypes.c_int32
+    library.gh_create.argtypes = []
+    library.gh_create.restype = ctypes.c_void_p
+    library.gh_destroy.argtypes = [ctypes.c_void_p]
+    library.gh_destroy.restype = None
+    library.gh_bytes.argtypes = [ctypes.c_void_p]
+    library.gh_bytes.restype = ctypes.c_int64
+    library.gh_begin.argtypes = [ctypes.c_void_p, ctypes.POINTER(Scene)]
+    library.gh_begin.restype = ctypes.c_int32
+    library.gh_work.argtypes = [ctypes.c_void_p]
+    library.gh_work.restype = ctypes.c_int32
+    return library
+
+
+def _path(name: str) -> Path:
+    return Path(__file__).with_name(f"rasterizer_{name}{_SUFFIX}")

@@ -1,0 +1,46 @@
+"""Builds the wheel: compiles the C sources with zig, and tags the wheel for any Python 3.
+
+GAUSSIAN_HEADS_NATIVE_TARGET names another platform to build for (see targets.py).
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from setuptools import setup
+from setuptools.command.bdist_wheel import bdist_wheel
+from setuptools.command.build_py import build_py
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from targets import TARGETS, compile_command, this_platform  # noqa: E402
+
+TARGET = TARGETS[os.environ.get("GAUSSIAN_HEADS_NATIVE_TARGET") or this_platform()]
+
+
+class BuildWithLibrary(build_py):
+    """Adds the compiled library to the Python files."""
+
+    def run(self) -> None:
+        super().run()
+        folder = Path(self.build_lib) / "gaussian_heads_native"
+        for stale in folder.glob("rasterizer_*"):
+            stale.unlink()
+        for name, processor in TARGET.processors.items():
+            output = folder / f"rasterizer_{name}{TARGET.suffix}"
+            subprocess.run(compile_command(TARGET, processor, output), check=True)
+
+
+class PlatformWheel(bdist_wheel):
+    """A wheel for one platform and every Python 3: the library is loaded with ctypes."""
+
+    def finalize_options(self) -> None:
+        super().finalize_options()
+        self.root_is_pure = False
+
+    def get_tag(self) -> tuple[str, str, str]:
+        return "py3", "none", TARGET.wheel_tag
+
+
+setup(cmdclass={"build_py": BuildWithLibrary, "bdist_wheel": PlatformWheel})

@@ -1,0 +1,81 @@
+/* Sorted splats -> the list of every tile, front to back: a counting sort by tile.
+ *
+ * The sorted splats are cut into blocks. Each block counts how many of its splats touch each tile; from
+ * the counts follows where every block writes into every list, so that the blocks fill the lists at the
+ * same time and in depth order. Lists are made for a band of tiles at a time, which bounds the memory
+ * however large and many the splats are. */
+#include <string.h>
+
+#include "internal.h"
+
+/* Entries of a band's lists; a single tile may need more, one per splat. */
+static const uint64_t MAX_BAND_ENTRIES = 1u << 25;
+
+static int64_t block_first(const gh_workspace *w, int64_t block) {
+    return w->num_visible * block / w->num_blocks;
+}
+
+void gh_count_tiles(gh_workspace *w, int64_t block, int64_t unused) {
+    (void)unused;
+    int64_t num_tiles = (int64_t)w->tiles_x * w->tiles_y;
+    uint32_t *counts = w->tile_starts + block * num_tiles;
+    memset(counts, 0, (size_t)num_tiles * sizeof *counts);
+    const gh_key *order = gh_order(w);
+    for (int64_t k = block_first(w, block); k < block_first(w, block + 1); k++) {
+        gh_tile_box box = w->tile_boxes[order[k].index];
+        for (int64_t y = box.y0; y < box.y1; y++)
+            for (int64_t x = box.x0; x < box.x1; x++) counts[y * w->tiles_x + x]++;
+    }
+}
+
+/* First tile of every band, and where each tile's list begins in its band; the longest band's length. */
+static uint64_t cut_bands(gh_workspace *w, int64_t num_tiles) {
+    uint64_t place = 0, longest = 0;
+    w->num_bands = 0;
+    for (int64_t tile = 0; tile < num_tiles; tile++) {
+        if (tile == 0 || place + w->tile_totals[tile] > MAX_BAND_ENTRIES) {
+            w->bands[w->num_bands++] = tile;
+            place = 0;
+        }
+        w->tile_ends[tile] = (uint32_t)place;
+        place += w->tile_totals[tile];
+        if (place > longest) longest = place;
+    }
+    w->bands[w->num_bands] = num_tiles;
+    return longest;
+}
+
+void gh_plan_bands(gh_workspace *w, int64_t item, int64_t unused) {
+    (void)item, (void)unused;
+    int64_t num_tiles = (int64_t)w->tiles_x * w->tiles_y;
+    gh_column_totals(w->tile_starts, w->num_blocks, num_tiles, w->tile_totals);
+    uint64_t longest = cut_bands(w, num_tiles);
+    gh_counts_to_starts(w->tile_starts, w->num_blocks, num_tiles, w->tile_ends);
+    w->lists = gh_reserve(&w->buffers[LISTS], (int64_t)longest, sizeof *w->lists);
+    w->band_stages = gh_reserve(&w->buffers[BAND_STAGES], w->num_bands, STAGES_PER_BAND * sizeof(gh_stage));
+    if (!w->lists || !w->band_stages) {
+        atomic_store(&w->status, GH_OUT_OF_MEMORY);
+        return;
+    }
+    for (int64_t k = 0; k < w->num_bands * STAGES_PER_BAND; k++) {
+        atomic_init(&w->band_stages[k].next, 0);
+        atomic_init(&w->band_stages[k].done, 0);
+    }
+}
+
+void gh_fill_lists(gh_workspace *w, int64_t block, int64_t band) {
+    int64_t num_tiles = (int64_t)w->tiles_x * w->tiles_y;
+    int64_t band_first = w->bands[band], band_end = w->bands[band + 1];
+    uint32_t *places = w->tile_starts + block * num_tiles;
+    const gh_key *order = gh_order(w);
+    for (int64_t k = block_first(w, block); k < block_first(w, block + 1); k++) {
+        gh_tile_box box = w->tile_boxes[order[k].index];
+        int64_t y0 = gh_max(box.y0, band_first / w->tiles_x);
+        int64_t y1 = gh_min(box.y1, (band_end - 1) / w->tiles_x + 1);
+        for (int64_t y = y0; y < y1; y++) {
+            int64_t first = gh_max(y * w->tiles_x + box.x0, band_first);
+            int64_t end = gh_min(y * w->tiles_x + box.x1, band_end);
+            for (int64_t tile = first; tile < end; tile++) w->lists[places[tile]++] = order[k].index;
+        }
+    }
+}

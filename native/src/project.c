@@ -1,0 +1,110 @@
+/* Gaussians -> splats on the image (EWA splatting), in the conventions of gsplat's classic mode.
+ *
+ * Positions and covariances are in double: depth keys then agree with the float64 reference, and thin
+ * splats far from the origin keep their shape. */
+#include <math.h>
+
+#include "internal.h"
+
+static const double NEAR_PLANE = 0.01;
+static const double EPS2D = 0.3;        /* px^2, the low-pass */
+static const double CLAMP_MARGIN = 0.3; /* half image widths outside the image */
+static const double MIN_DETERMINANT = 1e-10;
+
+static double clamp(double value, double low, double high) {
+    return value < low ? low : value > high ? high : value;
+}
+
+/* Slope t / z of the ray, limited for the Jacobian only. */
+static double clamped_slope(double slope, double focal, double center, int32_t size) {
+    double margin = CLAMP_MARGIN * 0.5 * size / focal;
+    return clamp(slope, -center / focal - margin, (size - center) / focal + margin);
+}
+
+static void rotation(const float *quat, double r[3][3]) {
+    double w = quat[0], x = quat[1], y = quat[2], z = quat[3];
+    double norm2 = w * w + x * x + y * y + z * z;
+    double s = norm2 > 0.0 ? 2.0 / norm2 : 0.0;
+    r[0][0] = 1 - s * (y * y + z * z), r[0][1] = s * (x * y - w * z), r[0][2] = s * (x * z + w * y);
+    r[1][0] = s * (x * y + w * z), r[1][1] = 1 - s * (x * x + z * z), r[1][2] = s * (y * z - w * x);
+    r[2][0] = s * (x * z - w * y), r[2][1] = s * (y * z + w * x), r[2][2] = 1 - s * (x * x + y * y);
+}
+
+/* One row of P = J R_view R diag(scales), so that the 2D covariance is P P^T. */
+static void factor_row(const double j[3], double r[3][3], const float *scales, double row[3]) {
+    for (int k = 0; k < 3; k++)
+        row[k] = (j[0] * r[0][k] + j[1] * r[1][k] + j[2] * r[2][k]) * scales[k];
+}
+
+static double dot3(const double a[3], const double b[3]) { return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]; }
+
+/* Pixel range [first, end) whose centres lie within `half` of `center`. */
+static void pixel_range(double center, double half, int32_t size, int16_t *first, int16_t *end) {
+    *first = (int16_t)clamp(ceil(center - half - 0.5), 0, size);
+    *end = (int16_t)clamp(floor(center + half - 0.5) + 1, 0, size);
+}
+
+/* False when the Gaussian cannot be seen. */
+static int project(const gh_scene *scene, int64_t i, gh_splat *splat) {
+    const float *mean = scene->means + 3 * i;
+    const double *v = scene->viewmat;
+    double z = v[8] * mean[0] + v[9] * mean[1] + v[10] * mean[2] + v[11];
+    float opacity = scene->opacities[i];
+    if (z < NEAR_PLANE || !(opacity > MIN_ALPHA)) return 0;
+    if (opacity > 1) opacity = 1;
+    double per_z = 1 / z;
+    double slope_x = (v[0] * mean[0] + v[1] * mean[1] + v[2] * mean[2] + v[3]) * per_z;
+    double slope_y = (v[4] * mean[0] + v[5] * mean[1] + v[6] * mean[2] + v[7]) * per_z;
+    double x = scene->fx * slope_x + scene->cx, y = scene->fy * slope_y + scene->cy;
+
+    double tx = clamped_slope(slope_x, scene->fx, scene->cx, scene->width);
+    double ty = clamped_slope(slope_y, scene->fy, scene->cy, scene->height);
+    double kx = scene->fx * per_z, ky = scene->fy * per_z;
+    double jx[3], jy[3], r[3][3], px[3], py[3];
+    for (int k = 0; k < 3; k++) {
+        jx[k] = kx * (v[k] - tx * v[8 + k]);
+        jy[k] = ky * (v[4 + k] - ty * v[8 + k]);
+    }
+    rotation(scene->quats + 4 * i, r);
+    factor_row(jx, r, scene->scales + 3 * i, px);
+    factor_row(jy, r, scene->scales + 3 * i, py);
+    double c00 = dot3(px, px) + EPS2D, c01 = dot3(px, py), c11 = dot3(py, py) + EPS2D;
+    double det = fmax(c00 * c11 - c01 * c01, MIN_DETERMINANT);
+
+    double log_reach = log((double)opacity / (1.0 / 255.0));
+    double half_x = sqrt(2 * log_reach * c00), half_y = sqrt(2 * log_reach * c11);
+    if (!isfinite(x) || !isfinite(y) || !isfinite(half_x * half_y * det)) return 0;
+    pixel_range(x, half_x, scene->width, &splat->x0, &splat->x1);
+    pixel_range(y, half_y, scene->height, &splat->y0, &splat->y1);
+    if (splat->x0 >= splat->x1 || splat->y0 >= splat->y1) return 0;
+
+    splat->x = (float)x, splat->y = (float)y;
+    /* 1/4: sigma = (..)^2 / 2 and the kernel wants sigma / 8. */
+    splat->l00 = (float)(0.25 * sqrt(c11 / det));
+    splat->l10 = (float)(-0.25 * c01 / sqrt(det * c11));
+    splat->l11 = (float)(0.25 / sqrt(c11));
+    splat->reach = (float)(log_reach / 8);
+    splat->opacity = opacity;
+    for (int k = 0; k < 3; k++) splat->rgb[k] = scene->rgb[3 * i + k];
+    splat->depth = (float)z;
+    return 1;
+}
+
+void gh_project_chunk(gh_workspace *w, int64_t chunk, int64_t unused) {
+    (void)unused;
+    int64_t first = chunk * CHUNK, end = gh_min(first + CHUNK, w->scene.num_gaussians);
+    gh_key *keys = w->keys[0] + first;
+    gh_chunk found = {0, UINT32_MAX, 0};
+    for (int64_t i = first; i < end; i++) {
+        gh_splat *splat = w->splats + i;
+        if (!project(&w->scene, i, splat)) continue;
+        w->tile_boxes[i] = (gh_tile_box){
+            (uint16_t)(splat->x0 / TILE), (uint16_t)((splat->x1 + TILE - 1) / TILE),
+            (uint16_t)(splat->y0 / TILE), (uint16_t)((splat->y1 + TILE - 1) / TILE)};
+        union { float value; uint32_t bits; } depth = {splat->depth};
+        keys[found.num_visible++] = (gh_key){depth.bits, (uint32_t)i};
+        if (depth.bits < found.min_depth) found.min_depth = depth.bits;
+        if (depth.bits > found.max_depth) found.max_depth = depth.bits;
+    }
+    w->chunks[chunk] = found;
+}

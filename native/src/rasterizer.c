@@ -1,0 +1,158 @@
+/* Workspaces, and handing the items of the stages to whoever calls gh_work. */
+#include "rasterizer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#ifdef _WIN32
+#include <windows.h>
+#else
+#include <sched.h>
+#endif
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
+#include "internal.h"
+
+_Static_assert(sizeof(size_t) == 8, "sizes are computed for 64-bit systems");
+
+/* Counters of the binning blocks, over all blocks. */
+static const int64_t MAX_TILE_COUNTERS = 1 << 23;
+static const int64_t MAX_GAUSSIANS = 1 << 30;
+
+int32_t gh_interface_version(void) { return GH_INTERFACE_VERSION; }
+
+int32_t gh_supports_v3(void) {
+#if defined(__x86_64__)
+    enum { FMA = 1 << 12, OSXSAVE = 1 << 27, AVX = 1 << 28, NEEDED = FMA | OSXSAVE | AVX };
+    const unsigned bmi1 = 1 << 3, avx2 = 1 << 5, bmi2 = 1 << 8, lzcnt = 1 << 5;
+    unsigned a, b, c, d;
+    if (!__get_cpuid(1, &a, &b, &c, &d) || (c & NEEDED) != NEEDED) return 0;
+    unsigned low, high;
+    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    if ((low & 6) != 6) return 0; /* the system does not save the AVX registers */
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return 0;
+    if ((b & (bmi1 | avx2 | bmi2)) != (bmi1 | avx2 | bmi2)) return 0;
+    return __get_cpuid(0x80000001, &a, &b, &c, &d) && (c & lzcnt);
+#else
+    return 0;
+#endif
+}
+
+gh_workspace *gh_create(void) { return calloc(1, sizeof(gh_workspace)); }
+
+void gh_destroy(gh_workspace *w) {
+    if (!w) return;
+    for (int k = 0; k < NUM_BUFFERS; k++) free(w->buffers[k].memory);
+    free(w);
+}
+
+int64_t gh_bytes(const gh_workspace *w) {
+    size_t bytes = sizeof *w;
+    for (int k = 0; k < NUM_BUFFERS; k++) bytes += w->buffers[k].bytes;
+    return (int64_t)bytes;
+}
+
+void *gh_reserve(gh_buffer *buffer, int64_t count, size_t size) {
+    size_t bytes = (size_t)gh_max(count, 1) * size;
+    if (bytes <= buffer->bytes) return buffer->data;
+    free(buffer->memory);
+    enum { LINE = 64 };
+    buffer->memory = malloc(bytes + LINE);
+    buffer->bytes = buffer->memory ? bytes : 0;
+    buffer->data = buffer->memory ? (void *)(((uintptr_t)buffer->memory + LINE - 1) / LINE * LINE) : NULL;
+    return buffer->data;
+}
+
+static int reserve_all(gh_workspace *w) {
+    int64_t n = w->scene.num_gaussians, tiles = (int64_t)w->tiles_x * w->tiles_y;
+    gh_buffer *b = w->buffers;
+    int ok = 1;
+    ok &= (w->chunks = gh_reserve(&b[CHUNKS], w->num_chunks, sizeof *w->chunks)) != NULL;
+    ok &= (w->splats = gh_reserve(&b[SPLATS], n, sizeof *w->splats)) != NULL;
+    ok &= (w->tile_boxes = gh_reserve(&b[TILE_BOXES], n, sizeof *w->tile_boxes)) != NULL;
+    ok &= (w->keys[0] = gh_reserve(&b[KEYS_0], n, sizeof(gh_key))) != NULL;
+    ok &= (w->keys[1] = gh_reserve(&b[KEYS_1], n, sizeof(gh_key))) != NULL;
+    size_t digits = sizeof(uint32_t) << MAX_DIGIT_BITS;
+    ok &= (w->digit_starts = gh_reserve(&b[DIGIT_STARTS], w->num_chunks, digits)) != NULL;
+    ok &= (w->digit_ends = gh_reserve(&b[DIGIT_ENDS], 1, digits)) != NULL;
+    size_t row = (size_t)tiles * sizeof(uint32_t);
+    ok &= (w->tile_starts = gh_reserve(&b[TILE_STARTS], w->num_blocks, row)) != NULL;
+    ok &= (w->tile_totals = gh_reserve(&b[TILE_TOTALS], 1, row)) != NULL;
+    ok &= (w->tile_ends = gh_reserve(&b[TILE_ENDS], 1, row)) != NULL;
+    ok &= (w->bands = gh_reserve(&b[BANDS], tiles + 1, sizeof *w->bands)) != NULL;
+    return ok;
+}
+
+int32_t gh_begin(gh_workspace *w, const gh_scene *scene) {
+    if (scene->width < 1 || scene->width > MAX_SIDE_PX || scene->height < 1 || scene->height > MAX_SIDE_PX)
+        return GH_BAD_SIZE;
+    if (scene->num_gaussians < 0 || scene->num_gaussians > MAX_GAUSSIANS) return GH_BAD_SIZE;
+    w->scene = *scene;
+    w->num_chunks = (scene->num_gaussians + CHUNK - 1) / CHUNK;
+    w->tiles_x = (scene->width + TILE - 1) / TILE;
+    w->tiles_y = (scene->height + TILE - 1) / TILE;
+    int64_t tiles = (int64_t)w->tiles_x * w->tiles_y;
+    w->num_blocks = gh_max(1, gh_min(w->num_chunks, MAX_TILE_COUNTERS / tiles));
+    if (!reserve_all(w)) return GH_OUT_OF_MEMORY;
+    for (int k = 0; k < FIXED_STAGES; k++) {
+        atomic_init(&w->stages[k].next, 0);
+        atomic_init(&w->stages[k].done, 0);
+    }
+    atomic_store(&w->status, GH_OK);
+    return GH_OK;
+}
+
+/* Lets another thread run for a moment; `turn` counts the times it was called in a row. */
+static void wait_a_moment(int turn) {
+    enum { SPINS = 2000 };
+    if (turn > SPINS) {
+#ifdef _WIN32
+        SwitchToThread();
+#else
+        sched_yield();
+#endif
+        return;
+    }
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+typedef void (*item_function)(gh_workspace *, int64_t item, int64_t argument);
+
+/* Takes items until none is left, then waits for those that others took. A thread that comes late finds
+ * the stage done and passes through, so nobody waits for a thread that has not started. */
+static int run(gh_workspace *w, gh_stage *stage, int64_t num_items, item_function function, int64_t argument) {
+    for (;;) {
+        int64_t item = atomic_fetch_add(&stage->next, 1);
+        if (item >= num_items) break;
+        function(w, item, argument);
+        atomic_fetch_add(&stage->done, 1);
+    }
+    for (int turn = 0; atomic_load(&stage->done) < num_items; turn++) wait_a_moment(turn);
+    return atomic_load(&w->status) == GH_OK;
+}
+
+int32_t gh_work(gh_workspace *w) {
+    gh_stage *stage = w->stages;
+    run(w, stage++, w->num_chunks, gh_project_chunk, 0);
+    run(w, stage++, 1, gh_plan_sort, 0);
+    for (int64_t pass = 0; pass < w->num_passes; pass++) {
+        run(w, stage++, w->num_chunks, gh_count_digits, pass);
+        run(w, stage++, 1, gh_place_digits, pass);
+        run(w, stage++, w->num_chunks, gh_move_keys, pass);
+    }
+    run(w, stage++, w->num_blocks, gh_count_tiles, 0);
+    if (!run(w, stage++, 1, gh_plan_bands, 0)) return atomic_load(&w->status);
+    for (int64_t band = 0; band < w->num_bands; band++) {
+        gh_stage *stages = w->band_stages + band * STAGES_PER_BAND;
+        run(w, &stages[0], w->num_blocks, gh_fill_lists, band);
+        run(w, &stages[1], w->bands[band + 1] - w->bands[band], gh_blend_tile, band);
+    }
+    return GH_OK;
+}

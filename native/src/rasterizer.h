@@ -1,0 +1,59 @@
+/* Public interface of the rasteriser: plain C, loaded with ctypes.
+ *
+ * A picture is made in three calls:
+ *     gh_begin(workspace, &scene);   checks sizes, reserves memory
+ *     gh_work(workspace);            by as many threads as the caller likes, at any time before gh_end
+ *     (read the pictures once every gh_work has returned)
+ * The library starts no threads and has no global state. Every gh_work call takes pieces of the work
+ * until the picture is finished; the pixels do not depend on how many threads there are. */
+#ifndef GH_RASTERIZER_H
+#define GH_RASTERIZER_H
+
+#include <stdint.h>
+
+#ifdef _WIN32
+#define GH_API __declspec(dllexport)
+#else
+#define GH_API __attribute__((visibility("default")))
+#endif
+
+/* Raised whenever gh_scene or a function changes. */
+#define GH_INTERFACE_VERSION 1
+
+enum { GH_OK = 0, GH_OUT_OF_MEMORY = 1, GH_BAD_SIZE = 2 };
+
+/* Gaussians are post-activation float32 and must be finite; every array is C-contiguous. */
+typedef struct {
+    int64_t num_gaussians;
+    const float *means;     /* [N, 3] world */
+    const float *quats;     /* [N, 4] wxyz, normalised inside; all zero means no rotation */
+    const float *scales;    /* [N, 3] standard deviations */
+    const float *opacities; /* [N] values above 1 count as 1 */
+    const float *rgb;       /* [N, 3] */
+    double viewmat[12];     /* the upper 3 rows of world -> camera, OpenCV axes, row by row */
+    double fx, fy, cx, cy;  /* px */
+    float background[3];
+    int32_t width, height;
+    float *colors; /* out [H, W, 3] premultiplied, over the background */
+    float *alphas; /* out [H, W] */
+    float *depths; /* out [H, W] expected depth, 0 where alpha is 0 */
+} gh_scene;
+
+typedef struct gh_workspace gh_workspace;
+
+GH_API int32_t gh_interface_version(void);
+
+/* 1 when this processor and system can run the x86-64-v3 build (AVX2 and FMA), else 0. */
+GH_API int32_t gh_supports_v3(void);
+
+/* NULL when there is no memory. A workspace makes one picture at a time and keeps its buffers. */
+GH_API gh_workspace *gh_create(void);
+GH_API void gh_destroy(gh_workspace *workspace);
+
+/* Bytes that the workspace holds on to. */
+GH_API int64_t gh_bytes(const gh_workspace *workspace);
+
+GH_API int32_t gh_begin(gh_workspace *workspace, const gh_scene *scene);
+GH_API int32_t gh_work(gh_workspace *workspace);
+
+#endif

@@ -1,0 +1,69 @@
+"""The platforms that the rasteriser is built for, and the compiler's command for each."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+SOURCES = Path(__file__).parent / "src"
+
+# No errno and no traps from the maths functions; products and sums may be fused. Nothing that changes
+# what infinities and NaN mean: the code tests for them.
+C_FLAGS = ["-std=gnu11", "-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast"]
+C_FLAGS += ["-Wall", "-Wextra", "-Werror", "-fvisibility=hidden"]
+
+
+@dataclass(frozen=True)
+class Target:
+    """A platform: its name as zig and as Python's wheels say it, and the builds that it gets."""
+
+    zig: str
+    wheel_tag: str
+    suffix: str
+    processors: dict[str, str]  # name of the build -> zig's -mcpu
+
+
+_X86 = {"base": "x86_64_v2", "v3": "x86_64_v3"}
+
+TARGETS = {
+    "linux-x64": Target(
+        "x86_64-linux-gnu.2.17", "manylinux_2_17_x86_64.manylinux2014_x86_64", ".so", _X86
+    ),
+    "linux-arm64": Target(
+        "aarch64-linux-gnu.2.17",
+        "manylinux_2_17_aarch64.manylinux2014_aarch64",
+        ".so",
+        {"base": "generic"},
+    ),
+    "windows-x64": Target("x86_64-windows-gnu", "win_amd64", ".dll", _X86),
+    "macos-arm64": Target(
+        "aarch64-macos.11.0", "macosx_11_0_arm64", ".dylib", {"base": "apple_m1"}
+    ),
+    "macos-x64": Target("x86_64-macos.11.0", "macosx_11_0_x86_64", ".dylib", _X86),
+}
+
+
+def this_platform() -> str:
+    """Key in TARGETS of the machine we run on; raises KeyError with its name when there is none."""
+    system = {"linux": "linux", "win32": "windows", "darwin": "macos"}.get(
+        sys.platform, sys.platform
+    )
+    machine = platform.machine().lower()
+    name = (
+        f"{system}-{ {'x86_64': 'x64', 'amd64': 'x64', 'aarch64': 'arm64'}.get(machine, machine) }"
+    )
+    if name not in TARGETS:
+        raise KeyError(
+            f"gaussian-heads-native has no build for {name}, only for {', '.join(TARGETS)}"
+        )
+    return name
+
+
+def compile_command(target: Target, processor: str, output: Path) -> list[str]:
+    """The command that compiles one build of the library to `output`."""
+    command = [sys.executable, "-m", "ziglang", "cc", "-target", target.zig, f"-mcpu={processor}"]
+    command += [*C_FLAGS, "-shared", "-s", "-o", str(output)]
+    command += [str(path) for path in sorted(SOURCES.glob("*.c"))]
+    return command if "windows" in target.zig else [*command, "-fPIC", "-lm"]
