@@ -25,7 +25,7 @@ MAX_BYTES = {
     **dict.fromkeys(DECODER_MEMBERS.values(), 2**29),
 }
 MAX_PACKAGE_BYTES = 2**30
-_READ_ERRORS = (OSError, EOFError, RuntimeError, NotImplementedError, ValueError, zlib.error)
+READ_ERRORS = (OSError, EOFError, RuntimeError, NotImplementedError, ValueError, zlib.error)
 FRESH_COPY = "get a fresh copy of it"
 
 
@@ -48,7 +48,7 @@ def _read_stream(stream: IO[bytes], name: str) -> tuple[Manifest, dict[str, byte
         raise AvatarError("The file is larger than 1 GiB, no avatar is: choose another file.")
     try:
         archive = zipfile.ZipFile(stream)
-    except (zipfile.BadZipFile, *_READ_ERRORS) as error:
+    except (zipfile.BadZipFile, *READ_ERRORS) as error:
         raise AvatarError(
             f"It is not a complete .uhap package ({error}): choose another file or {FRESH_COPY}."
         ) from None
@@ -69,7 +69,7 @@ def checked_entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     """Entries by name; refuses paths, links, doubles, encryption and odd compression."""
     entries: dict[str, zipfile.ZipInfo] = {}
     for info in archive.infolist():
-        reason = _entry_fault(info)
+        reason = entry_fault(info)
         if info.filename in entries:
             reason = "stands in it twice"
         elif info.filename not in MAX_BYTES:
@@ -82,7 +82,7 @@ def checked_entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     return entries
 
 
-def _entry_fault(info: zipfile.ZipInfo) -> str | None:
+def entry_fault(info: zipfile.ZipInfo) -> str | None:
     if info.flag_bits & 0x1:
         return "is encrypted"
     if stat.S_ISLNK(info.external_attr >> 16):
@@ -97,7 +97,7 @@ def read_entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> b
     try:
         with archive.open(info) as stream:
             data = stream.read(limit + 1)
-    except (zipfile.BadZipFile, *_READ_ERRORS) as error:
+    except (zipfile.BadZipFile, *READ_ERRORS) as error:
         raise AvatarError(
             f"Its member '{info.filename[:80]}' is damaged ({error}): {FRESH_COPY}."
         ) from None
