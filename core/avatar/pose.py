@@ -39,12 +39,16 @@ def pose_gaussians(
     pose = checked_pose(head_pose)
     if not pose.any():
         return gaussians
-    turns = _weighted_quats(pose[:3], neck_weights)
-    return dataclasses.replace(
-        gaussians,
-        means=_posed_points(gaussians.means, pose, neck_pivot, neck_weights),
-        quats=multiply_quats(turns, gaussians.quats).astype(np.float32),
-    )
+    # Most of a head follows entirely: one matrix turns all of it, the rest is set apart.
+    whole = _quat_of_turn(pose[:3], np.ones(1))
+    means = _moved(gaussians.means, whole, pose[3:], neck_pivot)
+    quats = gaussians.quats @ _product_matrix(whole[0]).T.astype(np.float32)
+    part = np.flatnonzero(neck_weights != 1.0)
+    weights = neck_weights[part].astype(np.float64)
+    turns = _quat_of_turn(pose[:3], weights)
+    means[part] = _moved(gaussians.means[part], turns, weights[:, None] * pose[3:], neck_pivot)
+    quats[part] = multiply_quats(turns, gaussians.quats[part])
+    return dataclasses.replace(gaussians, means=means, quats=quats)
 
 
 def pose_points(
@@ -53,29 +57,32 @@ def pose_points(
     neck_pivot: Float32[np.ndarray, " 3"],
 ) -> Float32[np.ndarray, "M 3"]:
     """Points that follow the head entirely, such as landmarks (m), in the pose."""
-    weights = np.ones(points.shape[0], np.float32)
-    return _posed_points(points, checked_pose(head_pose), neck_pivot, weights)
+    pose = checked_pose(head_pose)
+    return _moved(points, _quat_of_turn(pose[:3], np.ones(1)), pose[3:], neck_pivot)
 
 
-def _weighted_quats(rotation: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Unit wxyz quaternions `[N, 4]` of the turn scaled by each weight."""
+def _quat_of_turn(rotation: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Unit wxyz quaternions `[W, 4]` of the rotation vector (rad) scaled by each weight."""
     angle = np.linalg.norm(rotation)
     half = 0.5 * angle * weights
     axis = rotation / angle if angle > 0 else np.zeros(3)
     return np.concatenate([np.cos(half)[:, None], np.sin(half)[:, None] * axis], axis=1)
 
 
-def _posed_points(
-    points: np.ndarray, pose: np.ndarray, pivot: np.ndarray, weights: np.ndarray
+def _moved(
+    points: np.ndarray, turns: np.ndarray, translation: np.ndarray, pivot: np.ndarray
 ) -> np.ndarray:
-    local = points.astype(np.float64) - pivot
-    turned = np.empty_like(local)
-    whole = weights == 1
-    # Most of a head follows entirely: one matrix for all of it.
-    turned[whole] = local[whole] @ quat_to_matrix(_weighted_quats(pose[:3], np.ones(1)))[0].T
-    part = ~whole
-    if part.any():
-        matrices = quat_to_matrix(_weighted_quats(pose[:3], weights[part].astype(np.float64)))
-        turned[part] = np.einsum("nij,nj->ni", matrices, local[part])
-    turned += pivot + weights[:, None] * pose[3:]
-    return turned.astype(np.float32)
+    """Points `[M, 3]` turned about `pivot` by one quaternion or one each, then translated."""
+    matrices = quat_to_matrix(turns).astype(np.float32)
+    local = points - pivot
+    if len(matrices) == 1:
+        turned = local @ matrices[0].T
+    else:
+        turned = np.einsum("nij,nj->ni", matrices, local)
+    return turned + (pivot + translation).astype(np.float32)
+
+
+def _product_matrix(quat: np.ndarray) -> np.ndarray:
+    """The 4 x 4 matrix that multiplies a quaternion by `quat` from the left."""
+    w, x, y, z = quat
+    return np.array([[w, -x, -y, -z], [x, w, -z, y], [y, z, w, -x], [z, -y, x, w]])
