@@ -1,0 +1,42 @@
+"""Who is photographed: identity coefficients and the small choices that make one person."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+ADA_MODES = (
+    (1.2, 0.53, -0.2, -0.93, -0.62, 1.13, -0.58, -0.7, 0.34, -0.66)
+    + (-0.18, 0.0, -0.24, -0.03, 0.74, -0.28, -0.69, -1.01, -0.11, -0.19)
+    + (0.15, -0.26, -0.26, -0.4, -0.29, 0.09, -0.21, 0.06, 1.05, 0.26)
+    + (-0.87, 0.95, 0.19, -0.52, 0.5, 0.01, -0.34, -0.35, -0.55, 0.03)
+)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """One synthetic person."""
+
+    name: str
+    # Coefficients of ICT-FaceKit's first identity modes, N(0, 1).
+    modes: tuple[float, ...]
+    # ICT expressions left standing in the neutral face: nobody is symmetric or quite at rest.
+    resting: dict[str, float] = field(default_factory=dict)
+    # Visible radius of the iris, metres.
+    iris_radius_m: float = 0.0063
+    seed: int = 7
+
+
+ADA = Identity(
+    name="ada",
+    modes=ADA_MODES,
+    resting={
+        "mouthSmile_L": 0.07,
+        "mouthSmile_R": 0.04,
+        "browOuterUp_R": 0.06,
+        "eyeSquint_L": 0.06,
+        "eyeLookIn_L": 0.10,
+        "eyeLookIn_R": 0.10,
+    },
+)
+
+IDENTITIES = {ADA.name: ADA}
