@@ -1,0 +1,225 @@
+"""The C rasteriser against the reference, and against itself with other numbers of threads."""
+
+import logging
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from gaussian_heads.core.camera import Camera, intrinsics, look_at
+from gaussian_heads.core.errors import RenderError
+from gaussian_heads.core.gaussians import Gaussians, concatenate
+from gaussian_heads.core.render import backends, cpu, reference, render
+
+IMAGES = ("colors", "alphas", "depths")
+
+
+def scene(count, seed=0, log_scale=-5.5, spread=0.1, elongation=1.0):
+    """Rotated, anisotropic Gaussians in a ball about the origin."""
+    rng = np.random.default_rng(seed)
+    directions = rng.normal(size=(count, 3))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    radii = spread * rng.uniform(0.2, 1.0, (count, 1))
+    return Gaussians(
+        means=(directions * radii).astype(np.float32),
+        quats=rng.normal(size=(count, 4)).astype(np.float32),
+        scales=np.exp(rng.normal(log_scale, elongation, (count, 3))).astype(np.float32),
+        opacities=rng.uniform(0.0, 1.0, count).astype(np.float32),
+        colors=rng.uniform(0.0, 1.0, (count, 3)).astype(np.float32),
+    )
+
+
+def camera(width=128, height=128, focal_px=200.0, eye=(0.1, 0.05, 0.5)):
+    view = look_at(np.array(eye), np.zeros(3), np.array([0.0, 1.0, 0.0]))
+    return Camera(view, intrinsics(focal_px, width, height), width, height)
+
+
+def psnr(a, b):
+    mean_square = np.mean((a.astype(np.float64) - b) ** 2)
+    return np.inf if mean_square == 0 else -10 * np.log10(mean_square)
+
+
+def assert_agrees(gaussians, view, background=None):
+    expected = reference.render(gaussians, view, background)
+    actual = cpu.render(gaussians, view, background)
+    for name in IMAGES:
+        e, a = getattr(expected, name), getattr(actual, name)
+        assert psnr(e, a) > 85.0, name
+        assert np.abs(e - a).max() < 0.05, name
+    return actual
+
+
+def assert_same(one, other):
+    for name in IMAGES:
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_agrees_with_the_reference(seed):
+    output = assert_agrees(scene(3000, seed), camera())
+    assert output.alphas.max() > 0.9 and output.alphas.min() < 0.1
+
+
+def test_agrees_with_the_reference_over_a_background():
+    assert_agrees(scene(500), camera(), np.array([0.9, 0.1, 0.4]))
+
+
+def test_agrees_on_long_thin_strands():
+    gaussians = scene(2000, log_scale=-6.0, elongation=0.1)
+    gaussians.scales[:, 0] *= 60.0
+    assert_agrees(gaussians, camera(256, 256, focal_px=600.0))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (17, 31), (16, 16), (130, 3), (7, 200)])
+def test_agrees_at_odd_sizes(size):
+    assert_agrees(scene(800), camera(*size, focal_px=120.0))
+
+
+def test_agrees_with_an_off_centre_principal_point_and_non_square_pixels():
+    view = camera(150, 90)
+    K = np.array([[260.0, 0, 12.3], [0, 130.0, 80.9], [0, 0, 1]])
+    assert_agrees(scene(1500), Camera(view.viewmat, K, 150, 90))
+
+
+def test_agrees_from_within_the_cloud():
+    # Splats behind, beside and around the camera, some covering the whole image.
+    gaussians = scene(1500, log_scale=-3.5)
+    output = assert_agrees(gaussians, camera(eye=(0.01, 0.0, 0.02)))
+    assert output.alphas.min() > 0.5
+
+
+def test_agrees_far_from_the_origin():
+    gaussians = scene(1000)
+    offset = np.array([1000.0, -2000.0, 500.0])
+    gaussians.means[:] += offset.astype(np.float32)
+    eye = offset + [0.1, 0.05, 0.5]
+    view = look_at(eye, offset, np.array([0.0, 1.0, 0.0]))
+    assert_agrees(gaussians, Camera(view, intrinsics(200.0, 128, 128), 128, 128))
+
+
+def test_equal_depths_keep_the_given_order():
+    gaussians = scene(2000)
+    gaussians.means[:, 2] = 0.0
+    view = np.eye(4)
+    view[2, 3] = 0.5
+    assert_agrees(gaussians, Camera(view, intrinsics(200.0, 128, 128), 128, 128))
+
+
+def test_depths_of_many_octaves_are_sorted():
+    # Eleven octaves of depth: three sorting passes instead of two.
+    rng = np.random.default_rng(3)
+    gaussians = scene(6000)
+    depths = np.exp2(rng.uniform(-5.0, 6.0, 6000)).astype(np.float32)
+    gaussians.means[:] = rng.uniform(-0.4, 0.4, (6000, 3)) * depths[:, None]
+    gaussians.means[:, 2] = depths
+    gaussians.scales[:] = (0.02 * depths)[:, None]
+    assert_agrees(gaussians, Camera(np.eye(4), intrinsics(100.0, 96, 96), 96, 96))
+
+
+def test_empty_set_gives_the_background():
+    output = cpu.render(concatenate([]), camera(20, 10), np.array([0.1, 0.2, 0.3]))
+    np.testing.assert_allclose(output.colors, np.broadcast_to([0.1, 0.2, 0.3], (10, 20, 3)))
+    assert not output.alphas.any() and not output.depths.any()
+
+
+def test_extreme_gaussians_give_finite_pixels():
+    rng = np.random.default_rng(7)
+    gaussians = scene(4000)
+    gaussians.scales[:1000] = 0.0
+    gaussians.scales[1000:2000] = np.exp(rng.uniform(-80.0, 80.0, (1000, 3)))
+    gaussians.quats[500:1500] = 0.0
+    gaussians.quats[1500:1600] = 1e-30
+    gaussians.means[2000:3000] = rng.normal(size=(1000, 3)) * np.exp(rng.uniform(0, 80, (1000, 1)))
+    gaussians.opacities[3000:3500] = 1e30
+    gaussians.opacities[3500:3600] = -1.0
+    output = cpu.render(gaussians, camera())
+    for name in IMAGES:
+        assert np.isfinite(getattr(output, name)).all(), name
+    assert output.alphas.min() >= 0.0 and output.alphas.max() <= 1.0
+
+
+@pytest.mark.parametrize("num_threads", [2, 5])
+def test_pixels_do_not_depend_on_the_number_of_threads(num_threads):
+    gaussians, view = scene(30_000), camera(333, 222, focal_px=400.0)
+    assert_same(
+        cpu.render(gaussians, view, None, 1), cpu.render(gaussians, view, None, num_threads)
+    )
+
+
+def test_two_threads_can_render_at_once():
+    jobs = [(scene(4000 + 500 * k, seed=k), camera(64 + 9 * k, 80)) for k in range(6)] * 4
+    expected = [cpu.render(gaussians, view, None, 1) for gaussians, view in jobs]
+    with ThreadPoolExecutor(4) as pool:
+        actual = list(pool.map(lambda job: cpu.render(*job, None, 3), jobs))
+    for one, other in zip(expected, actual, strict=True):
+        assert_same(one, other)
+
+
+def test_lists_longer_than_a_band_are_cut():
+    # 45,000 splats over all of 800 tiles make 36 M list entries, more than one band holds.
+    count = 45_000
+    gaussians = scene(count)
+    gaussians.means[:] = [0.0, 0.0, 0.0]
+    gaussians.means[:, 2] = np.linspace(-0.1, 0.1, count)
+    gaussians.scales[:] = 1.0
+    gaussians.opacities[:] = 0.005
+    view = camera(512, 400, eye=(0.0, 0.0, 0.5))
+    output = cpu.render(gaussians, view)
+    small = reference.render(gaussians, camera(8, 6, focal_px=200.0 * 8 / 512, eye=(0.0, 0.0, 0.5)))
+    # Constant over the image, so that a small picture says what the large one must hold.
+    assert np.ptp(output.alphas) < 1e-3
+    assert np.abs(output.colors.mean(axis=(0, 1)) - small.colors.mean(axis=(0, 1))).max() < 2e-3
+
+
+def test_both_builds_agree(monkeypatch):
+    native = pytest.importorskip("gaussian_heads_native")
+    if not native.load_variant("base").gh_supports_v3():
+        pytest.skip("this processor has no AVX2, or it is not an x86")
+    gaussians, view = scene(3000), camera()
+    fast = cpu.render(gaussians, view)
+    monkeypatch.setattr(cpu, "load_library", lambda: native.load_variant("base"))
+    base = cpu.render(gaussians, view)
+    for name in IMAGES:
+        assert psnr(getattr(fast, name), getattr(base, name)) > 85.0
+
+
+def test_auto_takes_the_c_rasteriser_and_says_so(caplog):
+    backends.automatic_backend.cache_clear()
+    with caplog.at_level(logging.INFO):
+        output = render(scene(200), camera())
+    assert "Drawing with the cpu rasteriser" in caplog.text
+    assert_same(output, render(scene(200), camera(), backend="cpu"))
+
+
+def test_auto_falls_back_to_the_reference_and_says_why(caplog, monkeypatch):
+    def missing():
+        raise RenderError("the library is not there")
+
+    backends.automatic_backend.cache_clear()
+    monkeypatch.setattr(cpu, "load_library", missing)
+    output = render(scene(50), camera())
+    backends.automatic_backend.cache_clear()
+    assert "the library is not there" in caplog.text
+    assert_same(output, reference.render(scene(50), camera()))
+
+
+def test_a_missing_wheel_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "gaussian_heads_native", None)
+    cpu.load_library.cache_clear()
+    try:
+        with pytest.raises(RenderError, match="install the wheel gaussian-heads-native"):
+            cpu.load_library()
+    finally:
+        cpu.load_library.cache_clear()
+
+
+def test_inputs_of_another_memory_order_are_read_right():
+    gaussians = scene(500)
+    turned = Gaussians(
+        np.asfortranarray(gaussians.means),
+        np.repeat(gaussians.quats, 2, axis=1)[:, ::2],
+        np.asfortranarray(gaussians.scales),
+        np.repeat(gaussians.opacities, 3)[::3],
+        gaussians.colors[:, ::-1].copy()[:, ::-1],
+    )
+    assert_same(cpu.render(gaussians, camera()), cpu.render(turned, camera()))
