@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -218,6 +217,6 @@ class _Reader:
 
     def _bounded(self, key: str, value: object, limit: float) -> float:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not is_number or not math.isfinite(value) or abs(value) > limit:
+        if not is_number or not abs(value) <= limit:
             self.fail(key, f"must be finite and within {limit:g}")
         return float(value)
