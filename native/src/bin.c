@@ -8,8 +8,10 @@
 
 #include "internal.h"
 
-/* Entries of a band's lists; a single tile may need more, one per splat. */
-static const uint64_t MAX_BAND_ENTRIES = 1u << 25;
+/* Entries of a band's lists; a single tile may need more, one per splat. Fuzzing makes it small. */
+#ifndef MAX_BAND_ENTRIES
+#define MAX_BAND_ENTRIES (1u << 25)
+#endif
 
 static int64_t block_first(const gh_workspace *w, int64_t block) {
     return w->num_visible * block / w->num_blocks;

@@ -25,7 +25,13 @@ static inline f8 splat8(float value) {
 
 static inline f8 choose(i8 mask, f8 yes, f8 no) { return (f8)((mask & (i8)yes) | (~mask & (i8)no)); }
 
-static inline int any(i8 mask) { return __builtin_reduce_or(mask) != 0; }
+static inline int any(i8 mask) {
+#ifdef __clang__
+    return __builtin_reduce_or(mask) != 0;
+#else
+    return (mask[0] | mask[1] | mask[2] | mask[3] | mask[4] | mask[5] | mask[6] | mask[7]) != 0;
+#endif
+}
 
 /* exp(-8 x) for 0 <= x <= ln(255) / 8, relative error 6e-7: a minimax polynomial of exp(-x), to the 8th. */
 static inline f8 exp_minus_8x(f8 x) {
