@@ -15,8 +15,8 @@ test-versions:
 	.ci/test_versions
 
 # Sanitizers and fuzzing of the C rasteriser.
-test-native: set-up
-	$(BIN)/python native/sanitize.py
+test-native:
+	native/sanitize.sh
 
 lint: set-up
 	$(BIN)/ruff check .

@@ -14,13 +14,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 DIST = ROOT / "dist"
+PLATFORMS = ("linux-x64", "windows-x64", "macos-arm64")
 
 
 def main() -> int:
     """Build the native wheels and the zips; returns the exit code."""
-    subprocess.run(
-        [sys.executable, ROOT / "native" / "build_wheels.py", ROOT / "wheels"], check=True
-    )
+    subprocess.run([sys.executable, ROOT / "native" / "build_wheels.py", *PLATFORMS], check=True)
     missing = missing_wheels()
     if missing:
         sys.stderr.write(
