@@ -1,0 +1,149 @@
+"""The speech network: 16 kHz waveform → mel features → phone posteriors at 100 Hz.
+
+| stage     | out            | note                                                        |
+|-----------|----------------|-------------------------------------------------------------|
+| power     | [B, 257, 2T]   | 25 ms Hann window, 512-point DFT as a convolution, hop 10 ms |
+| mel, log  | [B, 80, 2T]    | normalised by what is heard within ±3 s                      |
+| stem      | [B, d, T]      | 6 frames, stride 2: 50 Hz                                    |
+| blocks    | [B, d, T]      | residual, 3-tap dilated convolutions                         |
+| head      | [B, 40, 2T]    | two frames of phone logits per step                          |
+
+Frame `i` is centred on sample `160 i + 80`; a waveform of `320 T` samples gives `2T` frames.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ...core.audio import SPEECH_RATE_HZ
+from ..speech_phones import PHONES
+
+WINDOW, HOP, FFT = 400, 160, 512
+EDGE = (WINDOW - HOP) // 2
+FRAME_RATE_HZ = SPEECH_RATE_HZ // HOP
+NUM_BINS = FFT // 2 + 1
+MEL_LOW_HZ, MEL_HIGH_HZ = 60.0, 7600.0
+# Log spectra flatter than this are noise: dividing by less would blow silence up to speech.
+MIN_STD = 0.4
+RELATIVE_FLOOR, ABSOLUTE_FLOOR = 1e-6, 1e-8
+
+
+@dataclass(frozen=True)
+class SpeechNetworkConfig:
+    """Sizes of the network; `dilations` are in steps of 20 ms."""
+
+    num_mels: int = 80
+    width: int = 256
+    dilations: tuple[int, ...] = field(default=(1, 1, 2, 4, 8, 1, 2, 4, 8, 16))
+    dropout: float = 0.1
+    context_frames: int = 300  # normalisation looks this far to either side, 10 ms each
+
+
+def mel_bank(num_mels: int, warp: float = 1.0) -> np.ndarray:
+    """Triangular mel filters `[257, num_mels]`; `warp` > 1 reads a voice as if its tract were longer."""
+
+    def to_mel(hz: np.ndarray) -> np.ndarray:
+        return 2595.0 * np.log10(1.0 + hz / 700.0)
+
+    edges_mel = np.linspace(*to_mel(np.array([MEL_LOW_HZ, MEL_HIGH_HZ])), num_mels + 2)
+    edges_hz = 700.0 * (10.0 ** (edges_mel / 2595.0) - 1.0) * warp
+    bins_hz = np.linspace(0.0, SPEECH_RATE_HZ / 2, NUM_BINS)[:, None]
+    low, centre, high = edges_hz[:-2], edges_hz[1:-1], edges_hz[2:]
+    rising = (bins_hz - low) / (centre - low)
+    falling = (high - bins_hz) / (high - centre)
+    bank = np.clip(np.minimum(rising, falling), 0.0, None)
+    # Narrow filters may fall between two bins: give them the nearest one.
+    empty = bank.sum(0) < 1e-6
+    nearest = np.argmin(np.abs(bins_hz - np.minimum(centre, SPEECH_RATE_HZ / 2)), axis=0)
+    bank[nearest[empty], np.flatnonzero(empty)] = 1.0
+    return bank.astype(np.float32)
+
+
+def power_spectrum(waveform: np.ndarray) -> np.ndarray:
+    """Power `[F, 257]` of a 16 kHz waveform `[S]`, F = S // 160: what `FrontEnd` computes, in numpy."""
+    padded = np.pad(waveform, EDGE)
+    frames = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::HOP]
+    spectrum = np.fft.rfft(frames * np.hanning(WINDOW + 1)[:-1], FFT)
+    return (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
+
+
+def normalise(mel_power: Tensor, context_frames: int) -> Tensor:
+    """Log mel power `[B, M, F]` less its mean per band, over one spread, both within ±context."""
+
+    def local_mean(values: Tensor) -> Tensor:
+        return functional.avg_pool1d(
+            values,
+            2 * context_frames + 1,
+            stride=1,
+            padding=context_frames,
+            count_include_pad=False,
+        )
+
+    # In units of the floor: exporters drop a summand as small as the floor itself.
+    mel_power = mel_power / ABSOLUTE_FLOOR
+    level = local_mean(mel_power.mean(1, keepdim=True))
+    logs = torch.log10(mel_power + RELATIVE_FLOOR * level + 1.0)
+    mean = local_mean(logs)
+    variance = local_mean(((logs - mean) ** 2).mean(1, keepdim=True))
+    return (logs - mean) / torch.sqrt(variance + MIN_STD**2)
+
+
+class FrontEnd(nn.Module):
+    """Waveform `[B, S]` to mel power `[B, M, F]`, with fixed kernels only."""
+
+    def __init__(self, num_mels: int) -> None:
+        super().__init__()
+        angle = 2.0 * np.pi * np.outer(np.arange(NUM_BINS), np.arange(WINDOW)) / FFT
+        hann = np.hanning(WINDOW + 1)[:-1]
+        kernels = np.concatenate([np.cos(angle) * hann, np.sin(angle) * hann])
+        self.register_buffer("kernels", torch.tensor(kernels[:, None], dtype=torch.float32))
+        self.register_buffer("mel", torch.tensor(mel_bank(num_mels).T[:, :, None]))
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        spectrum = functional.conv1d(waveform[:, None], self.kernels, stride=HOP, padding=EDGE)
+        power = spectrum[:, :NUM_BINS] ** 2 + spectrum[:, NUM_BINS:] ** 2
+        return functional.conv1d(power, self.mel)
+
+
+class Block(nn.Module):
+    """Residual: LayerNorm over channels, dilated 3-tap convolution, GELU, linear."""
+
+    def __init__(self, width: int, dilation: int, dropout: float) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.conv = nn.Conv1d(width, width, 3, padding=dilation, dilation=dilation)
+        self.linear = nn.Conv1d(width, width, 1)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:  # [B, d, T]
+        hidden = self.norm(x.transpose(1, 2)).transpose(1, 2)
+        hidden = functional.gelu(self.conv(hidden), approximate="tanh")
+        return x + self.dropout(self.linear(hidden))
+
+
+class SpeechNetwork(nn.Module):
+    """Mel power `[B, M, 2T]` to phone logits `[B, 40, 2T]`."""
+
+    def __init__(self, config: SpeechNetworkConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.stem = nn.Conv1d(config.num_mels, config.width, 6, stride=2, padding=2)
+        self.blocks = nn.ModuleList(
+            Block(config.width, dilation, config.dropout) for dilation in config.dilations
+        )
+        self.norm = nn.LayerNorm(config.width)
+        self.head = nn.Conv1d(config.width, 2 * len(PHONES), 1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        x = self.stem(features)
+        for block in self.blocks:
+            x = block(x)
+        logits = self.head(self.norm(x.transpose(1, 2)).transpose(1, 2))  # [B, 2·40, T]
+        batch, _, steps = logits.shape
+        pairs = logits.reshape(batch, 2, len(PHONES), steps)
+        return pairs.permute(0, 2, 3, 1).reshape(batch, len(PHONES), 2 * steps)

@@ -1,0 +1,122 @@
+"""Exports the speech network with its front end and its mouth decoder as one ONNX file.
+
+Contract of the file: input `waveform` float32 `[S]`, 16 kHz mono, S a multiple of 320; outputs `arkit`
+float32 `[F, 52]` and `lip_closure` float32 `[F]` in [0, 1], F = S / 160, frame `i` at
+`(i + 0.5) / 100` seconds. The metadata name the rates, the code space and how far a frame looks.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ..core.audio import SPEECH_RATE_HZ
+from ..core.files import replace_on_success
+from ..core.spaces import ARKIT_INDEX, ARKIT_SPACE
+from .networks.speech import FRAME_RATE_HZ, HOP, FrontEnd, SpeechNetwork, normalise
+from .speech_visemes import MouthDecoder
+
+SAMPLES_STEP = 2 * HOP
+KIND, VERSION = "gaussian_heads.speech", 1
+OPSET = 18
+# Louder speech opens the jaw wider: slope per unit of normalised log power around its usual value.
+EFFORT_SLOPE, EFFORT_CENTRE, EFFORT_LOW, EFFORT_HIGH = 0.35, 0.45, 0.8, 1.2
+EFFORT_FRAMES = 31
+
+
+class SpeechGraph(nn.Module):
+    """Waveform `[S]` to ARKit weights `[F, 52]` and lip closure `[F]`."""
+
+    def __init__(self, network: SpeechNetwork) -> None:
+        super().__init__()
+        self.front_end = FrontEnd(network.config.num_mels)
+        self.network = network
+        self.decoder = MouthDecoder()
+
+    def posteriors(self, waveform: Tensor) -> tuple[Tensor, Tensor]:
+        """Features `[1, M, F]` and phone posteriors `[1, 40, F]`."""
+        mel_power = self.front_end(waveform[None])
+        features = normalise(mel_power, self.network.config.context_frames)
+        return features, torch.softmax(self.network(features), dim=1)
+
+    def forward(self, waveform: Tensor) -> tuple[Tensor, Tensor]:
+        features, posteriors = self.posteriors(waveform)
+        arkit, closure = self.decoder(posteriors)
+        scale = self._scale(features)
+        return torch.clamp(arkit[0] * scale, 0.0, 1.0), closure[0]
+
+    def _scale(self, features: Tensor) -> Tensor:
+        """Factor of every weight `[F, 52]`: the jaw, and what closes the lips over it, by effort."""
+        level = functional.avg_pool1d(
+            features.mean(1, keepdim=True),
+            EFFORT_FRAMES,
+            stride=1,
+            padding=EFFORT_FRAMES // 2,
+            count_include_pad=False,
+        )
+        effort = 1.0 + EFFORT_SLOPE * (level[0, 0] - EFFORT_CENTRE)
+        effort = torch.clamp(effort, EFFORT_LOW, EFFORT_HIGH)[:, None]
+        moved = torch.zeros(1, 52)
+        moved[0, [ARKIT_INDEX["jawOpen"], ARKIT_INDEX["mouthClose"]]] = 1.0
+        return 1.0 + (effort - 1.0) * moved
+
+    def context_frames(self) -> int:
+        """How many frames to either side one frame of the output depends on."""
+        config = self.network.config
+        blocks = 2 * sum(config.dilations) + 4
+        # Level, mean and spread each look around once more.
+        return 3 * config.context_frames + blocks + self.decoder.radius
+
+
+def export_speech(network: SpeechNetwork, path: Path) -> None:
+    """Write `network` as an ONNX file for `core.speech`, its weights stored as float16."""
+    graph = SpeechGraph(network).eval()
+    steps = torch.export.Dim("steps", min=2, max=1_000_000)
+    program = torch.onnx.export(
+        graph,
+        (torch.zeros(50 * SAMPLES_STEP),),
+        input_names=["waveform"],
+        output_names=["arkit", "lip_closure"],
+        dynamic_shapes={"waveform": {0: SAMPLES_STEP * steps}},
+        opset_version=OPSET,
+        dynamo=True,
+        verbose=False,
+    )
+    model = program.model_proto
+    _store_half(model, prefix="network.")
+    metadata = {
+        "kind": KIND,
+        "version": str(VERSION),
+        "code_space": ARKIT_SPACE,
+        "sample_rate_hz": str(SPEECH_RATE_HZ),
+        "frame_rate_hz": str(FRAME_RATE_HZ),
+        "samples_step": str(SAMPLES_STEP),
+        "context_frames": str(graph.context_frames()),
+    }
+    helper.set_model_props(model, metadata)
+    onnx.checker.check_model(model)
+    with replace_on_success(path) as temporary:
+        onnx.save(model, temporary)
+
+
+def _store_half(model: onnx.ModelProto, prefix: str) -> None:
+    """Store the big weights named `prefix…` as float16; a Cast brings them back at load."""
+    casts = []
+    for initializer in model.graph.initializer:
+        if not initializer.name.startswith(prefix) or initializer.data_type != TensorProto.FLOAT:
+            continue
+        values = numpy_helper.to_array(initializer)
+        if values.size < 1024:
+            continue
+        name = initializer.name
+        half = numpy_helper.from_array(values.astype(np.float16), f"{name}_half")
+        initializer.CopyFrom(half)
+        casts.append(helper.make_node("Cast", [half.name], [name], to=TensorProto.FLOAT))
+    for cast in reversed(casts):
+        model.graph.node.insert(0, cast)
