@@ -15,6 +15,7 @@ from .glb import Glb
 
 # Distance of adult eyeballs is 54 to 74 mm; far outside of this the head is not in metres.
 EYE_DISTANCE_RANGE_M = (0.03, 0.12)
+MIN_EYEBALL_VERTICES = 20
 PROXY_CELL_M = 0.009
 # Without neck joints the lowest part of the head stays with the shoulders.
 NECK_SHARE = 0.15
@@ -206,8 +207,8 @@ def _eye_centre(mesh: LamMesh, labels: np.ndarray, side: str) -> np.ndarray:
             f"It has no gaze expression for the {side.lower()} eye, so the place of the eyes is "
             "unknown: choose a head with ARKit expressions."
         )
-    face = np.bincount(labels).argmax()
-    loose = motion * (labels != face)
+    sizes = np.bincount(labels)
+    loose = motion * (labels != sizes.argmax()) * (sizes[labels] >= MIN_EYEBALL_VERTICES)
     if loose.any():
         eyeball = mesh.positions[labels == labels[loose.argmax()]].astype(np.float64)
         return (eyeball.min(axis=0) + eyeball.max(axis=0)) / 2
