@@ -2,10 +2,12 @@
 
 from .avatar import Avatar
 from .contents import AvatarContents, write_avatar
+from .description import describe, facts
 from .linear import LinearBasis
 from .manifest import AvatarInfo, Manifest, Provenance
 from .members import Controls, Rig, arkit_controls
 from .sparse import SparseBasis, sparse_basis
+from .thumbnail import portrait_png
 
 __all__ = [
     "Avatar",
@@ -18,6 +20,9 @@ __all__ = [
     "Rig",
     "SparseBasis",
     "arkit_controls",
+    "describe",
+    "facts",
+    "portrait_png",
     "sparse_basis",
     "write_avatar",
 ]

@@ -18,6 +18,7 @@ from ..avatar.contents import AvatarContents
 from ..avatar.linear import LinearBasis
 from ..avatar.manifest import MAX_GAUSSIANS, AvatarInfo, Provenance
 from ..avatar.sparse import sparse_basis
+from ..avatar.thumbnail import portrait_png
 from ..errors import AvatarError
 from ..spaces import ARKIT_BLENDSHAPES, ARKIT_INDEX, ARKIT_SPACE
 from .glb import parse_glb
@@ -116,7 +117,9 @@ def _contents(
     for name, delta in mesh.morphs.items():
         basis[ARKIT_INDEX[name]] = delta
     deltas = {"means": sparse_basis(basis, tolerance=MIN_MOTION_M)}
-    return AvatarContents(info, LinearBasis(neutral, deltas), rig)
+    decoder = LinearBasis(neutral, deltas)
+    portrait = portrait_png(decoder.decode(np.zeros(len(ARKIT_BLENDSHAPES), np.float32)))
+    return AvatarContents(info, decoder, rig, thumbnail=portrait)
 
 
 def _neutral(mesh: LamMesh, columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -1,0 +1,49 @@
+"""A small portrait of an avatar as PNG bytes, for lists and file browsers."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+import numpy as np
+from jaxtyping import UInt8
+
+from ..camera import Camera, intrinsics, look_at
+from ..gaussians import Gaussians
+from ..render import render
+
+SIDE_PX = 256
+# A long lens on the face: what lies within this square (m) around the middle fills the picture.
+FRAME_M = 0.34
+MIDDLE_M = np.array([0.0, -0.03, 0.0])
+DISTANCE_M = 1.5
+UP = np.array([0.0, 1.0, 0.0])
+
+
+def portrait_png(gaussians: Gaussians, *, side_px: int = SIDE_PX) -> bytes:
+    """The head from the front, `side_px` square, transparent around it."""
+    eye = MIDDLE_M + np.array([0.0, 0.0, DISTANCE_M])
+    focal_px = side_px * DISTANCE_M / FRAME_M
+    camera = Camera(
+        look_at(eye, MIDDLE_M, UP), intrinsics(focal_px, side_px, side_px), side_px, side_px
+    )
+    output = render(gaussians, camera)
+    alphas = output.alphas[..., None]
+    straight = output.colors / np.maximum(alphas, 1e-6)
+    pixels = np.concatenate([straight, alphas], axis=-1)
+    return encode_png((np.clip(pixels, 0.0, 1.0) * 255 + 0.5).astype(np.uint8))
+
+
+def encode_png(pixels: UInt8[np.ndarray, "H W 4"]) -> bytes:
+    """RGBA pixels as PNG (ISO 15948): one zlib stream of unfiltered rows."""
+    height, width = pixels.shape[:2]
+    rows = np.concatenate(
+        [np.zeros((height, 1), np.uint8), pixels.reshape(height, width * 4)], axis=1
+    )
+    header = struct.pack(">IIBBBBB", width, height, 8, 6, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows.tobytes(), 9)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, data) for kind, data in chunks)
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
