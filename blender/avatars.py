@@ -1,0 +1,80 @@
+"""References to avatars as a .blend stores them, and the opened avatars behind them."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..core.avatar import Avatar
+from ..core.errors import AvatarError
+
+BUILTIN_PREFIX = "builtin:"
+ASSETS = Path(__file__).resolve().parent.parent / "assets"
+
+
+@dataclass(frozen=True)
+class LoadedAvatar:
+    """An opened avatar with the SHA-256 of the file it came from."""
+
+    avatar: Avatar
+    sha256: str
+
+
+_cache: dict[tuple[str, int, int], LoadedAvatar] = {}
+_lock = threading.Lock()
+
+
+def builtin_names() -> tuple[str, ...]:
+    """Names of the avatars that ship, in alphabetical order."""
+    return tuple(sorted(path.stem for path in (ASSETS / "avatars").glob("*.uhap")))
+
+
+def avatar_path(reference: str, library: object | None = None) -> Path:
+    """File behind `reference`: "builtin:NAME", a path, or a // path of the .blend (or of `library`)."""
+    import bpy
+
+    if not reference:
+        raise AvatarError("No avatar is chosen: import a .uhap file or pick a built-in head.")
+    if not reference.startswith(BUILTIN_PREFIX):
+        return Path(bpy.path.abspath(reference, library=library))
+    name = reference.removeprefix(BUILTIN_PREFIX)
+    if name not in builtin_names():
+        known = ", ".join(builtin_names()) or "none is installed"
+        raise AvatarError(f"There is no built-in avatar '{name}' ({known}): choose another one.")
+    return ASSETS / "avatars" / f"{name}.uhap"
+
+
+def load_avatar(path: Path) -> LoadedAvatar:
+    """Open the avatar at `path`, or hand out the one opened before if the file is unchanged."""
+    try:
+        stat = path.stat()
+    except OSError:
+        raise AvatarError(
+            f"The avatar file '{path}' is missing: put it back or import the avatar again."
+        ) from None
+    key = (str(path), stat.st_mtime_ns, stat.st_size)
+    with _lock:
+        if key not in _cache:
+            loaded = LoadedAvatar(Avatar.open(path), hashlib.sha256(path.read_bytes()).hexdigest())
+            for stale in [k for k in _cache if k[0] == str(path)]:
+                del _cache[stale]
+            _cache[key] = loaded
+        return _cache[key]
+
+
+def object_avatar(obj: object) -> LoadedAvatar:
+    """The avatar of a proxy object (original or evaluated)."""
+    original = obj.original if hasattr(obj, "original") else obj
+    library = original.library
+    if library is None and original.override_library:
+        # An override keeps the library's own relative path.
+        library = original.override_library.reference.library
+    return load_avatar(avatar_path(obj.gaussian_head.avatar, library))
+
+
+def forget_avatars() -> None:
+    """Drop every opened avatar; the next use opens it again."""
+    with _lock:
+        _cache.clear()

@@ -1,0 +1,110 @@
+"""Blender's cameras as the engine's pinhole cameras, in the pixels of the final image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import bpy
+import numpy as np
+
+from ..core.camera import Camera
+from ..core.errors import RenderError
+
+# Blender's camera looks along -Z with +Y up; ours along +Z with +Y down.
+_BLENDER_TO_OPENCV = np.diag([1.0, -1.0, -1.0, 1.0])
+
+
+@dataclass(frozen=True)
+class RenderWindow:
+    """The part of the full image that is drawn, in pixels from the bottom left, and the full size."""
+
+    full_width: int
+    full_height: int
+    left: int
+    bottom: int
+    width: int
+    height: int
+
+
+def render_window(render: bpy.types.RenderSettings) -> RenderWindow:
+    """The window that Blender asks an engine to draw: all of the image, or its border."""
+    full_width = max(1, render.resolution_x * render.resolution_percentage // 100)
+    full_height = max(1, render.resolution_y * render.resolution_percentage // 100)
+    if not render.use_border:
+        return RenderWindow(full_width, full_height, 0, 0, full_width, full_height)
+    # Blender multiplies single floats and drops the fraction; anything else is off by a pixel.
+    left, right = (
+        int(np.float32(edge) * np.float32(full_width))
+        for edge in (render.border_min_x, render.border_max_x)
+    )
+    bottom, top = (
+        int(np.float32(edge) * np.float32(full_height))
+        for edge in (render.border_min_y, render.border_max_y)
+    )
+    if right <= left or top <= bottom:
+        raise RenderError("The render border is empty: draw a larger one with Ctrl B.")
+    return RenderWindow(full_width, full_height, left, bottom, right - left, top - bottom)
+
+
+def pinhole_camera(
+    camera_object: bpy.types.Object | None,
+    depsgraph: bpy.types.Depsgraph,
+    render: bpy.types.RenderSettings,
+) -> Camera:
+    """The evaluated scene camera as the `Camera` of the window that is rendered."""
+    if camera_object is None:
+        raise RenderError("The scene has no camera: add one, or press Set Up Render.")
+    if camera_object.type != "CAMERA":
+        raise RenderError(
+            f"The scene's camera '{camera_object.name}' is no camera object: choose a camera."
+        )
+    if camera_object.data.type != "PERSP":
+        raise RenderError(
+            f"Camera '{camera_object.name}' is {camera_object.data.type.lower()}: "
+            "Gaussian Heads draws perspective cameras only, change its lens type."
+        )
+    window = render_window(render)
+    projection = camera_object.calc_matrix_camera(
+        depsgraph,
+        x=window.full_width,
+        y=window.full_height,
+        scale_x=render.pixel_aspect_x,
+        scale_y=render.pixel_aspect_y,
+    )
+    return Camera(
+        viewmat=_world_to_camera(camera_object.matrix_world),
+        K=_pixel_intrinsics(np.array(projection, np.float64), window),
+        width=window.width,
+        height=window.height,
+    )
+
+
+def _world_to_camera(matrix_world: object) -> np.ndarray:
+    """World to camera `[4, 4]`; the camera object's scale does not count."""
+    axes = np.array(matrix_world, np.float64)
+    lengths = np.linalg.norm(axes[:3, :3], axis=0)
+    if not np.isfinite(lengths).all() or lengths.min() <= 0:
+        raise RenderError("The camera's scale is zero or not finite: reset its scale to 1.")
+    axes[:3, :3] /= lengths
+    return _BLENDER_TO_OPENCV @ np.linalg.inv(axes)
+
+
+def _pixel_intrinsics(projection: np.ndarray, window: RenderWindow) -> np.ndarray:
+    """K `[3, 3]` in the window's pixels of an OpenGL `projection` `[4, 4]` over the full image."""
+    half_width, half_height = window.full_width / 2, window.full_height / 2
+    top = window.bottom + window.height
+    return np.array(
+        [
+            [
+                projection[0, 0] * half_width,
+                0.0,
+                half_width * (1 - projection[0, 2]) - window.left,
+            ],
+            [
+                0.0,
+                projection[1, 1] * half_height,
+                half_height * (1 + projection[1, 2]) - (window.full_height - top),
+            ],
+            [0.0, 0.0, 1.0],
+        ]
+    )

@@ -1,0 +1,178 @@
+"""What a .blend stores: settings of an avatar object, its named controls, and scene defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import bpy
+from bpy.props import (
+    EnumProperty,
+    FloatProperty,
+    FloatVectorProperty,
+    IntProperty,
+    PointerProperty,
+    StringProperty,
+)
+
+from ..core.spaces import ACTION_UNITS, ARKIT_BLENDSHAPES, AU_LABELS, META_VISEMES
+
+LAYERS = ("speech", "upper_face", "blink", "gaze")
+
+# Linked characters are animated through overrides, so every level must allow both.
+_SHARED = {"options": {"ANIMATABLE", "LIBRARY_EDITABLE"}, "override": {"LIBRARY_OVERRIDABLE"}}
+
+
+@dataclass(frozen=True)
+class ControlSet:
+    """A kind of named control: its attribute on the settings, the avatar's word for it, its names."""
+
+    attribute: str
+    kind: str
+    names: tuple[str, ...]
+    soft_max: float
+
+
+CONTROL_SETS = (
+    ControlSet("arkit", "arkit52", ARKIT_BLENDSHAPES, 1.0),
+    ControlSet("action_units", "au", ACTION_UNITS, 5.0),
+    ControlSet("visemes", "visemes", META_VISEMES, 1.0),
+)
+
+
+def _control_group(class_name: str, controls: ControlSet, labels: Mapping[str, str]) -> type:
+    annotations = {
+        name: FloatProperty(
+            name=labels.get(name, name),
+            description=f"Adds {labels.get(name, name)} on top of the speech",
+            soft_min=0.0,
+            soft_max=controls.soft_max,
+            min=-10.0,
+            max=10.0,
+            **_SHARED,
+        )
+        for name in controls.names
+    }
+    return type(
+        class_name,
+        (bpy.types.PropertyGroup,),
+        {"__annotations__": annotations, "__doc__": f"Weights of the controls {controls.kind}."},
+    )
+
+
+_AU_NAMES = {name: f"{name} {AU_LABELS[name]}" for name in ACTION_UNITS}
+_VISEME_NAMES = {name: name.removeprefix("viseme_") for name in META_VISEMES}
+
+ArkitControls = _control_group("GAUSSIAN_HEADS_PG_arkit", CONTROL_SETS[0], {})
+ActionUnitControls = _control_group("GAUSSIAN_HEADS_PG_action_units", CONTROL_SETS[1], _AU_NAMES)
+VisemeControls = _control_group("GAUSSIAN_HEADS_PG_visemes", CONTROL_SETS[2], _VISEME_NAMES)
+
+
+def _strength(label: str, description: str) -> object:
+    return FloatProperty(
+        name=label,
+        description=description,
+        default=1.0,
+        soft_min=0.0,
+        soft_max=2.0,
+        min=-10.0,
+        max=10.0,
+        **_SHARED,
+    )
+
+
+class GAUSSIAN_HEADS_PG_head(bpy.types.PropertyGroup):
+    """Settings of an avatar object; `avatar` is empty on every other object."""
+
+    avatar: StringProperty(
+        name="Avatar",
+        description="The built-in head or the .uhap file that this object stands for",
+        **_SHARED,
+    )
+    avatar_sha256: StringProperty(
+        name="Hash",
+        description="SHA-256 of the avatar file when it was imported, to notice a changed one",
+        **_SHARED,
+    )
+    sound_strip: StringProperty(
+        name="Sound Strip",
+        description="The sequencer's sound strip that this head speaks; the active strip when empty",
+        **_SHARED,
+    )
+    seed: IntProperty(
+        name="Seed",
+        description="Another number gives other blinks with the same sound",
+        default=0,
+        min=0,
+        **_SHARED,
+    )
+    strength_speech: _strength("Speech", "How strongly the mouth follows the baked speech")
+    strength_upper_face: _strength("Upper Face", "How strongly brows and forehead move")
+    strength_blink: _strength("Blinks", "How far the baked blinks close the eyes")
+    strength_gaze: _strength("Gaze", "How far the baked gaze turns the eyes")
+    head_rotation: FloatVectorProperty(
+        name="Head Rotation",
+        description="Turn about the neck as a rotation vector in the avatar's own axes "
+        "(X to the person's left, Y up, Z out of the face)",
+        size=3,
+        subtype="NONE",
+        unit="ROTATION",
+        **_SHARED,
+    )
+    head_translation: FloatVectorProperty(
+        name="Head Translation",
+        description="Shift of the head over the shoulders in the avatar's own axes",
+        size=3,
+        subtype="NONE",
+        unit="LENGTH",
+        **_SHARED,
+    )
+    arkit: PointerProperty(type=ArkitControls, **_SHARED)
+    action_units: PointerProperty(type=ActionUnitControls, **_SHARED)
+    visemes: PointerProperty(type=VisemeControls, **_SHARED)
+
+
+class GAUSSIAN_HEADS_PG_scene(bpy.types.PropertyGroup):
+    """Settings of a scene."""
+
+    backend: EnumProperty(
+        name="Backend",
+        description="What draws the Gaussians in the final render",
+        items=(
+            ("auto", "Automatic", "Take the fastest one that works on this computer"),
+            ("cpu", "CPU", "The C rasteriser, the same picture on every computer"),
+            ("cuda", "CUDA", "An NVIDIA card through a worker process"),
+            ("reference", "Reference", "Slow double precision, for checking the others"),
+        ),
+        default="auto",
+        options={"LIBRARY_EDITABLE"},
+    )
+
+
+CLASSES = (
+    ArkitControls,
+    ActionUnitControls,
+    VisemeControls,
+    GAUSSIAN_HEADS_PG_head,
+    GAUSSIAN_HEADS_PG_scene,
+)
+
+
+def attach() -> None:
+    """Add the settings to Blender's objects and scenes; the classes must be registered."""
+    bpy.types.Object.gaussian_head = PointerProperty(
+        type=GAUSSIAN_HEADS_PG_head,
+        options={"ANIMATABLE", "LIBRARY_EDITABLE"},
+        override={"LIBRARY_OVERRIDABLE"},
+    )
+    bpy.types.Scene.gaussian_heads = PointerProperty(
+        type=GAUSSIAN_HEADS_PG_scene,
+        options={"ANIMATABLE", "LIBRARY_EDITABLE"},
+        override={"LIBRARY_OVERRIDABLE"},
+    )
+
+
+def detach() -> None:
+    """Take the settings away again."""
+    del bpy.types.Object.gaussian_head
+    del bpy.types.Scene.gaussian_heads

@@ -1,0 +1,57 @@
+"""The avatar's object in a scene: a light mesh that gives selection, bounds and snapping."""
+
+from __future__ import annotations
+
+import bpy
+import numpy as np
+
+from ..core.avatar import Avatar
+from .avatars import LoadedAvatar
+from .axes import to_object_space
+from .codes import CODE_PROPERTY, layer_property
+
+
+def create_avatar_object(
+    reference: str, loaded: LoadedAvatar, collection: bpy.types.Collection
+) -> bpy.types.Object:
+    """Add the proxy of an avatar to `collection`, neutral and unposed, and return it."""
+    avatar = loaded.avatar
+    obj = bpy.data.objects.new(avatar.name, _guide_mesh(avatar))
+    collection.objects.link(obj)
+    set_avatar(obj, reference, loaded)
+    return obj
+
+
+def set_avatar(obj: bpy.types.Object, reference: str, loaded: LoadedAvatar) -> None:
+    """Point `obj` at an avatar and give it a speech layer of the right length."""
+    obj.gaussian_head.avatar = reference
+    obj.gaussian_head.avatar_sha256 = loaded.sha256
+    ensure_layer(obj, "speech", loaded.avatar)
+
+
+def ensure_layer(obj: bpy.types.Object, layer: str, avatar: Avatar) -> None:
+    """Make the ID property that holds a layer's code, keeping one of the right length."""
+    name = layer_property(layer)
+    if name in obj and len(obj[name]) == avatar.code_dim:
+        return
+    obj[name] = [0.0] * avatar.code_dim
+    obj.property_overridable_library_set(f'["{name}"]', True)
+    described = "speech" if name == CODE_PROPERTY else layer.replace("_", " ")
+    obj.id_properties_ui(name).update(
+        description=f"Expression code of the {described} layer, unscaled",
+        default=[0.0] * avatar.code_dim,
+    )
+
+
+def _guide_mesh(avatar: Avatar) -> bpy.types.Mesh:
+    vertices, triangles = avatar.guide_mesh
+    mesh = bpy.data.meshes.new(f"{avatar.name} Proxy")
+    mesh.vertices.add(len(vertices))
+    mesh.vertices.foreach_set("co", to_object_space(vertices).ravel())
+    mesh.loops.add(triangles.size)
+    mesh.loops.foreach_set("vertex_index", np.ascontiguousarray(triangles, np.int32).ravel())
+    mesh.polygons.add(len(triangles))
+    mesh.polygons.foreach_set("loop_start", np.arange(0, triangles.size, 3, dtype=np.int32))
+    mesh.update(calc_edges=True)
+    mesh.validate()
+    return mesh

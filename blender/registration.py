@@ -1,0 +1,50 @@
+"""Registers the Blender layer: properties, engine, handlers and the command."""
+
+from __future__ import annotations
+
+import atexit
+
+import bpy
+
+from . import engine, handlers, properties
+
+_register_classes, _unregister_classes = bpy.utils.register_classes_factory(
+    (*properties.CLASSES, *engine.CLASSES)
+)
+_commands: list[object] = []
+
+
+def register() -> None:
+    """Make the add-on's data, engine and command known to Blender."""
+    _register_classes()
+    properties.attach()
+    for panel in engine.compatible_panels():
+        panel.COMPAT_ENGINES.add(engine.ENGINE_ID)
+    handlers.attach()
+    _commands.append(bpy.utils.register_cli_command("gaussian_heads", _run_command))
+    atexit.register(_unregister_engine)
+
+
+def unregister() -> None:
+    """Undo `register`, in reverse."""
+    atexit.unregister(_unregister_engine)
+    bpy.utils.unregister_cli_command(_commands.pop())
+    handlers.detach()
+    for panel in engine.compatible_panels():
+        panel.COMPAT_ENGINES.discard(engine.ENGINE_ID)
+    properties.detach()
+    _unregister_classes()
+
+
+def _run_command(arguments: list[str]) -> int:
+    from .cli import main
+
+    return main(arguments)
+
+
+def _unregister_engine() -> None:
+    # A render engine that is still registered hangs Blender 4.5 when Python exits.
+    handlers.detach()
+    for cls in engine.CLASSES:
+        if cls.is_registered:
+            bpy.utils.unregister_class(cls)
