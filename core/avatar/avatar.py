@@ -23,7 +23,7 @@ from .pose import pose_gaussians, pose_points
 MAX_CODE = 100.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Avatar:
     """A head that decodes expression codes; stateless, so frames may come in any order."""
 

@@ -22,7 +22,7 @@ from .onnx import onnx_from_bytes
 _ZIP_DATE = (2020, 1, 1, 0, 0, 0)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class AvatarContents:
     """Parts of a package; `decoder` is a linear basis or the bytes of an ONNX model.
 

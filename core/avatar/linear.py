@@ -21,7 +21,7 @@ MAX_LOGIT = 15.0
 MIN_QUAT_NORM = 1e-4
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LinearBasis:
     """A head as neutral Gaussians in stored form and deltas per control; metres, avatar frame.
 

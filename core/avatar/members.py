@@ -20,7 +20,7 @@ CONTROL_NAMES: dict[str, tuple[str, ...]] = {
 MAX_GUIDE_VERTICES = 200_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Rig:
     """Per-Gaussian neck weights in [0, 1] and a light mesh of the neutral head (m, avatar frame)."""
 
@@ -63,13 +63,13 @@ class Rig:
         return rig
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Controls:
     """Offsets in code space of every named control, and the read-out from codes to ARKit-52."""
 
     arkit52: Float32[np.ndarray, "52 D"]
-    au: Float32[np.ndarray, "18 D"]
-    visemes: Float32[np.ndarray, "15 D"]
+    au: Float32[np.ndarray, "A D"]
+    visemes: Float32[np.ndarray, "V D"]
     readout_weights: Float32[np.ndarray, "52 D"]
     readout_bias: Float32[np.ndarray, " 52"]
 

@@ -28,7 +28,7 @@ MIN_QUAT_NORM = 1e-4
 MAX_EXTENT_M = 100.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class OnnxDecoder:
     """A session made once; `decode` keeps every value in its valid range."""
 

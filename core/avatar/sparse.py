@@ -14,7 +14,7 @@ from ..errors import AvatarError
 DENSE_SHARE = 0.25
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SparseBasis:
     """Deltas of one attribute: control `d` adds `values[i]` to `rows[i]` for i in starts[d]:starts[d+1].
 

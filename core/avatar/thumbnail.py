@@ -14,8 +14,8 @@ from ..render import render
 
 SIDE_PX = 256
 # A long lens on the face: what lies within this square (m) around the middle fills the picture.
-FRAME_M = 0.34
-MIDDLE_M = np.array([0.0, -0.03, 0.0])
+FRAME_M = 0.36
+MIDDLE_M = np.array([0.0, -0.02, 0.0])
 DISTANCE_M = 1.5
 UP = np.array([0.0, 1.0, 0.0])
 
