@@ -47,8 +47,7 @@ static uint64_t cut_bands(gh_workspace *w, int64_t num_tiles) {
     return longest;
 }
 
-void gh_plan_bands(gh_workspace *w, int64_t item, int64_t unused) {
-    (void)item, (void)unused;
+void gh_plan_bands(gh_workspace *w) {
     int64_t num_tiles = (int64_t)w->tiles_x * w->tiles_y;
     gh_column_totals(w->tile_starts, w->num_blocks, num_tiles, w->tile_totals);
     uint64_t longest = cut_bands(w, num_tiles);
@@ -56,13 +55,11 @@ void gh_plan_bands(gh_workspace *w, int64_t item, int64_t unused) {
     w->lists = gh_reserve(&w->buffers[LISTS], (int64_t)longest, sizeof *w->lists);
     w->band_stages = gh_reserve(&w->buffers[BAND_STAGES], w->num_bands, STAGES_PER_BAND * sizeof(gh_stage));
     if (!w->lists || !w->band_stages) {
-        atomic_store(&w->status, GH_OUT_OF_MEMORY);
+        w->status = GH_OUT_OF_MEMORY;
+        w->num_bands = 0;
         return;
     }
-    for (int64_t k = 0; k < w->num_bands * STAGES_PER_BAND; k++) {
-        atomic_init(&w->band_stages[k].next, 0);
-        atomic_init(&w->band_stages[k].done, 0);
-    }
+    for (int64_t k = 0; k < w->num_bands * STAGES_PER_BAND; k++) gh_open_stage(&w->band_stages[k]);
 }
 
 void gh_fill_lists(gh_workspace *w, int64_t block, int64_t band) {

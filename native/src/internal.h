@@ -34,12 +34,11 @@ enum {
  * It is never negative, and long thin splats lose no digits, as they do in A dx^2 + 2 B dx dy + C dy^2. */
 typedef struct {
     _Alignas(64) float x, y; /* centre, px */
-    float l00, l10, l11;
+    float l00, l10, l11, per_l00;
     float reach; /* sigma / 8 at which alpha falls to 1/255 */
     float opacity;
     float rgb[3];
     float depth;
-    int16_t x0, x1, y0, y1; /* pixels that alpha >= 1/255 can touch; ends excluded */
 } gh_splat;
 
 /* Tiles that a splat's box touches; ends excluded. */
@@ -64,14 +63,13 @@ typedef struct {
     size_t bytes;
 } gh_buffer;
 
-/* Items handed out and items finished. */
 typedef struct {
-    _Atomic int64_t next, done;
+    _Atomic int64_t next, done; /* items handed out, items finished */
+    atomic_int closed;          /* all finished, and what follows is planned */
 } gh_stage;
 
 enum {
-    /* project, plan the sort, three stages per pass, count the tiles, plan the bands */
-    FIXED_STAGES = 2 + 3 * MAX_PASSES + 2,
+    FIXED_STAGES = 1 + 2 * MAX_PASSES + 1, /* project, count and move digits, count tiles */
     STAGES_PER_BAND = 2, /* fill the lists, blend */
 };
 
@@ -84,7 +82,7 @@ enum {
 
 struct gh_workspace {
     gh_scene scene;
-    atomic_int status;
+    int32_t status; /* set by plans only */
     gh_stage stages[FIXED_STAGES];
     gh_stage *band_stages; /* [bands, STAGES_PER_BAND] */
 
@@ -115,16 +113,24 @@ struct gh_workspace {
     gh_buffer buffers[NUM_BUFFERS];
 };
 
-/* One item of each stage. Plans are stages of a single item. */
+/* One item of each stage. */
 void gh_project_chunk(gh_workspace *w, int64_t chunk, int64_t unused);
-void gh_plan_sort(gh_workspace *w, int64_t item, int64_t unused);
 void gh_count_digits(gh_workspace *w, int64_t chunk, int64_t pass);
-void gh_place_digits(gh_workspace *w, int64_t item, int64_t pass);
 void gh_move_keys(gh_workspace *w, int64_t chunk, int64_t pass);
 void gh_count_tiles(gh_workspace *w, int64_t block, int64_t unused);
-void gh_plan_bands(gh_workspace *w, int64_t item, int64_t unused);
 void gh_fill_lists(gh_workspace *w, int64_t block, int64_t band);
 void gh_blend_tile(gh_workspace *w, int64_t item, int64_t band);
+
+/* What one thread does between two stages. */
+void gh_plan_sort(gh_workspace *w);
+void gh_place_digits(gh_workspace *w);
+void gh_plan_bands(gh_workspace *w);
+
+static inline void gh_open_stage(gh_stage *stage) {
+    atomic_init(&stage->next, 0);
+    atomic_init(&stage->done, 0);
+    atomic_init(&stage->closed, 0);
+}
 
 /* The sorted keys. */
 static inline const gh_key *gh_order(const gh_workspace *w) { return w->keys[w->num_passes & 1]; }

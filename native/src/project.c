@@ -38,14 +38,16 @@ static void factor_row(const double j[3], double r[3][3], const float *scales, d
 
 static double dot3(const double a[3], const double b[3]) { return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]; }
 
-/* Pixel range [first, end) whose centres lie within `half` of `center`. */
-static void pixel_range(double center, double half, int32_t size, int16_t *first, int16_t *end) {
-    *first = (int16_t)clamp(ceil(center - half - 0.5), 0, size);
-    *end = (int16_t)clamp(floor(center + half - 0.5) + 1, 0, size);
+/* Tiles [first, end) of a row or column of tiles that have a pixel centre within `half` of `center`. */
+static void tile_range(double center, double half, int32_t size, uint16_t *first, uint16_t *end) {
+    int32_t first_px = (int32_t)clamp(ceil(center - half - 0.5), 0, size);
+    int32_t end_px = (int32_t)clamp(floor(center + half - 0.5) + 1, 0, size);
+    *first = (uint16_t)(first_px / TILE);
+    *end = (uint16_t)(first_px < end_px ? (end_px + TILE - 1) / TILE : first_px / TILE);
 }
 
-/* False when the Gaussian cannot be seen. */
-static int project(const gh_scene *scene, int64_t i, gh_splat *splat) {
+/* False when the Gaussian cannot be seen; `splat` and `box` are then left half filled. */
+static int project(const gh_scene *scene, int64_t i, gh_splat *splat, gh_tile_box *box) {
     const float *mean = scene->means + 3 * i;
     const double *v = scene->viewmat;
     double z = v[8] * mean[0] + v[9] * mean[1] + v[10] * mean[2] + v[11];
@@ -74,15 +76,16 @@ static int project(const gh_scene *scene, int64_t i, gh_splat *splat) {
     double log_reach = log((double)opacity / (1.0 / 255.0));
     double half_x = sqrt(2 * log_reach * c00), half_y = sqrt(2 * log_reach * c11);
     if (!isfinite(x) || !isfinite(y) || !isfinite(half_x * half_y * det)) return 0;
-    pixel_range(x, half_x, scene->width, &splat->x0, &splat->x1);
-    pixel_range(y, half_y, scene->height, &splat->y0, &splat->y1);
-    if (splat->x0 >= splat->x1 || splat->y0 >= splat->y1) return 0;
+    tile_range(x, half_x, scene->width, &box->x0, &box->x1);
+    tile_range(y, half_y, scene->height, &box->y0, &box->y1);
+    if (box->x0 == box->x1 || box->y0 == box->y1) return 0;
 
     splat->x = (float)x, splat->y = (float)y;
     /* 1/4: sigma = (..)^2 / 2 and the kernel wants sigma / 8. */
     splat->l00 = (float)(0.25 * sqrt(c11 / det));
     splat->l10 = (float)(-0.25 * c01 / sqrt(det * c11));
     splat->l11 = (float)(0.25 / sqrt(c11));
+    splat->per_l00 = 1 / splat->l00;
     splat->reach = (float)(log_reach / 8);
     splat->opacity = opacity;
     for (int k = 0; k < 3; k++) splat->rgb[k] = scene->rgb[3 * i + k];
@@ -97,10 +100,7 @@ void gh_project_chunk(gh_workspace *w, int64_t chunk, int64_t unused) {
     gh_chunk found = {0, UINT32_MAX, 0};
     for (int64_t i = first; i < end; i++) {
         gh_splat *splat = w->splats + i;
-        if (!project(&w->scene, i, splat)) continue;
-        w->tile_boxes[i] = (gh_tile_box){
-            (uint16_t)(splat->x0 / TILE), (uint16_t)((splat->x1 + TILE - 1) / TILE),
-            (uint16_t)(splat->y0 / TILE), (uint16_t)((splat->y1 + TILE - 1) / TILE)};
+        if (!project(&w->scene, i, splat, w->tile_boxes + i)) continue;
         union { float value; uint32_t bits; } depth = {splat->depth};
         keys[found.num_visible++] = (gh_key){depth.bits, (uint32_t)i};
         if (depth.bits < found.min_depth) found.min_depth = depth.bits;

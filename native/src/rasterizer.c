@@ -91,17 +91,15 @@ int32_t gh_begin(gh_workspace *w, const gh_scene *scene) {
         return GH_BAD_SIZE;
     if (scene->num_gaussians < 0 || scene->num_gaussians > MAX_GAUSSIANS) return GH_BAD_SIZE;
     w->scene = *scene;
-    w->num_chunks = (scene->num_gaussians + CHUNK - 1) / CHUNK;
+    /* An empty set is one empty chunk: every stage then has an item that closes it. */
+    w->num_chunks = gh_max(1, (scene->num_gaussians + CHUNK - 1) / CHUNK);
     w->tiles_x = (scene->width + TILE - 1) / TILE;
     w->tiles_y = (scene->height + TILE - 1) / TILE;
     int64_t tiles = (int64_t)w->tiles_x * w->tiles_y;
     w->num_blocks = gh_max(1, gh_min(w->num_chunks, MAX_TILE_COUNTERS / tiles));
     if (!reserve_all(w)) return GH_OUT_OF_MEMORY;
-    for (int k = 0; k < FIXED_STAGES; k++) {
-        atomic_init(&w->stages[k].next, 0);
-        atomic_init(&w->stages[k].done, 0);
-    }
-    atomic_store(&w->status, GH_OK);
+    for (int k = 0; k < FIXED_STAGES; k++) gh_open_stage(&w->stages[k]);
+    w->status = GH_OK;
     return GH_OK;
 }
 
@@ -124,35 +122,36 @@ static void wait_a_moment(int turn) {
 }
 
 typedef void (*item_function)(gh_workspace *, int64_t item, int64_t argument);
+typedef void (*plan_function)(gh_workspace *);
 
-/* Takes items until none is left, then waits for those that others took. A thread that comes late finds
- * the stage done and passes through, so nobody waits for a thread that has not started. */
-static int run(gh_workspace *w, gh_stage *stage, int64_t num_items, item_function function, int64_t argument) {
+/* Takes items until none is left, then waits for those that others took; whoever ends the last one makes
+ * the plan for what follows. A thread that comes late finds the stage closed and passes through, so
+ * nobody waits for a thread that has not started. */
+static void run(gh_workspace *w, gh_stage *stage, int64_t num_items, int64_t argument,
+                item_function function, plan_function plan) {
     for (;;) {
         int64_t item = atomic_fetch_add(&stage->next, 1);
         if (item >= num_items) break;
         function(w, item, argument);
-        atomic_fetch_add(&stage->done, 1);
+        if (atomic_fetch_add(&stage->done, 1) + 1 < num_items) continue;
+        if (plan) plan(w);
+        atomic_store(&stage->closed, 1);
     }
-    for (int turn = 0; atomic_load(&stage->done) < num_items; turn++) wait_a_moment(turn);
-    return atomic_load(&w->status) == GH_OK;
+    for (int turn = 0; !atomic_load(&stage->closed); turn++) wait_a_moment(turn);
 }
 
 int32_t gh_work(gh_workspace *w) {
     gh_stage *stage = w->stages;
-    run(w, stage++, w->num_chunks, gh_project_chunk, 0);
-    run(w, stage++, 1, gh_plan_sort, 0);
+    run(w, stage++, w->num_chunks, 0, gh_project_chunk, gh_plan_sort);
     for (int64_t pass = 0; pass < w->num_passes; pass++) {
-        run(w, stage++, w->num_chunks, gh_count_digits, pass);
-        run(w, stage++, 1, gh_place_digits, pass);
-        run(w, stage++, w->num_chunks, gh_move_keys, pass);
+        run(w, stage++, w->num_chunks, pass, gh_count_digits, gh_place_digits);
+        run(w, stage++, w->num_chunks, pass, gh_move_keys, NULL);
     }
-    run(w, stage++, w->num_blocks, gh_count_tiles, 0);
-    if (!run(w, stage++, 1, gh_plan_bands, 0)) return atomic_load(&w->status);
+    run(w, stage++, w->num_blocks, 0, gh_count_tiles, gh_plan_bands);
     for (int64_t band = 0; band < w->num_bands; band++) {
         gh_stage *stages = w->band_stages + band * STAGES_PER_BAND;
-        run(w, &stages[0], w->num_blocks, gh_fill_lists, band);
-        run(w, &stages[1], w->bands[band + 1] - w->bands[band], gh_blend_tile, band);
+        run(w, &stages[0], w->num_blocks, band, gh_fill_lists, NULL);
+        run(w, &stages[1], w->bands[band + 1] - w->bands[band], band, gh_blend_tile, NULL);
     }
-    return GH_OK;
+    return w->status;
 }

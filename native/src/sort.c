@@ -23,8 +23,7 @@ static uint32_t digit_of(const gh_workspace *w, uint32_t depth, int64_t pass) {
     return (depth - w->min_depth) >> (pass * w->digit_bits) & mask;
 }
 
-void gh_plan_sort(gh_workspace *w, int64_t item, int64_t unused) {
-    (void)item, (void)unused;
+void gh_plan_sort(gh_workspace *w) {
     uint32_t min_depth = UINT32_MAX, max_depth = 0;
     w->num_visible = 0;
     for (int64_t chunk = 0; chunk < w->num_chunks; chunk++) {
@@ -45,8 +44,7 @@ void gh_count_digits(gh_workspace *w, int64_t chunk, int64_t pass) {
     for (const gh_key *key = keys.first; key < keys.end; key++) counts[digit_of(w, key->depth, pass)]++;
 }
 
-void gh_place_digits(gh_workspace *w, int64_t item, int64_t pass) {
-    (void)item, (void)pass;
+void gh_place_digits(gh_workspace *w) {
     int64_t num_digits = (int64_t)1 << w->digit_bits;
     uint32_t *ends = w->digit_ends, place = 0;
     gh_column_totals(w->digit_starts, w->num_chunks, num_digits, ends);
