@@ -18,6 +18,7 @@ from .members import Controls, Rig, names_of
 from .onnx import MEMBER as ONNX_MEMBER
 from .onnx import OnnxDecoder, onnx_from_bytes
 from .pose import pose_gaussians, pose_points
+from .thumbnail import check_png
 
 # Codes are weights of about 0 to 1 or coefficients of unit variance; beyond this is a mistake.
 MAX_CODE = 100.0
@@ -40,6 +41,8 @@ class Avatar:
         manifest, members = read_package(path)
         count, code_dim = manifest.num_gaussians, manifest.info.code_dim
         try:
+            if THUMBNAIL in members:
+                check_png(members[THUMBNAIL], THUMBNAIL)
             rig = Rig.from_bytes(members[RIG], count)
             controls = Controls.from_bytes(members[CONTROLS], code_dim)
             if manifest.decoder == "linear":

@@ -17,6 +17,7 @@ from .linear import LinearBasis, check_linear, linear_to_bytes
 from .manifest import DECODER_MEMBERS, AvatarInfo, Manifest, Member, check_info
 from .members import Controls, Rig, arkit_controls
 from .onnx import onnx_from_bytes
+from .thumbnail import check_png
 
 # The same contents give the same bytes whenever they are written.
 _ZIP_DATE = (2020, 1, 1, 0, 0, 0)
@@ -44,6 +45,7 @@ def write_avatar(path: Path | str, contents: AvatarContents) -> Manifest:
         CONTROLS: _controls(contents).to_bytes(),
     }
     if contents.thumbnail is not None:
+        check_png(contents.thumbnail, THUMBNAIL)
         members[THUMBNAIL] = contents.thumbnail
     kind, data, means = _decoder(contents)
     members[DECODER_MEMBERS[kind]] = data

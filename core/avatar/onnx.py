@@ -24,7 +24,7 @@ OUTPUTS = ("means", "quats", "scales", "opacities", "colors", "landmarks")
 MAX_THREADS = 4
 MIN_SCALE_M, MAX_SCALE_M = 1e-6, 1.0
 MIN_OPACITY = 1e-6
-MIN_QUAT_NORM = 1e-4
+MIN_QUAT_NORM, MAX_QUAT = 1e-4, 1e6
 MAX_EXTENT_M = 100.0
 
 
@@ -39,7 +39,7 @@ class OnnxDecoder:
     def decode(self, code: Float32[np.ndarray, " D"]) -> Gaussians:
         """The head in the pose `code`, without head pose."""
         raw = self._run(OUTPUTS[:-1], code)
-        quats = raw["quats"]
+        quats = np.clip(raw["quats"], -MAX_QUAT, MAX_QUAT)
         norms = np.linalg.norm(quats, axis=1, keepdims=True)
         identity = np.array([1, 0, 0, 0], np.float32)
         return Gaussians(
@@ -54,7 +54,8 @@ class OnnxDecoder:
 
     def decode_landmarks(self, code: Float32[np.ndarray, " D"]) -> Float32[np.ndarray, "68 3"]:
         """The 68 landmarks (m) in the pose `code`."""
-        return self._run(OUTPUTS[-1:], code)["landmarks"]
+        points = self._run(OUTPUTS[-1:], code)["landmarks"]
+        return np.clip(points, -MAX_EXTENT_M, MAX_EXTENT_M)
 
     def _run(self, names: tuple[str, ...], code: np.ndarray) -> dict[str, np.ndarray]:
         try:
@@ -105,7 +106,9 @@ def _make_session(data: bytes, threads: int | None) -> onnxruntime.InferenceSess
     # Warnings about a model are of no use to the person at the screen.
     options.log_severity_level = 4
     try:
-        return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(
+            data, options, providers=["CPUExecutionProvider"], enable_fallback=False
+        )
     except _runtime_errors() as error:
         raise AvatarError(
             f"'{MEMBER}' is not a model this add-on can run ({_first_line(error)}): "

@@ -11,6 +11,9 @@ from safetensors.numpy import load, save
 
 from ..errors import AvatarError
 
+# No length, weight or colour of a head comes near; sums and squares of it stay finite.
+MAX_NUMBER = 1e6
+
 
 @dataclass(frozen=True)
 class TensorSpec:
@@ -42,7 +45,7 @@ def load_tensors(
 
 
 def check_tensor(array: np.ndarray, spec: TensorSpec, member: str, name: str) -> None:
-    """Refuse an array of another dtype or shape than `spec`, or with numbers that are not finite."""
+    """Refuse an array of another dtype or shape than `spec`, or with numbers not finite or absurd."""
     if array.dtype != spec.dtype:
         _refuse(member, name, f"is {array.dtype}, not {np.dtype(spec.dtype)}")
     fits = array.ndim == len(spec.shape) and all(
@@ -51,8 +54,8 @@ def check_tensor(array: np.ndarray, spec: TensorSpec, member: str, name: str) ->
     if not fits:
         want = tuple("any" if n < 0 else n for n in spec.shape)
         _refuse(member, name, f"has shape {array.shape}, not {want}")
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        _refuse(member, name, "holds numbers that are not finite (NaN or infinity)")
+    if array.dtype.kind == "f" and not (np.abs(array) <= MAX_NUMBER).all():
+        _refuse(member, name, f"holds numbers that are not finite or beyond {MAX_NUMBER:g}")
 
 
 def save_tensors(tensors: Mapping[str, np.ndarray]) -> bytes:

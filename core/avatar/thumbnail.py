@@ -9,10 +9,13 @@ import numpy as np
 from jaxtyping import UInt8
 
 from ..camera import Camera, intrinsics, look_at
+from ..errors import AvatarError
 from ..gaussians import Gaussians
 from ..render import render
 
 SIDE_PX = 256
+MAX_SIDE_PX = 4096
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # A long lens on the face: what lies within this square (m) around the middle fills the picture.
 FRAME_M = 0.36
 MIDDLE_M = np.array([0.0, -0.02, 0.0])
@@ -42,7 +45,18 @@ def encode_png(pixels: UInt8[np.ndarray, "H W 4"]) -> bytes:
     )
     header = struct.pack(">IIBBBBB", width, height, 8, 6, 0, 0, 0)
     chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows.tobytes(), 9)), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, data) for kind, data in chunks)
+    return SIGNATURE + b"".join(_chunk(kind, data) for kind, data in chunks)
+
+
+def check_png(data: bytes, member: str) -> None:
+    """Refuse what is no PNG or a very large one before an image reader sees it."""
+    is_png = data.startswith(SIGNATURE) and data[12:16] == b"IHDR" and len(data) >= 24
+    width, height = struct.unpack(">II", data[16:24]) if is_png else (0, 0)
+    if not (1 <= width <= MAX_SIDE_PX and 1 <= height <= MAX_SIDE_PX):
+        raise AvatarError(
+            f"Its member '{member}' is not a PNG picture of at most {MAX_SIDE_PX} x {MAX_SIDE_PX} "
+            "pixels: export the avatar again."
+        )
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import subprocess
+import sys
 import zipfile
 
 import numpy as np
@@ -10,7 +12,13 @@ from gaussian_heads.core.avatar import Avatar, AvatarContents, write_avatar
 from gaussian_heads.core.avatar.onnx_scan import check_onnx
 from gaussian_heads.core.errors import AvatarError
 
-from .small_heads import small_head, small_info, small_onnx_avatar, small_onnx_model
+from .small_heads import (
+    small_head,
+    small_info,
+    small_linear_avatar,
+    small_onnx_avatar,
+    small_onnx_model,
+)
 
 onnx = pytest.importorskip("onnx", reason="the package onnx makes the models of these tests")
 
@@ -196,3 +204,12 @@ def test_values_are_brought_into_range(model, tmp_path):
     gaussians = open_model(tmp_path / "a.uhap", model).decode(np.zeros(52, np.float32))
     np.testing.assert_array_equal(gaussians.quats, np.tile(np.float32([1, 0, 0, 0]), (60, 1)))
     assert (gaussians.scales > 0).all() and (gaussians.opacities < 1).all()
+
+
+def test_linear_avatars_do_not_load_the_runtime(tmp_path):
+    path = small_linear_avatar(tmp_path / "a.uhap", 60)
+    program = (
+        "import sys; from gaussian_heads.core.avatar import Avatar; "
+        f"Avatar.open({str(path)!r}); sys.exit('onnxruntime' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program]).returncode == 0

@@ -18,6 +18,7 @@ from gaussian_heads.core.avatar import (
     write_avatar,
 )
 from gaussian_heads.core.avatar import archive as archive_module
+from gaussian_heads.core.avatar.thumbnail import encode_png
 from gaussian_heads.core.errors import AvatarError
 from safetensors.numpy import load, save
 
@@ -83,9 +84,19 @@ def test_written_package_is_reproducible_and_opens(tmp_path, package):
 
 
 def test_thumbnail_travels(tmp_path):
-    contents = AvatarContents(small_info(), small_basis(HEAD), HEAD.rig, thumbnail=b"\x89PNG 1")
+    picture = encode_png(np.full((3, 4, 4), 200, np.uint8))
+    contents = AvatarContents(small_info(), small_basis(HEAD), HEAD.rig, thumbnail=picture)
     write_avatar(tmp_path / "a.uhap", contents)
-    assert Avatar.open(tmp_path / "a.uhap").thumbnail == b"\x89PNG 1"
+    assert Avatar.open(tmp_path / "a.uhap").thumbnail == picture
+
+
+@pytest.mark.parametrize("data", [b"GIF89a", b"\x89PNG\r\n\x1a\n", "huge"])
+def test_thumbnail_that_is_no_small_png(package, data):
+    if data == "huge":
+        data = bytearray(encode_png(np.zeros((1, 1, 4), np.uint8)))
+        data[16:20] = (100_000).to_bytes(4, "big")
+    rewrite(package, {"thumbnail.png": bytes(data)})
+    assert "'thumbnail.png' is not a PNG" in refusal(package)
 
 
 def test_missing_file(tmp_path):
@@ -268,6 +279,7 @@ def test_manifest_that_is_not_json(package, data):
     ("member", "name", "change", "message"),
     [
         ("basis.safetensors", "means", lambda a: a * np.nan, "not finite"),
+        ("basis.safetensors", "quats", lambda a: a * 0 + 1e30, "beyond 1e+06"),
         ("basis.safetensors", "means_values", lambda a: a / np.float16(0), "not finite"),
         ("basis.safetensors", "means", lambda a: a.astype(np.float64), "is float64, not float32"),
         ("basis.safetensors", "means", lambda a: a[:-1], "has shape (59, 3)"),

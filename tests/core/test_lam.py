@@ -1,6 +1,9 @@
 """Importing LAM heads, on a small generated one of the same layout."""
 
+import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -301,11 +304,16 @@ def test_random_damage_to_the_glb_is_refused_or_harmless(tmp_path):
         assert np.isfinite(contents.decoder.neutral["means"]).all()
 
 
-def test_real_head_has_its_known_size(tmp_path):
+@pytest.fixture
+def data_folder():
     data = os.environ.get("GAUSSIAN_HEADS_DATA")
     if not data or not (Path(data) / "splats/lam/p2-1.zip").is_file():
         pytest.skip("needs the LAM head: set GAUSSIAN_HEADS_DATA to the project's data folder")
-    write_avatar(tmp_path / "a.uhap", import_lam(Path(data) / "splats/lam/p2-1.zip"))
+    return Path(data)
+
+
+def test_real_head_has_its_known_size(tmp_path, data_folder):
+    write_avatar(tmp_path / "a.uhap", import_lam(data_folder / "splats/lam/p2-1.zip"))
     avatar = Avatar.open(tmp_path / "a.uhap")
     assert avatar.num_gaussians == 20018
     low, high = avatar.bounds
@@ -313,3 +321,12 @@ def test_real_head_has_its_known_size(tmp_path):
     drop = avatar.decode(arkit_vector({"jawOpen": 1.0})).means[:, 1]
     drop = drop - avatar.decode(np.zeros(52, np.float32)).means[:, 1]
     assert -0.05 < drop.min() < -0.03
+
+
+def test_real_head_looks_like_its_preview(data_folder):
+    script = Path(__file__).resolve().parents[2] / "bench" / "lam_preview.py"
+    command = [sys.executable, str(script), "--data", str(data_folder)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    assert result.returncode == 0, result.stdout + result.stderr
+    figures = json.loads(result.stdout)["psnr_db"]
+    assert set(figures) == {"neutral", "jawOpen"} and min(figures.values()) >= 25
