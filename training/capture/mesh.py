@@ -131,7 +131,7 @@ def face_parts(model: ict.IctModel) -> np.ndarray:
         radius, box = polar_uv(model)
         shell = (model.material == sclera) & ~box & (radius > CORNEA_RING_UV)
         parts[shell] = PART[f"sclera_{side}"]
-        disc = (model.material == iris) & ~box & (radius > PUPIL_RING_UV) & (radius < 0.5)
+        disc = (model.material == iris) & (radius > PUPIL_RING_UV) & (radius < 0.46)
         parts[disc] = PART[f"iris_{side}"]
     return parts
 

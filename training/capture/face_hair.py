@@ -1,0 +1,121 @@
+"""Brows and lashes, hair by hair."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.interpolate import CubicSpline, RegularGridInterpolator
+from scipy.spatial import cKDTree
+
+from .ict import METRES_PER_ICT_UNIT, IctModel
+from .lids import lash_cards
+from .mesh import HeadMesh, vertex_normals
+from .strands import Strands, bind_roots, taper
+
+BROW_LANDMARKS = {"right": (21, 20, 19, 18, 17), "left": (22, 23, 24, 25, 26)}
+HAIRS_PER_BROW = 520
+HAIRS_PER_LID = {True: 125, False: 58}  # upper, lower
+BROW_POINTS, LASH_POINTS = 7, 8
+BROW_COLOUR = np.array([0.040, 0.023, 0.0145])
+LASH_COLOUR = np.array([0.012, 0.008, 0.006])
+BROW_HALF_WIDTH_M = 0.0040
+
+
+def groom_brows(mesh: HeadMesh, seed: int) -> Strands:
+    """Both brows: upright at the nose, lying outwards along the arch, thinning to the tail."""
+    rng = np.random.default_rng(seed)
+    skin = mesh.triangles[mesh.faces_of("face")]
+    used = np.unique(skin)
+    surface = Surface(mesh.vertices[used], vertex_normals(mesh.vertices, skin)[used])
+    points = np.concatenate([grow_brow(mesh, side, surface, rng) for side in ("right", "left")])
+    triangle, barycentric = bind_roots(mesh, points[:, 0], ("face",))
+    tone = np.exp(0.25 * rng.normal(size=(len(points), 1, 1)))
+    colour = np.broadcast_to(BROW_COLOUR, points.shape) * tone
+    return Strands(
+        points, taper(len(points), BROW_POINTS, 0.000075, 0.3), colour, triangle, barycentric
+    )
+
+
+class Surface:
+    """Skin points with normals, for laying hairs onto them."""
+
+    def __init__(self, points: np.ndarray, normals: np.ndarray) -> None:
+        self.points, self.normals = points, normals
+        self.tree = cKDTree(points)
+
+    def lay(self, places: np.ndarray, height: np.ndarray) -> np.ndarray:
+        """Move `places` [N, 3] to `height` [N] metres above the smoothed skin."""
+        distance, nearest = self.tree.query(places, k=8)
+        weight = 1.0 / (distance + 5e-4) ** 2
+        weight /= weight.sum(1, keepdims=True)
+        normal = (weight[..., None] * self.normals[nearest]).sum(1)
+        normal /= np.linalg.norm(normal, axis=1, keepdims=True)
+        anchor = (weight[..., None] * self.points[nearest]).sum(1)
+        depth = ((places - anchor) * normal).sum(1)
+        return places + (height - depth)[:, None] * normal
+
+
+def grow_brow(mesh: HeadMesh, side: str, surface: Surface, rng: np.random.Generator) -> np.ndarray:
+    """Hairs [S, P, 3] of one brow."""
+    control = mesh.vertices[mesh.landmarks68[list(BROW_LANDMARKS[side])]].astype(np.float64)
+    spline = CubicSpline(np.linspace(0.0, 1.0, len(control)), control)
+    s = rng.beta(1.05, 1.25, HAIRS_PER_BROW) * 1.03 - 0.02
+    across = rng.normal(0.0, 0.42, HAIRS_PER_BROW).clip(-1, 1)
+    width = BROW_HALF_WIDTH_M * np.interp(s, [-0.02, 0.12, 0.5, 1.0], [0.72, 1.0, 0.80, 0.22])
+    along = spline(s, 1)
+    along /= np.linalg.norm(along, axis=1, keepdims=True)
+    up = np.array([0.0, 1.0, 0.0]) - along * along[:, 1:2]
+    up /= np.linalg.norm(up, axis=1, keepdims=True)
+    roots = spline(s) + up * (across * width - 0.0008)[:, None]
+    # Upper hairs lean down, lower hairs lean up, so that they close to a ridge.
+    lean = np.interp(s, [0.0, 0.15, 0.35, 0.7, 1.0], [1.25, 0.95, 0.55, 0.22, 0.02])
+    lean = lean - 0.42 * across * np.clip(s * 2.2, 0.0, 1.0) + 0.16 * rng.normal(size=len(s))
+    length = np.interp(s, [0.0, 0.2, 0.6, 1.0], [0.0062, 0.0085, 0.0080, 0.0052])
+    length = length * rng.uniform(0.6, 1.12, len(s))
+    hairs = [surface.lay(roots, np.full(len(s), -2e-4))]
+    place = roots.copy()
+    for step in range(1, BROW_POINTS):
+        share = step / (BROW_POINTS - 1)
+        angle = lean * (1.0 - 0.45 * share)
+        heading = along * np.cos(angle)[:, None] + up * np.sin(angle)[:, None]
+        place = place + heading * (length / (BROW_POINTS - 1))[:, None]
+        rise = 0.0010 * np.sin(np.pi * min(share, 0.75)) * rng.uniform(0.5, 1.2, len(s))
+        hairs.append(surface.lay(place, rise))
+    return np.stack(hairs, axis=1)
+
+
+def groom_lashes(
+    mesh: HeadMesh, model: IctModel, shape: np.ndarray, origin: np.ndarray, seed: int
+) -> Strands:
+    """All four rows of lashes, following ICT's lash cards in `shape` [V, 3] centimetres."""
+    rng = np.random.default_rng(seed)
+    metres = (shape - origin) * METRES_PER_ICT_UNIT
+    hairs = []
+    for card in lash_cards(model):
+        count = HAIRS_PER_LID[card.is_upper] // 3 + 1
+        hairs.append(grow_lashes(metres[card.vertices], card.is_upper, count, rng))
+    points = np.concatenate(hairs)
+    triangle, barycentric = bind_roots(mesh, points[:, 0], ("face",))
+    tone = np.exp(0.2 * rng.normal(size=(len(points), 1, 1)))
+    colour = np.broadcast_to(LASH_COLOUR, points.shape) * tone
+    return Strands(
+        points, taper(len(points), LASH_POINTS, 0.000085, 0.15), colour, triangle, barycentric
+    )
+
+
+def grow_lashes(
+    grid: np.ndarray, is_upper: bool, count: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Lashes [S, P, 3] on one card's grid [6, 19, 3]; neighbours lean together in tufts."""
+    rows, columns, _ = grid.shape
+    sheet = RegularGridInterpolator((np.arange(rows), np.arange(columns)), grid, method="linear")
+    root = rng.uniform(0.6, columns - 1.6, count)
+    tuft = np.round(root * 1.15) / 1.15 + 0.12 * rng.normal(size=count)
+    middle = 1.0 - np.abs(root / (columns - 1) - 0.5) * 0.7
+    reach = (0.95 if is_upper else 0.92) * (rows - 1) * middle * rng.uniform(0.62, 1.0, count)
+    hairs = []
+    for share in np.linspace(0.0, 1.0, LASH_POINTS):
+        column = np.clip(root + (tuft - root) * 0.75 * share**1.5, 0, columns - 1)
+        place = sheet(np.stack([np.clip(reach * share, 0, rows - 1), column], axis=1))
+        curl = 0.0016 * share**2.2 if is_upper else -0.0003 * share**2
+        hairs.append(place + np.array([0.0, curl, 0.0]))
+    return np.stack(hairs, axis=1)
