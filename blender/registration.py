@@ -25,6 +25,12 @@ def register() -> None:
     atexit.register(_unregister_engine)
 
 
+def ensure_registered() -> None:
+    """Register unless it is done: a script with the plain `bpy` package has no add-ons enabled."""
+    if not hasattr(bpy.types.Object, "gaussian_head"):
+        register()
+
+
 def unregister() -> None:
     """Undo `register`, in reverse."""
     atexit.unregister(_unregister_engine)

@@ -1,0 +1,233 @@
+"""The main job: a sound file and an avatar become a scene, keyframes, and frames or a video."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import bpy
+
+from ..core.audio import load_audio
+from ..core.camera import MAX_SIDE_PX
+from ..core.errors import AvatarError, GaussianHeadsError, RenderError
+from ..core.files import replace_on_success
+from .avatars import BUILTIN_PREFIX, avatar_path, builtin_names, load_avatar
+from .bake import BakeResult
+from .frames import IMAGE_FORMATS, Report, choose_image_format, render_frames
+from .proxy import create_avatar_object
+from .registration import ensure_registered
+from .sound import decode_with_aud
+from .speech import Analyser, analyse, apply_speech, request_speech, speech_model
+from .staging import PictureSettings, apply_picture, setup_render
+from .strips import strip_collection
+from .video import encode_video, require_video_size, use_video_output
+
+JOB_FILE = "job.json"
+JOB_VERSION = 1
+
+
+@dataclass(frozen=True)
+class AnimateRequest:
+    """What to animate and how.
+
+    `avatar` is "builtin:NAME" or a path, the first built-in one when empty. `out` is a file that ends in
+    .mp4, or a folder for frames. `backend` is one of `core.render.BACKENDS`; `frame_format` "png" or "exr".
+    """
+
+    audio: Path
+    out: Path
+    avatar: str = ""
+    fps: Fraction = Fraction(25)
+    width: int = 512
+    height: int = 512
+    backend: str = "auto"
+    seed: int = 0
+    save_blend: Path | None = None
+    is_transparent: bool = False
+    frame_format: str = "png"
+
+    @property
+    def is_video(self) -> bool:
+        """Whether a video is asked for and not a folder of frames."""
+        return self.out.suffix.lower() == ".mp4"
+
+    @property
+    def frames_folder(self) -> Path:
+        """Where the frames go; a video's are kept beside it until it is finished."""
+        return self.out.with_name(f"{self.out.stem}.frames") if self.is_video else self.out
+
+
+@dataclass(frozen=True)
+class AnimateResult:
+    """What was made: the video or folder, the scene file, and how much was drawn or already there."""
+
+    out: Path
+    blend: Path | None
+    num_frames: int
+    num_drawn: int
+    bake: BakeResult
+
+
+def default_avatar() -> str:
+    """Reference of the first built-in avatar."""
+    names = builtin_names()
+    if not names:
+        raise AvatarError("No built-in avatar is installed: name a .uhap file.")
+    return f"{BUILTIN_PREFIX}{names[0]}"
+
+
+def animate(
+    request: AnimateRequest, report: Report, analyser: Analyser | None = None
+) -> AnimateResult:
+    """Make the scene of `request` in a fresh file and render it; see `AnimateRequest`.
+
+    Interrupted work goes on where it stopped: finished frames of the same request are kept.
+    """
+    _check(request)
+    ensure_registered()
+    # Refused before anything is written, with the reason the reader of sound gives.
+    load_audio(request.audio, decode_with_aud)
+    scene, bake = _build_scene(request, report, analyser)
+    folder = request.frames_folder
+    _claim_folder(folder, _job(request))
+    if request.save_blend is not None:
+        save_blend(scene, request)
+    paths = [
+        (frame, folder / f"{frame:04d}.{request.frame_format}")
+        for frame in range(scene.frame_start, scene.frame_end + 1)
+    ]
+    choose_image_format(scene, request.frame_format, has_alpha=request.is_transparent)
+    drawn = render_frames(scene, paths, report)
+    if request.is_video:
+        report("Encoding", 0.0)
+        encode_video([path for _, path in paths], request.audio, _picture(request), request.out)
+        shutil.rmtree(folder)
+        report("Encoding", 1.0)
+    return AnimateResult(request.out, request.save_blend, len(paths), drawn, bake)
+
+
+def save_blend(scene: bpy.types.Scene, request: AnimateRequest) -> None:
+    """Write the scene beside its temporary name first; it renders what `request` asks for by itself."""
+    final = Path(os.path.abspath(request.save_blend))
+    with replace_on_success(final) as temporary:
+        # Blender makes paths relative only to a file that has a place.
+        bpy.ops.wm.save_as_mainfile(filepath=str(temporary), check_existing=False, compress=True)
+        for sound in bpy.data.sounds:
+            sound.filepath = _relative(Path(sound.filepath))
+        if request.is_video:
+            use_video_output(scene)
+            scene.render.filepath = _relative(Path(os.path.abspath(request.out)))
+        else:
+            choose_image_format(scene, request.frame_format, has_alpha=request.is_transparent)
+            scene.render.filepath = _relative(Path(os.path.abspath(request.out))) + "/####"
+        bpy.ops.wm.save_mainfile(filepath=str(temporary), check_existing=False, compress=True)
+    for spare in final.parent.glob(f"{temporary.name}[0-9]"):
+        spare.unlink()
+
+
+def _check(request: AnimateRequest) -> None:
+    if not (1 <= request.width <= MAX_SIDE_PX and 1 <= request.height <= MAX_SIDE_PX):
+        raise RenderError(
+            f"The picture is {request.width} x {request.height}: choose sides from 1 to {MAX_SIDE_PX}."
+        )
+    if request.frame_format not in IMAGE_FORMATS:
+        raise RenderError(f"There is no frame format '{request.frame_format}': choose png or exr.")
+    if request.is_video:
+        require_video_size(request.width, request.height)
+        if request.is_transparent:
+            raise RenderError("An mp4 has no transparency: choose a folder for --out.")
+    elif request.out.suffix and not request.out.is_dir():
+        raise RenderError(
+            f"'{request.out}' is no .mp4 and no folder: end the name in .mp4 or leave out its extension."
+        )
+    if request.save_blend is not None and request.save_blend.suffix != ".blend":
+        raise RenderError(f"'{request.save_blend}' is no scene file: end its name in .blend.")
+
+
+def _build_scene(
+    request: AnimateRequest, report: Report, analyser: Analyser | None
+) -> tuple[bpy.types.Scene, BakeResult]:
+    reference = request.avatar or default_avatar()
+    if not reference.startswith(BUILTIN_PREFIX):
+        reference = os.path.abspath(reference)
+    loaded = load_avatar(avatar_path(reference))
+    # Not the factory settings: those would switch the extension off while it runs.
+    bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
+    scene = bpy.context.scene
+    apply_picture(scene, _picture(request))
+    scene.gaussian_heads.backend = request.backend
+    obj = create_avatar_object(reference, loaded, scene.collection)
+    obj.gaussian_head.seed = request.seed
+    strip = strip_collection(scene).new_sound(
+        request.audio.stem, os.path.abspath(request.audio), channel=1, frame_start=1
+    )
+    obj.gaussian_head.sound_strip = strip.name
+    scene.sync_mode = "AUDIO_SYNC"
+    with tempfile.TemporaryDirectory() as scratch:
+        speech = request_speech(scene, obj, Path(scratch))
+        report("Listening", 0.0)
+        track = analyse(speech, analyser or speech_model(), lambda done: report("Listening", done))
+    bake = apply_speech(obj, speech, track)
+    scene.frame_start, scene.frame_end = bake.first_frame, bake.last_frame
+    setup_render(scene)
+    scene.frame_set(scene.frame_start)
+    return scene, bake
+
+
+def _picture(request: AnimateRequest) -> PictureSettings:
+    return PictureSettings(request.width, request.height, request.fps, request.is_transparent)
+
+
+def _job(request: AnimateRequest) -> dict[str, object]:
+    """What the frames depend on, so that those of another request are never mixed in."""
+    reference = request.avatar or default_avatar()
+    return {
+        "format": "gaussian_heads.job",
+        "version": JOB_VERSION,
+        "audio_sha256": hashlib.sha256(request.audio.read_bytes()).hexdigest(),
+        "avatar": reference,
+        "avatar_sha256": load_avatar(avatar_path(reference)).sha256,
+        "fps": str(request.fps),
+        "size": [request.width, request.height],
+        "backend": request.backend,
+        "seed": request.seed,
+        "transparent": request.is_transparent,
+        "frame_format": request.frame_format,
+        "blender": bpy.app.version_string,
+    }
+
+
+def _claim_folder(folder: Path, job: dict[str, object]) -> None:
+    """Write the job file into `folder`, or refuse a folder with the frames of another job."""
+    path = folder / JOB_FILE
+    if folder.is_dir():
+        present = path.is_file()
+        if present and _read_job(path) == job:
+            return
+        if present or any(folder.glob("*.png")) or any(folder.glob("*.exr")):
+            raise GaussianHeadsError(
+                f"The folder '{folder}' holds the frames of another job: delete it or choose another."
+            )
+    with replace_on_success(path) as temporary:
+        temporary.write_text(json.dumps(job, indent=1) + "\n", "utf8")
+
+
+def _read_job(path: Path) -> object:
+    try:
+        return json.loads(path.read_text("utf8"))
+    except ValueError:
+        return None
+
+
+def _relative(path: Path) -> str:
+    try:
+        return bpy.path.relpath(str(path)).replace("\\", "/")
+    except ValueError:
+        # Another drive on Windows has no relative path.
+        return str(path)

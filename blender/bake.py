@@ -1,0 +1,110 @@
+"""An expression track becomes keyframes on an avatar object."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import bpy
+import numpy as np
+
+from ..core.avatar import Avatar
+from ..core.errors import TrackError
+from ..core.expression import ExpressionTrack
+from .animation import (
+    CurveAddress,
+    ensure_channelbag,
+    ensure_fcurve,
+    find_channelbag,
+    replace_keys,
+)
+from .avatars import object_avatar
+from .codes import ACTION_SPACE_PROPERTY, layer_property, require_code_space
+from .properties import LAYERS
+from .proxy import ensure_layer
+
+LAYER_LABELS = {
+    "speech": "Speech",
+    "upper_face": "Upper Face",
+    "blink": "Blink",
+    "gaze": "Gaze",
+}
+# (property, label) of the head pose's two halves, in the order of a track's columns.
+_POSE = (("head_rotation", "Head Rotation"), ("head_translation", "Head Translation"))
+
+
+@dataclass(frozen=True)
+class BakeResult:
+    """What a bake wrote."""
+
+    action: str
+    num_curves: int
+    first_frame: int
+    last_frame: int
+
+
+def bake_track(obj: bpy.types.Object, track: ExpressionTrack, first_frame: int) -> BakeResult:
+    """Key `track` on `obj`, its first frame at `first_frame`, one frame of the scene each.
+
+    Replaces only the keys of the track's own properties inside its range; all else stays.
+    """
+    avatar = object_avatar(obj).avatar
+    avatar.require_space(track.code_space)
+    require_code_space(obj, avatar)
+    _check_layers(track, avatar)
+    curves = list(_curves(obj, track, avatar))
+    for layer in track.layers:
+        ensure_layer(obj, layer, avatar)
+    bag = ensure_channelbag(obj)
+    for address, values in curves:
+        replace_keys(ensure_fcurve(bag, address), first_frame, values)
+    action = obj.animation_data.action
+    action[ACTION_SPACE_PROPERTY] = track.code_space
+    action.update_tag()
+    obj.update_tag()
+    return BakeResult(action.name, len(curves), first_frame, first_frame + track.num_frames - 1)
+
+
+def _check_layers(track: ExpressionTrack, avatar: Avatar) -> None:
+    unknown = sorted(set(track.layers) - set(LAYERS))
+    if unknown:
+        raise TrackError(
+            f"The track has a layer '{unknown[0]}' that scenes do not know "
+            f"({', '.join(LAYERS)}): name it as one of these."
+        )
+    if track.code_dim != avatar.code_dim:
+        raise TrackError(
+            f"The track has {track.code_dim} channels, the avatar '{avatar.name}' "
+            f"{avatar.code_dim}: make the track again for this avatar."
+        )
+
+
+def _curves(
+    obj: bpy.types.Object, track: ExpressionTrack, avatar: Avatar
+) -> Iterator[tuple[CurveAddress, np.ndarray]]:
+    """Every curve to write with its values [T].
+
+    Speech keeps a curve for each channel, so that animators find them all; other layers and the head
+    pose only where something moves, or where an earlier bake left keys that must fall silent.
+    """
+    existing = _existing_curves(obj)
+    silent = np.zeros((track.num_frames, track.code_dim), np.float32)
+    for layer in LAYERS:
+        codes = track.layers.get(layer, silent)
+        path = f'["{layer_property(layer)}"]'
+        for index, channel in enumerate(avatar.channel_names):
+            is_wanted = layer == "speech" and layer in track.layers
+            if is_wanted or codes[:, index].any() or (path, index) in existing:
+                group = f"{LAYER_LABELS[layer]} · {channel}"
+                yield CurveAddress(path, index, group), codes[:, index]
+    for half, (name, label) in enumerate(_POSE):
+        path = f"gaussian_head.{name}"
+        for axis in range(3):
+            values = track.head_pose[:, 3 * half + axis]
+            if track.head_pose[:, 3 * half : 3 * half + 3].any() or (path, axis) in existing:
+                yield CurveAddress(path, axis, label), values
+
+
+def _existing_curves(obj: bpy.types.Object) -> set[tuple[str, int]]:
+    bag = find_channelbag(obj)
+    return {(curve.data_path, curve.array_index) for curve in bag.fcurves} if bag else set()

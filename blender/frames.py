@@ -1,0 +1,104 @@
+"""Rendering frames one by one, so that they can be skipped, resumed and never stand half written."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+import bpy
+
+from ..core.errors import RenderError
+
+Report = Callable[[str, float], None]
+"""Told what is being done and how much of it is (0 to 1)."""
+
+IMAGE_FORMATS = {"png": "PNG", "exr": "OPEN_EXR"}
+
+
+def choose_image_format(scene: bpy.types.Scene, extension: str, *, has_alpha: bool) -> None:
+    """Write `scene` as 8-bit PNG or half-float EXR frames."""
+    settings = scene.render.image_settings
+    if hasattr(settings, "media_type"):
+        settings.media_type = "IMAGE"
+    settings.file_format = IMAGE_FORMATS[extension]
+    settings.color_mode = "RGBA" if has_alpha else "RGB"
+    if extension == "exr":
+        settings.color_depth, settings.exr_codec = "16", "ZIP"
+    else:
+        settings.color_depth, settings.compression = "8", 30
+
+
+def render_frames(
+    scene: bpy.types.Scene,
+    paths: Sequence[tuple[int, Path]],
+    report: Report,
+    *,
+    overwrite: bool = False,
+) -> int:
+    """Render each (frame, file) that is not there yet; returns how many were drawn.
+
+    Ctrl C stops after the frame in work: finished files stay, none is cut short.
+    """
+    drawn = 0
+    with _interrupt_between_frames() as is_interrupted:
+        for done, (frame, path) in enumerate(paths):
+            report("Rendering", done / len(paths))
+            if overwrite or not path.is_file():
+                render_frame(scene, frame, path)
+                drawn += 1
+            if is_interrupted():
+                raise KeyboardInterrupt
+    report("Rendering", 1.0)
+    return drawn
+
+
+def render_frame(scene: bpy.types.Scene, frame: int, path: Path) -> None:
+    """Render one frame of `scene` into `path`, through a temporary file beside it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.stem}.part{path.suffix}")
+    before = scene.render.filepath, scene.render.use_file_extension
+    scene.render.filepath, scene.render.use_file_extension = str(temporary), False
+    try:
+        scene.frame_set(frame)
+        run_render(scene, write_still=True)
+        if not temporary.is_file():
+            raise RenderError(
+                f"Blender wrote no file '{path}': check the disk and its permissions."
+            )
+        os.replace(temporary, path)
+    finally:
+        scene.render.filepath, scene.render.use_file_extension = before
+        temporary.unlink(missing_ok=True)
+
+
+def run_render(scene: bpy.types.Scene, **options: object) -> None:
+    """Blender's render operator on `scene`, with its report as a `RenderError`."""
+    try:
+        bpy.ops.render.render(scene=scene.name, **options)
+    except RuntimeError as error:
+        # Blender repeats the report it already printed; its first line is the sentence.
+        raise RenderError(str(error).strip().splitlines()[0].removeprefix("Error: ")) from None
+
+
+@contextmanager
+def _interrupt_between_frames() -> Iterator[Callable[[], bool]]:
+    """Collect Ctrl C instead of letting it tear a frame; the second one ends the program as usual."""
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    pressed = threading.Event()
+
+    def on_interrupt(number: int, frame: FrameType | None) -> None:
+        pressed.set()
+        signal.signal(signal.SIGINT, before if callable(before) else signal.default_int_handler)
+
+    before = signal.signal(signal.SIGINT, on_interrupt)
+    try:
+        yield pressed.is_set
+    finally:
+        signal.signal(signal.SIGINT, before or signal.default_int_handler)

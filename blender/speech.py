@@ -1,0 +1,93 @@
+"""From a sound strip to baked keys in three steps, so that the middle one may run in a thread."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import bpy
+import numpy as np
+
+from ..core.errors import TrackError
+from ..core.expression import ExpressionTrack
+from ..core.speech import SpeechModel
+from .avatars import ASSETS, object_avatar
+from .bake import BakeResult, bake_track
+from .codes import require_code_space
+from .sound import StripSound, strip_sound
+from .strips import choose_strip
+
+SPEECH_NETWORK = ASSETS / "speech" / "speech.onnx"
+
+Progress = Callable[[float], bool | None]
+"""Told how much is done, 0 to 1; returning False stops the analysis."""
+
+
+class Analyser(Protocol):
+    """What turns a waveform into a track: `SpeechModel`, or a stand-in of the tests."""
+
+    def track(self, waveform: np.ndarray, sample_rate: int, **options: object) -> ExpressionTrack:
+        """See `SpeechModel.track`."""
+
+
+@dataclass(frozen=True)
+class SpeechRequest:
+    """All that the analysis needs; holds nothing of Blender's, so a thread may have it."""
+
+    sound: StripSound
+    seed: int
+
+
+_models: dict[tuple[str, int], SpeechModel] = {}
+_lock = threading.Lock()
+
+
+def speech_model(path: Path = SPEECH_NETWORK) -> SpeechModel:
+    """The speech network at `path`, opened once."""
+    key = (str(path), path.stat().st_mtime_ns if path.is_file() else 0)
+    with _lock:
+        if key not in _models:
+            _models[key] = SpeechModel.open(path)
+        return _models[key]
+
+
+def request_speech(
+    scene: bpy.types.Scene, obj: bpy.types.Object, scratch_folder: Path
+) -> SpeechRequest:
+    """Collect what the analysis of the head's sound strip needs, and refuse early what cannot work."""
+    settings = obj.gaussian_head
+    require_code_space(obj, object_avatar(obj).avatar)
+    strip = choose_strip(scene, settings.sound_strip)
+    return SpeechRequest(strip_sound(scene, strip, scratch_folder), settings.seed)
+
+
+def analyse(
+    request: SpeechRequest, analyser: Analyser, progress: Progress | None = None
+) -> ExpressionTrack:
+    """The strip's expression track, one frame for each whole scene frame at which it is heard."""
+    from ..core.audio import SPEECH_RATE_HZ
+
+    place = request.sound.placement
+    track = analyser.track(
+        request.sound.waveform(),
+        SPEECH_RATE_HZ,
+        fps=place.fps,
+        seed=request.seed,
+        progress=progress,
+    )
+    if track.num_frames != place.num_frames:
+        raise TrackError(
+            f"The analysis gave {track.num_frames} frames for {place.num_frames} of the strip: "
+            "reinstall the extension."
+        )
+    return track
+
+
+def apply_speech(
+    obj: bpy.types.Object, request: SpeechRequest, track: ExpressionTrack
+) -> BakeResult:
+    """Key the track on `obj` where its strip is heard."""
+    return bake_track(obj, track, request.sound.placement.first_frame)

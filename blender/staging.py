@@ -1,0 +1,124 @@
+"""Setting a scene for the engine: view transform, camera, background and output settings."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+
+import bpy
+import numpy as np
+from mathutils import Matrix, Vector
+
+from ..core.avatar import Avatar
+from .avatars import object_avatar
+from .axes import to_object_space
+from .engine import ENGINE_ID
+from .gathering import is_avatar
+from .world import make_world
+
+# A quiet dark blue grey, linear.
+BACKGROUND_LINEAR = (0.030, 0.036, 0.047)
+# A long portrait lens on a sensor 24 mm high: little distortion of nose and ears.
+LENS_MM, SENSOR_HEIGHT_MM = 85.0, 24.0
+# The camera stands a little to one side, which shows the form of the face.
+AZIMUTH_DEG = 9.0
+# From crown to chin the head takes this part of the picture's height; the crown stays clear of the edge.
+HEAD_PART, CROWN_MARGIN = 0.60, 0.14
+# A head with hair is about this much wider than the face is high, chin to crown.
+HEAD_ASPECT = 1.1
+# Where a head without landmarks has its chin, below the eyes.
+CHIN_BELOW_EYES_M = 0.115
+CHIN_LANDMARK = 8
+
+
+@dataclass(frozen=True)
+class PictureSettings:
+    """Size in pixels, exact rate and whether nothing stands behind the head."""
+
+    width: int
+    height: int
+    fps: Fraction
+    is_transparent: bool = False
+
+
+def scene_avatars(scene: bpy.types.Scene) -> list[bpy.types.Object]:
+    """The avatar objects of `scene`, by name."""
+    return sorted((obj for obj in scene.objects if is_avatar(obj)), key=lambda obj: obj.name)
+
+
+def setup_render(scene: bpy.types.Scene) -> list[str]:
+    """Make `scene` render with our engine and true colours; says in words what was changed."""
+    changed = []
+    if scene.render.engine != ENGINE_ID:
+        scene.render.engine = ENGINE_ID
+        changed.append("engine")
+    if scene.view_settings.view_transform != "Standard" or scene.view_settings.look != "None":
+        scene.view_settings.view_transform = "Standard"
+        scene.view_settings.look = "None"
+        changed.append("Standard view transform")
+    avatars = scene_avatars(scene)
+    if scene.camera is None and avatars:
+        frame_portrait(scene, avatars[0])
+        changed.append("camera")
+    if scene.world is None:
+        scene.world = make_world("Gaussian Heads", BACKGROUND_LINEAR)
+        changed.append("background")
+    return changed
+
+
+def apply_picture(scene: bpy.types.Scene, picture: PictureSettings) -> None:
+    """Give `scene` the size and rate of `picture`."""
+    render = scene.render
+    render.resolution_x, render.resolution_y = picture.width, picture.height
+    render.resolution_percentage = 100
+    render.pixel_aspect_x = render.pixel_aspect_y = 1.0
+    render.film_transparent = picture.is_transparent
+    render.fps, render.fps_base = blender_rate(picture.fps)
+    # The same frame is then the same file wherever it is drawn.
+    render.dither_intensity = 0.0
+
+
+def blender_rate(fps: Fraction) -> tuple[int, float]:
+    """Blender's two settings for an exact rate: 30000/1001 becomes 30 and 1.001."""
+    whole = max(1, math.ceil(fps))
+    return whole, float(whole / fps)
+
+
+def frame_portrait(scene: bpy.types.Scene, obj: bpy.types.Object) -> bpy.types.Object:
+    """Add a camera that shows the head of `obj` as a portrait, and make it the scene's camera."""
+    avatar = object_avatar(obj).avatar
+    crown, chin = _crown_and_chin_m(avatar)
+    head_m = crown - chin
+    aspect = scene.render.resolution_x / max(1, scene.render.resolution_y)
+    view_height_m = head_m / HEAD_PART
+    view_height_m = max(view_height_m, HEAD_ASPECT * head_m / aspect)
+    centre_up_m = crown + CROWN_MARGIN * view_height_m - view_height_m / 2
+
+    lens = bpy.data.cameras.new("Portrait")
+    lens.sensor_fit, lens.sensor_height, lens.lens = "VERTICAL", SENSOR_HEIGHT_MM, LENS_MM
+    lens.clip_start = 0.01
+    distance_m = view_height_m * LENS_MM / SENSOR_HEIGHT_MM
+    low, high = avatar.bounds
+    # The middle of the head in depth, so that turning about it keeps the head in the picture.
+    target = Vector(to_object_space([[0.0, centre_up_m, (low[2] + high[2]) / 2]])[0])
+    turn = Matrix.Rotation(math.radians(AZIMUTH_DEG), 4, "Z")
+    upright = Matrix.Rotation(math.pi / 2, 4, "X")
+    local = Matrix.Translation(target) @ turn @ Matrix.Translation((0, -distance_m, 0)) @ upright
+
+    camera = bpy.data.objects.new("Portrait", lens)
+    scene.collection.objects.link(camera)
+    scene.view_layers[0].update()
+    rotation_only = obj.matrix_world.to_quaternion().to_matrix().to_4x4()
+    scale = float(np.cbrt(abs(obj.matrix_world.determinant())))
+    local.translation *= scale
+    camera.matrix_world = Matrix.Translation(obj.matrix_world.translation) @ rotation_only @ local
+    scene.camera = camera
+    return camera
+
+
+def _crown_and_chin_m(avatar: Avatar) -> tuple[float, float]:
+    """Heights (m, avatar frame) of the head's top and of the chin at rest."""
+    landmarks = avatar.landmarks(np.zeros(avatar.code_dim, np.float32))
+    chin = -CHIN_BELOW_EYES_M if landmarks is None else float(landmarks[CHIN_LANDMARK, 1])
+    return float(avatar.bounds[1][1]), chin

@@ -1,0 +1,92 @@
+"""Sound strips of the sequencer, with the differences between Blender's versions in one place."""
+
+from __future__ import annotations
+
+import bpy
+
+from ..core.errors import AudioError, TimingError
+from ..core.timing import SoundPlacement, frame_rate
+
+# Names of (content start, left handle, right handle) from 5.1 on, and before.
+_TIMING_NAMES = (
+    ("content_start", "left_handle", "right_handle"),
+    ("frame_start", "frame_final_start", "frame_final_end"),
+)
+
+
+def sequencer_scene(context: bpy.types.Context) -> bpy.types.Scene:
+    """The scene whose sequencer the user edits; from 5.0 on it may differ from the 3D scene."""
+    return getattr(context, "sequencer_scene", None) or context.scene
+
+
+def strip_collection(scene: bpy.types.Scene) -> bpy.types.bpy_prop_collection:
+    """The sequencer's own strips of `scene`, made on first use; `new_sound` adds to it."""
+    editor = scene.sequence_editor or scene.sequence_editor_create()
+    return editor.strips
+
+
+def sound_strips(scene: bpy.types.Scene) -> list[bpy.types.Strip]:
+    """Every sound strip of `scene`, also inside meta strips, from left to right."""
+    if scene.sequence_editor is None:
+        return []
+    found = [strip for strip in scene.sequence_editor.strips_all if strip.type == "SOUND"]
+    return sorted(found, key=lambda strip: (_timing(strip)[1], strip.channel))
+
+
+def choose_strip(scene: bpy.types.Scene, name: str = "") -> bpy.types.Strip:
+    """The sound strip called `name`; without a name the active one, or the only one."""
+    strips = sound_strips(scene)
+    if not strips:
+        raise AudioError(
+            "The sequencer has no sound strip: add one in the Video Sequencer with Add > Sound."
+        )
+    if name:
+        named = [strip for strip in strips if strip.name == name]
+        if not named:
+            raise AudioError(f"There is no sound strip '{name}': choose one that is there.")
+        return named[0]
+    active = scene.sequence_editor.active_strip
+    if active is not None and active.type == "SOUND":
+        return active
+    if len(strips) > 1:
+        raise AudioError(
+            f"The sequencer has {len(strips)} sound strips: choose which one the head speaks."
+        )
+    return strips[0]
+
+
+def placement(scene: bpy.types.Scene, strip: bpy.types.Strip) -> SoundPlacement:
+    """Where `strip` lies in frames of `scene`, cut to the meta strips around it."""
+    content_start, left, right = _timing(strip)
+    parent = strip.parent_meta()
+    while parent is not None:
+        _, parent_left, parent_right = _timing(parent)
+        left, right = max(left, parent_left), min(right, parent_right)
+        parent = parent.parent_meta()
+    if right <= left:
+        raise TimingError(
+            f"The sound strip '{strip.name}' has no length: drag its right handle to the right."
+        )
+    return SoundPlacement(
+        fps=scene_rate(scene),
+        content_start_frame=content_start,
+        left_frame=left,
+        right_frame=right,
+        sound_offset_sec=strip.sound_offset,
+    )
+
+
+def scene_rate(scene: bpy.types.Scene) -> object:
+    """Exact frames per second of `scene` as a Fraction."""
+    return frame_rate(scene.render.fps, scene.render.fps_base)
+
+
+def is_retimed(strip: bpy.types.Strip) -> bool:
+    """Whether the strip plays faster or slower than its file, so that the file's clock does not fit."""
+    return len(strip.retiming_keys) > 0 or getattr(strip, "pitch", 1.0) != 1.0
+
+
+def _timing(strip: bpy.types.Strip) -> tuple[float, float, float]:
+    """Content start, left handle and right handle in frames."""
+    names = next(n for n in _TIMING_NAMES if n[0] in strip.bl_rna.properties)
+    return tuple(getattr(strip, name) for name in names)

@@ -1,0 +1,72 @@
+"""Frames and a sound become an H.264 video with AAC sound, through Blender's own FFmpeg."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import bpy
+
+from ..core.errors import RenderError
+from ..core.files import replace_on_success
+from .frames import run_render
+from .staging import PictureSettings, apply_picture
+from .strips import strip_collection
+
+AUDIO_KBITS = 192
+AUDIO_RATE_HZ = 48_000
+
+
+def require_video_size(width: int, height: int) -> None:
+    """Raise unless H.264 can hold pictures of this size."""
+    if width % 2 or height % 2:
+        raise RenderError(
+            f"A video needs even sides, not {width} x {height}: "
+            f"choose {width + width % 2} x {height + height % 2}."
+        )
+
+
+def encode_video(frames: Sequence[Path], audio: Path, picture: PictureSettings, path: Path) -> None:
+    """Write `path` (.mp4) of `frames` at the picture's rate, with `audio` from the first frame on."""
+    scene = bpy.data.scenes.new("Video")
+    try:
+        apply_picture(scene, picture)
+        _add_strips(scene, frames, audio)
+        scene.frame_start, scene.frame_end = 1, len(frames)
+        # The frames are finished pictures: nothing may change their colours again.
+        scene.view_settings.view_transform = "Standard"
+        scene.view_settings.look = "None"
+        use_video_output(scene)
+        with replace_on_success(path) as temporary:
+            scene.render.filepath = str(temporary)
+            scene.render.use_file_extension = False
+            run_render(scene, animation=True)
+            if temporary.stat().st_size == 0:
+                raise RenderError(
+                    f"Blender's FFmpeg wrote nothing to '{path}': check the disk and the folder."
+                )
+    finally:
+        bpy.data.scenes.remove(scene)
+
+
+def use_video_output(scene: bpy.types.Scene) -> None:
+    """Let `scene` write H.264 in MP4 with AAC sound."""
+    settings = scene.render.image_settings
+    if hasattr(settings, "media_type"):
+        settings.media_type = "VIDEO"
+    settings.file_format = "FFMPEG"
+    settings.color_mode = "RGB"
+    ffmpeg = scene.render.ffmpeg
+    ffmpeg.format, ffmpeg.codec = "MPEG4", "H264"
+    ffmpeg.constant_rate_factor, ffmpeg.ffmpeg_preset = "HIGH", "GOOD"
+    ffmpeg.gopsize = 12
+    ffmpeg.audio_codec, ffmpeg.audio_bitrate = "AAC", AUDIO_KBITS
+    ffmpeg.audio_mixrate, ffmpeg.audio_channels = AUDIO_RATE_HZ, "STEREO"
+
+
+def _add_strips(scene: bpy.types.Scene, frames: Sequence[Path], audio: Path) -> None:
+    strips = strip_collection(scene)
+    image = strips.new_image("Frames", str(frames[0]), channel=2, frame_start=1)
+    for path in frames[1:]:
+        image.elements.append(path.name)
+    strips.new_sound("Sound", str(audio), channel=1, frame_start=1)
