@@ -21,8 +21,17 @@ from torch.utils.data import DataLoader
 
 from ..core.files import replace_on_success
 from .networks.speech import SpeechNetwork, SpeechNetworkConfig, normalise
-from .speech_augment import AugmentConfig, Crops, mask_features
-from .speech_data import SpectrumCache, build_cache, data_folder
+from .speech_augment import SOURCE_WEIGHTS, AugmentConfig, Crops, mask_features
+from .speech_data import (
+    ESPEAK_MINUTES,
+    FLITE_MINUTES,
+    HELD_OUT,
+    VALIDATION,
+    SpectrumCache,
+    build_cache,
+    data_folder,
+)
+from .speech_export import export_speech
 
 LOG = logging.getLogger(__name__)
 CHECKPOINT = "checkpoint.pt"
@@ -162,6 +171,20 @@ def train(config: TrainingConfig, data: Path, folder: Path, save_every: int = 10
     return trainer
 
 
+def write_provenance(config: TrainingConfig, path: Path) -> None:
+    """Write what made the network: every setting, the voices and the recordings kept out."""
+    provenance = {
+        "made_by": "gaussian_heads.training.speech",
+        "config": asdict(config),
+        "sources": dict(SOURCE_WEIGHTS),
+        "synthetic_minutes": FLITE_MINUTES | {"espeak": ESPEAK_MINUTES},
+        "held_out": HELD_OUT,
+        "validation": VALIDATION,
+    }
+    with replace_on_success(path) as temporary:
+        temporary.write_text(json.dumps(provenance, indent=1) + "\n", encoding="utf8")
+
+
 def main() -> None:
     """Command line: train, then export."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -174,11 +197,17 @@ def main() -> None:
     parser.add_argument("--small", action="store_true", help="tiny sizes: a test of the pipeline")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    for name in ("onnx_ir", "onnxscript", "torch.onnx"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     torch.set_num_threads(options.threads)
     config = replace(SMALL if options.small else TrainingConfig(), seed=options.seed)
     if options.steps:
         config = replace(config, steps=options.steps)
-    train(config, data_folder(options.data), options.work)
+    trainer = train(config, data_folder(options.data), options.work)
+    out = options.out or options.work / "speech.onnx"
+    export_speech(trainer.average.module, out)
+    write_provenance(config, out.with_suffix(".json"))
+    LOG.info("wrote %s (%.1f MB)", out, out.stat().st_size / 1e6)
 
 
 if __name__ == "__main__":

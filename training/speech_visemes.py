@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from ..core.spaces import ARKIT_BLENDSHAPES, ARKIT_INDEX, expand_sides
 from .networks.speech import FRAME_RATE_HZ
-from .speech_phones import BILABIALS, PHONE_INDEX, PHONES
+from .speech_phones import PHONE_INDEX, PHONES
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ ARTICULATORS: tuple[Articulator, ...] = (
         0.02,
         {"HH": 0.15, "P B M": 1.2, "S Z": 3.0, "SH ZH CH JH F V": 2.0, "K G NG": 0.6, "SIL": 0.8},
     ),
-    Articulator(("closure",), 0.07, 0.01, {"P B M": 12.0, "F V": 2.5, "HH": 0.3, "SIL": 0.6}),
+    Articulator(("closure",), 0.05, 0.01, {"P B M": 4.0, "F V": 1.5, "HH": 0.3, "SIL": 0.6}),
     Articulator(
         ("mouthLowerDown", "mouthUpperUp", "mouthRollLower", "mouthShrugLower"),
         0.08,
@@ -154,8 +154,7 @@ TARGETS: Mapping[str, Mapping[str, float]] = {
 }
 
 # A network hedges between P and its neighbours: half a closure still has to look like one.
-BILABIAL_BOOST = 2.0
-CLOSURE_LOW, CLOSURE_HIGH = 0.3, 0.75
+CLOSURE_LOW, CLOSURE_HIGH = 0.3, 0.7
 # What a full closure adds, and how much of the open jaw `mouthClose` takes back.
 CLOSURE_POSE: Mapping[str, float] = {
     "mouthPress": 0.28,
@@ -194,9 +193,6 @@ class MouthDecoder(nn.Module):
         self.register_buffer("mixing", torch.tensor(mixing[:, :, None], dtype=torch.float32))
         self.register_buffer("kernels", torch.tensor(kernels[:, None], dtype=torch.float32))
         self.register_buffer("denominators", torch.tensor(denominators))
-        boost = torch.ones(1, len(PHONES), 1)
-        boost[:, [PHONE_INDEX[phone] for phone in BILABIALS]] = BILABIAL_BOOST
-        self.register_buffer("boost", boost)
         self.register_buffer("kept", self._kept())
         self.register_buffer("spread", self._spread())
         self.register_buffer("pose", torch.zeros(len(ARKIT_BLENDSHAPES)))
@@ -234,7 +230,7 @@ class MouthDecoder(nn.Module):
         return spread
 
     def forward(self, posteriors: Tensor) -> tuple[Tensor, Tensor]:
-        mixed = functional.conv1d(posteriors * self.boost, self.mixing)
+        mixed = functional.conv1d(posteriors, self.mixing)
         blurred = functional.conv1d(mixed, self.kernels, padding=self.radius, groups=mixed.shape[1])
         controls = blurred[:, : len(self.controls)] / blurred[:, self.denominators]
         raw = controls[:, self.controls.index("closure")]
