@@ -5,19 +5,26 @@ from __future__ import annotations
 
 def register() -> None:
     """Make the add-on known to Blender; also works with the plain `bpy` package."""
+    import atexit
+
     from . import operators, panels
     from .blender import registration
 
     registration.register()
     operators.register()
     panels.register()
+    # Classes that are still registered crash or hang Blender 4.5 when a script ends.
+    atexit.register(unregister)
 
 
 def unregister() -> None:
     """Undo `register`, in reverse."""
+    import atexit
+
     from . import operators, panels
     from .blender import registration
 
+    atexit.unregister(unregister)
     panels.unregister()
     operators.unregister()
     registration.unregister()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
-
 import bpy
 
 from . import engine, handlers, properties
@@ -22,18 +20,18 @@ def register() -> None:
         panel.COMPAT_ENGINES.add(engine.ENGINE_ID)
     handlers.attach()
     _commands.append(bpy.utils.register_cli_command("gaussian_heads", _run_command))
-    atexit.register(_unregister_engine)
 
 
 def ensure_registered() -> None:
-    """Register unless it is done: a script with the plain `bpy` package has no add-ons enabled."""
+    """Register the add-on unless it is done: a script with the plain `bpy` package has none enabled."""
+    from .. import register as register_all
+
     if not hasattr(bpy.types.Object, "gaussian_head"):
-        register()
+        register_all()
 
 
 def unregister() -> None:
     """Undo `register`, in reverse."""
-    atexit.unregister(_unregister_engine)
     bpy.utils.unregister_cli_command(_commands.pop())
     handlers.detach()
     for panel in engine.compatible_panels():
@@ -46,11 +44,3 @@ def _run_command(arguments: list[str]) -> int:
     from .cli import main
 
     return main(arguments)
-
-
-def _unregister_engine() -> None:
-    # A render engine that is still registered hangs Blender 4.5 when Python exits.
-    handlers.detach()
-    for cls in engine.CLASSES:
-        if cls.is_registered:
-            bpy.utils.unregister_class(cls)
