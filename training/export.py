@@ -1,0 +1,115 @@
+"""From a torch decoder to the `decoder.onnx` of an avatar package, with small weights."""
+
+from __future__ import annotations
+
+import io
+import warnings
+
+import numpy as np
+import onnx
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from torch import nn
+
+from .networks.mesh_head import WEIGHT_STEPS
+
+OUTPUTS = ("means", "quats", "scales", "opacities", "colors", "landmarks")
+OPSET = 18
+# Below this many numbers a tensor is not worth an extra node.
+MIN_PACKED_SIZE = 512
+# Weights whose names end so are stored as integers times a step of at most this size.
+STEPS = {
+    "_m": 4e-6,  # metres
+    "colors": 1 / 255,
+    "light": 1 / 255,
+    "opacities": 1 / 255,
+    "quats": 1 / 2000,
+    "weight": 1 / WEIGHT_STEPS,
+}
+
+
+def export_onnx(decoder: nn.Module, code_dim: int) -> bytes:
+    """ONNX model of a decoder module (code `[D]` to the six outputs), weights packed."""
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        # The exporter warns about its own internals, nothing a caller could mend.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            decoder.eval(),
+            (torch.zeros(code_dim),),
+            buffer,
+            input_names=["code"],
+            output_names=list(OUTPUTS),
+            opset_version=OPSET,
+            dynamo=False,
+            # Folding would unpack what is meant to stay small; onnxruntime folds when it loads.
+            do_constant_folding=False,
+        )
+    model = onnx.load_from_string(buffer.getvalue())
+    pack_weights(model)
+    model.doc_string = ""
+    for node in model.graph.node:
+        node.doc_string = ""
+    onnx.checker.check_model(model)
+    return model.SerializeToString()
+
+
+def pack_weights(model: onnx.ModelProto) -> None:
+    """Store big weights as small integers with a step and indices as int32, in place.
+
+    onnxruntime unpacks them once when the session starts (constant folding), so that only the file
+    is smaller: the decoder runs as fast as before.
+    """
+    graph = model.graph
+    kept, unpacking = [], []
+    for tensor in graph.initializer:
+        values = numpy_helper.to_array(tensor)
+        step = _step_of(tensor.name)
+        if values.dtype == np.int64 and values.size >= MIN_PACKED_SIZE:
+            kept.append(numpy_helper.from_array(values.astype(np.int32), tensor.name))
+        elif values.dtype == np.float32 and values.size >= MIN_PACKED_SIZE and step:
+            packed, nodes = _packed(tensor.name, values, step)
+            kept += packed
+            unpacking += nodes
+        else:
+            kept.append(tensor)
+    nodes = [*unpacking, *graph.node]
+    del graph.initializer[:]
+    del graph.node[:]
+    graph.initializer.extend(kept)
+    graph.node.extend(nodes)
+
+
+def _step_of(name: str) -> float | None:
+    leaf = name.rsplit(".", 1)[-1]
+    return next((step for ending, step in STEPS.items() if leaf.endswith(ending)), None)
+
+
+def _packed(
+    name: str, values: np.ndarray, step: float
+) -> tuple[list[onnx.TensorProto], list[onnx.NodeProto]]:
+    """Integers and step of a weight, and the nodes that multiply them back into `name`."""
+    largest = float(np.abs(values).max())
+    kind = next(
+        (k for k in (np.uint8, np.int8, np.int16) if _holds(k, values, step)),
+        np.int16,
+    )
+    step = max(step, largest / 32767)
+    integers = np.round(values / step).astype(kind)
+    tensors = [
+        numpy_helper.from_array(integers, f"{name}.packed"),
+        numpy_helper.from_array(np.float32(step), f"{name}.step"),
+    ]
+    nodes = [
+        helper.make_node("Cast", [f"{name}.packed"], [f"{name}.float"], to=TensorProto.FLOAT),
+        helper.make_node("Mul", [f"{name}.float", f"{name}.step"], [name]),
+    ]
+    return tensors, nodes
+
+
+def _holds(kind: type, values: np.ndarray, step: float) -> bool:
+    limits = np.iinfo(kind)
+    return bool(
+        round(float(values.min()) / step) >= limits.min
+        and round(float(values.max()) / step) <= limits.max
+    )

@@ -1,0 +1,95 @@
+"""Strands of hair as chains of elongated Gaussians."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..core.gaussians import matrix_to_quat
+from .head_folder import Strands
+from .head_light import srgb_from_linear
+
+
+@dataclass(frozen=True)
+class StrandSettings:
+    """How one group of strands becomes Gaussians; lengths in millimetres."""
+
+    piece_mm: float
+    # Thinner pieces would be lost below a pixel and only cost time.
+    min_radius_mm: float
+    opacity: float
+    # Strands beyond this number are left out, the others grow wider to cover as much.
+    max_strands: int = 100_000
+    # Sigma along the piece over its length; pieces must overlap to read as one hair.
+    overlap: float = 0.42
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """Gaussians of one group in the neutral pose."""
+
+    strand: np.ndarray  # [N] index of the strand in the group
+    means: np.ndarray  # [N, 3]
+    quats: np.ndarray  # [N, 4]
+    scales: np.ndarray  # [N, 3]
+    colors: np.ndarray  # [N, 3] sRGB
+    opacities: np.ndarray  # [N]
+
+
+def cut_strands(strands: Strands, settings: StrandSettings, rng: np.random.Generator) -> Pieces:
+    """Cut every strand into pieces of about the same length."""
+    total = len(strands.points)
+    chosen = np.arange(total)
+    if total > settings.max_strands:
+        chosen = np.sort(rng.choice(total, settings.max_strands, replace=False))
+    widening = total / len(chosen)
+    lengths = np.linalg.norm(np.diff(strands.points[chosen], axis=1), axis=2).sum(axis=1)
+    counts = np.maximum(np.round(lengths * 1e3 / settings.piece_mm), 1).astype(int)
+    rows = []
+    for count in np.unique(counts):
+        picks = chosen[counts == count]
+        rows.append(_cut_evenly(strands, picks, count, settings, widening))
+    return Pieces(*(np.concatenate([row[i] for row in rows]) for i in range(6)))
+
+
+def _cut_evenly(
+    strands: Strands, picks: np.ndarray, count: int, settings: StrandSettings, widening: float
+) -> tuple[np.ndarray, ...]:
+    knots = _resample(strands.points[picks], strands.points[picks], count + 1)
+    colors = _resample(strands.color[picks], strands.points[picks], 2 * count + 1)[:, 1::2]
+    radius = _resample(strands.radius[picks][..., None], strands.points[picks], 2 * count + 1)
+    axis = np.diff(knots, axis=1)
+    length = np.linalg.norm(axis, axis=2)
+    across = np.maximum(radius[:, 1::2, 0] * widening, settings.min_radius_mm * 1e-3)
+    scales = np.stack([np.maximum(settings.overlap * length, across), across, across], axis=2)
+    return (
+        np.repeat(picks, count),
+        (0.5 * (knots[:, 1:] + knots[:, :-1])).reshape(-1, 3),
+        matrix_to_quat(_frames(axis.reshape(-1, 3))),
+        scales.reshape(-1, 3),
+        srgb_from_linear(colors.reshape(-1, 3)),
+        np.full(len(picks) * count, settings.opacity),
+    )
+
+
+def _resample(values: np.ndarray, points: np.ndarray, count: int) -> np.ndarray:
+    """Values `[S, count, C]` at equal steps of arc length along polylines `[S, P, 3]`."""
+    steps = np.linalg.norm(np.diff(points, axis=1), axis=2)
+    arc = np.concatenate([np.zeros((len(points), 1)), np.cumsum(steps, axis=1)], axis=1)
+    wanted = np.linspace(0, 1, count)[None] * arc[:, -1:]
+    upper = np.clip((arc[:, None, :] <= wanted[..., None]).sum(axis=2), 1, arc.shape[1] - 1)
+    rows = np.arange(len(points))[:, None]
+    start, end = arc[rows, upper - 1], arc[rows, upper]
+    share = np.clip((wanted - start) / np.maximum(end - start, 1e-12), 0, 1)[..., None]
+    return values[rows, upper - 1] * (1 - share) + values[rows, upper] * share
+
+
+def _frames(axis: np.ndarray) -> np.ndarray:
+    """Rotation matrices whose first column is the direction of `axis`."""
+    first = axis / np.maximum(np.linalg.norm(axis, axis=1, keepdims=True), 1e-12)
+    first[np.linalg.norm(first, axis=1) < 0.5] = (1.0, 0.0, 0.0)
+    helper = np.where(np.abs(first[:, :1]) < 0.7, [[1.0, 0, 0]], [[0, 1.0, 0]])
+    second = np.cross(first, helper)
+    second /= np.linalg.norm(second, axis=1, keepdims=True)
+    return np.stack([first, second, np.cross(first, second)], axis=2)

@@ -1,0 +1,332 @@
+"""Decoder of an avatar built from geometry: a blendshape mesh that carries Gaussians.
+
+Per-triangle arrays are component-first (`[3, T]`), so that every step is one long vector operation; what
+is gathered per splat is row-first, so that a gather copies whole rows.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ...core.gaussians import matrix_to_quat
+from .mesh_head_parts import (
+    BoundSplats,
+    LightColumns,
+    MeshHeadParts,
+    MeshRig,
+    RigidSplats,
+    SplatLook,
+    SurfaceSplats,
+)
+
+EPSILON = 1e-12
+# Barycentric weights are stored as multiples of one over this.
+WEIGHT_STEPS = 250
+
+
+class MeshHead(nn.Module):
+    """Map an expression code `[52]` to Gaussians and 68 landmarks (metres, avatar frame)."""
+
+    def __init__(self, parts: MeshHeadParts) -> None:
+        super().__init__()
+        self.rig = _Rig(parts.rig)
+        self.surface = _Surface(parts.surface, parts.rig.neutral)
+        self.eyes = nn.ModuleList([_Eye(splats) for splats in parts.eyes])
+        has_strands = len(parts.bound.owner) > 0
+        self.bound = _Bound(parts.bound, parts.rig.neutral) if has_strands else None
+        _constant(self, "still_means_m", parts.still.means)
+        _constant(self, "still_quats", parts.still.quats)
+        self.columns = _Columns(parts.columns) if len(parts.columns.control) else None
+        looks = _looks(parts)
+        self.num_lit = sum(len(look.colors) for look in looks[:3])
+        light = np.concatenate([look.light for look in looks[:3]], axis=1)
+        _constant(self, "light", light.reshape(len(light), self.num_lit * 3))
+        for name in ("opacities", "colors"):
+            _constant(self, name, np.concatenate([getattr(look, name) for look in looks]))
+        rigid = [*(splats.look for splats in parts.eyes), parts.bound.look, parts.still.look]
+        _constant(self, "rigid_scales_m", np.concatenate([look.scales for look in rigid]))
+
+    def forward(self, code: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """Return means, quats, scales, opacities, colors and landmarks for one code."""
+        vertices, turns = self.rig(code)
+        means, quats, scales = self.surface(vertices)
+        groups = [(means, quats)]
+        groups += [eye(turns[i], self.rig.centers[i]) for i, eye in enumerate(self.eyes)]
+        if self.bound is not None:
+            groups.append(self.bound(vertices))
+        groups.append((self.still_means_m, self.still_quats))
+        landmarks = vertices[self.rig.landmarks]
+        return (
+            torch.cat([group[0] for group in groups]),
+            torch.cat([group[1] for group in groups]),
+            torch.cat([scales, self.rigid_scales_m]),
+            self.opacities + 0.0 * code[0],
+            self._colors(code),
+            landmarks,
+        )
+
+    def _colors(self, code: Tensor) -> Tensor:
+        if self.columns is None:
+            return self.colors + 0.0 * code[0]
+        change = (self.columns(code) @ self.light).reshape(-1, 3)
+        lit = torch.clamp(self.colors[: self.num_lit] + change, 0.0, 1.0)
+        return torch.cat([lit, self.colors[self.num_lit :]])
+
+
+class _Rig(nn.Module):
+    """Blendshapes, turning eyes and lids that slide over them."""
+
+    def __init__(self, rig: MeshRig) -> None:
+        super().__init__()
+        _constant(self, "neutral_m", rig.neutral)
+        _constant(self, "basis_m", rig.basis.reshape(len(rig.basis), -1))
+        _index(self, "landmarks", rig.landmarks)
+        _constant(self, "centers", rig.eyes.centers)
+        _constant(self, "turn", rig.eyes.turn)
+        lids = rig.lids
+        _constant(self, "lid_slack_m", lids.slack_m)
+        _constant(self, "lid_centers", rig.eyes.centers[lids.eye])
+        self.lid_split = int((lids.eye == 0).sum())
+        self.num_lid = len(lids.eye)
+        self.ball_radius_m, self.bulge_m = lids.ball_radius_m, lids.bulge_m
+        self.bulge_cosine = lids.bulge_cosine
+
+    def forward(self, code: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Vertices `[V, 3]` and the two eyes' rotation matrices."""
+        vertices = self.neutral_m + (code @ self.basis_m).reshape(-1, 3)
+        turns = [_rotation(code @ self.turn[i]) for i in range(2)]
+        lids = self._pushed_out(vertices[: self.num_lid], turns)
+        return torch.cat([lids, vertices[self.num_lid :]]), turns
+
+    def _pushed_out(self, lids: Tensor, turns: list[Tensor]) -> Tensor:
+        from_center = lids - self.lid_centers
+        radius = torch.sqrt((from_center * from_center).sum(1))
+        gaze = torch.cat(
+            [
+                from_center[: self.lid_split] @ turns[0][:, 2],
+                from_center[self.lid_split :] @ turns[1][:, 2],
+            ]
+        )
+        inside = torch.clamp((gaze / radius - self.bulge_cosine) / (1 - self.bulge_cosine), min=0.0)
+        floor = self.ball_radius_m + self.bulge_m * inside * (2 - inside) + self.lid_slack_m
+        return self.lid_centers + from_center * torch.clamp(floor / radius, min=1.0)[:, None]
+
+
+class _Triangles(nn.Module):
+    """Corners and in-plane deformation of some triangles of the mesh."""
+
+    def __init__(self, triangles: np.ndarray, neutral: np.ndarray) -> None:
+        super().__init__()
+        _index(self, "corners", triangles)
+        inverse, rest_quats = rest_frames(neutral, triangles)
+        _constant(self, "inverse", inverse)
+        _constant(self, "frame_quats", rest_quats.T)
+
+    def forward(self, vertices: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Corners `[T, 9]`, and where the rest frame's two tangents go, `[3, T]` each."""
+        corners = vertices[self.corners.reshape(-1)].reshape(-1, 9)
+        by_axis = corners.T
+        first, second = by_axis[3:6] - by_axis[:3], by_axis[6:9] - by_axis[:3]
+        along_u = first * self.inverse[0]
+        along_v = first * self.inverse[1] + second * self.inverse[2]
+        return corners, along_u, along_v
+
+
+class _Surface(nn.Module):
+    """Discs that follow position, tilt and principal stretch of their triangles."""
+
+    def __init__(self, splats: SurfaceSplats, neutral: np.ndarray) -> None:
+        super().__init__()
+        self.triangles = _Triangles(splats.triangles, neutral)
+        _index(self, "owner", splats.owner)
+        _constant(self, "weight", on_weight_grid(splats.barycentric))
+        _constant(self, "scales_m", splats.look.scales)
+        _constant(self, "sum_corners", np.tile(np.eye(3), (3, 1)))
+        _index(self, "corner_of_axis", np.repeat(np.arange(3), 3))
+
+    def forward(self, vertices: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Means, quats and scales of the discs."""
+        corners, along_u, along_v = self.triangles(vertices)
+        axes, stretch = _principal_frame(along_u, along_v)
+        quats = _quats_from_axes(axes, self.triangles.frame_quats)
+        # A product with zeros and ones sums the weighted corners faster than a reduction.
+        weight = self.weight[:, self.corner_of_axis]
+        means = (corners[self.owner] * weight) @ self.sum_corners
+        return means, quats.T[self.owner], stretch.T[self.owner] * self.scales_m
+
+
+class _Bound(nn.Module):
+    """Strand pieces that ride on their root triangle."""
+
+    def __init__(self, splats: BoundSplats, neutral: np.ndarray) -> None:
+        super().__init__()
+        self.triangles = _Triangles(splats.triangles, neutral)
+        _constant(self, "weight", on_weight_grid(splats.root_barycentric))
+        _constant(self, "sum_corners", np.tile(np.eye(3), (3, 1)))
+        _index(self, "corner_of_axis", np.repeat(np.arange(3), 3))
+        _index(self, "owner", splats.owner)
+        _constant(self, "offset_m", splats.offset_m.T)
+        _constant(self, "quats", splats.quats.T)
+
+    def forward(self, vertices: Tensor) -> tuple[Tensor, Tensor]:
+        """Means and quats of the pieces."""
+        corners, along_u, along_v = self.triangles(vertices)
+        axes = _upright_frame(along_u, along_v)
+        root = (corners * self.weight[:, self.corner_of_axis]) @ self.sum_corners
+        frame = _quats_from_axes(axes, self.triangles.frame_quats)
+        per_root = torch.cat([*axes, frame]).T[self.owner].T
+        offset = sum(per_root[3 * i : 3 * i + 3] * self.offset_m[i] for i in range(3))
+        return root[self.owner] + offset.T, _multiply(per_root[9:], self.quats).T
+
+
+class _Eye(nn.Module):
+    """Splats that turn with one eyeball."""
+
+    def __init__(self, splats: RigidSplats) -> None:
+        super().__init__()
+        _constant(self, "means_m", splats.means)
+        _constant(self, "quats", splats.quats.T)
+
+    def forward(self, turn: Tensor, center: Tensor) -> tuple[Tensor, Tensor]:
+        """Means and quats after the turn `[3, 3]` about `center`."""
+        means = (self.means_m - center) @ turn.T + center
+        axes = [turn[:, i : i + 1] for i in range(3)]
+        identity = torch.tensor([[1.0], [0.0], [0.0], [0.0]])
+        return means, _multiply(_quats_from_axes(axes, identity), self.quats).T
+
+
+class _Columns(nn.Module):
+    """Weights of the light columns for a code."""
+
+    def __init__(self, columns: LightColumns) -> None:
+        super().__init__()
+        _index(self, "control", columns.control)
+        _constant(self, "inverse_weight", columns.inverse_weight)
+        _constant(self, "unused", (columns.inverse_weight == 0).astype(np.float32) * 2)
+        _constant(self, "unmix", columns.unmix)
+
+    def forward(self, code: Tensor) -> Tensor:
+        """Weights `[K]`."""
+        share = torch.clamp(code[self.control] * self.inverse_weight + self.unused, 0.0, 1.0)
+        return share.amin(dim=1) @ self.unmix
+
+
+def rest_frames(neutral: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What undoes the rest edges, and each triangle's own frame as quats `[T, 4]`.
+
+    The edges are an upper triangular 2x2 in that frame; its inverse is given as its three numbers `[3, T]`.
+    """
+    corners = neutral[triangles]
+    first, second = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+    axis_u = first / np.maximum(np.linalg.norm(first, axis=1, keepdims=True), EPSILON)
+    normal = np.cross(first, second)
+    normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), EPSILON)
+    axis_v = np.cross(normal, axis_u)
+    a, c = np.maximum((first * axis_u).sum(1), EPSILON), (second * axis_u).sum(1)
+    d = np.maximum((second * axis_v).sum(1), EPSILON)
+    inverse = np.stack([1 / a, -c / (a * d), 1 / d])
+    return inverse, matrix_to_quat(np.stack([axis_u, axis_v, normal], axis=2))
+
+
+def on_weight_grid(barycentric: np.ndarray) -> np.ndarray:
+    """Barycentric `[N, 3]` rounded so that every row still sums to one exactly.
+
+    Rounding each weight alone would scale a point about the origin, most of a millimetre on a cheek.
+    """
+    rounded = np.round(np.asarray(barycentric)[:, 1:] * WEIGHT_STEPS) / WEIGHT_STEPS
+    return np.concatenate([1 - rounded.sum(axis=1, keepdims=True), rounded], axis=1)
+
+
+def _principal_frame(along_u: Tensor, along_v: Tensor) -> tuple[list[Tensor], Tensor]:
+    """Axes (largest stretch, other tangent, normal), each `[3, T]`, and the stretch along them `[3, T]`.
+
+    Closed-form eigenvectors of the 2x2 metric of the deformation; half angles avoid an arctangent.
+    """
+    uu, uv, vv = (along_u * along_u).sum(0), (along_u * along_v).sum(0), (along_v * along_v).sum(0)
+    half, mean = 0.5 * (uu - vv), 0.5 * (uu + vv)
+    radius = torch.sqrt(half * half + uv * uv + 1e-10)
+    cosine = half / radius
+    cos_half = torch.sqrt(torch.clamp(0.5 + 0.5 * cosine, 0.0, 1.0))
+    sin_half = torch.sqrt(torch.clamp(0.5 - 0.5 * cosine, 0.0, 1.0))
+    sin_half = torch.where(uv < 0, -sin_half, sin_half)
+    longest = _unit(along_u * cos_half + along_v * sin_half)
+    normal = _unit(_cross(along_u, along_v))
+    squared = torch.stack([mean + radius, mean - radius, torch.ones_like(mean)])
+    stretch = torch.sqrt(torch.clamp(squared, 0.01, 9.0))
+    return [longest, _cross(normal, longest), normal], stretch
+
+
+def _upright_frame(along_u: Tensor, along_v: Tensor) -> list[Tensor]:
+    tangent, normal = _unit(along_u), _unit(_cross(along_u, along_v))
+    return [tangent, _cross(normal, tangent), normal]
+
+
+def _quats_from_axes(axes: list[Tensor], near: Tensor) -> Tensor:
+    """Unit quats wxyz `[4, T]` of the frames with these columns.
+
+    4 q qᵀ is linear in the rotation matrix; its product with a quaternion `near` q is q times a factor
+    that vanishes only for a turn of 180 degrees from `near`, so no case distinction is needed.
+    """
+    (m00, m10, m20), (m01, m11, m21), (m02, m12, m22) = axes
+    w, x, y, z = near
+    quats = torch.stack(
+        [
+            (1 + m00 + m11 + m22) * w + (m21 - m12) * x + (m02 - m20) * y + (m10 - m01) * z,
+            (m21 - m12) * w + (1 + m00 - m11 - m22) * x + (m01 + m10) * y + (m02 + m20) * z,
+            (m02 - m20) * w + (m01 + m10) * x + (1 - m00 + m11 - m22) * y + (m12 + m21) * z,
+            (m10 - m01) * w + (m02 + m20) * x + (m12 + m21) * y + (1 - m00 - m11 + m22) * z,
+        ]
+    )
+    return _unit(quats)
+
+
+def _rotation(vector: Tensor) -> Tensor:
+    """Rotation matrix `[3, 3]` of a rotation vector (Rodrigues)."""
+    angle = torch.sqrt((vector * vector).sum() + 1e-16)
+    x, y, z = vector / angle
+    zero = torch.zeros_like(x)
+    skew = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero]).reshape(3, 3)
+    return torch.eye(3) + torch.sin(angle) * skew + (1 - torch.cos(angle)) * (skew @ skew)
+
+
+def _multiply(a: Tensor, b: Tensor) -> Tensor:
+    """Hamilton product of component-first quats `[4, N]`."""
+    aw, ax, ay, az = a
+    bw, bx, by, bz = b
+    return torch.stack(
+        [
+            aw * bw - ax * bx - ay * by - az * bz,
+            aw * bx + ax * bw + ay * bz - az * by,
+            aw * by - ax * bz + ay * bw + az * bx,
+            aw * bz + ax * by - ay * bx + az * bw,
+        ]
+    )
+
+
+def _cross(a: Tensor, b: Tensor) -> Tensor:
+    return torch.stack(
+        [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]]
+    )
+
+
+def _unit(vectors: Tensor) -> Tensor:
+    return vectors / torch.sqrt((vectors * vectors).sum(0) + 1e-20)
+
+
+def _looks(parts: MeshHeadParts) -> list[SplatLook]:
+    return [
+        parts.surface.look,
+        *(splats.look for splats in parts.eyes),
+        parts.bound.look,
+        parts.still.look,
+    ]
+
+
+def _constant(module: nn.Module, name: str, values: np.ndarray) -> None:
+    module.register_buffer(name, torch.from_numpy(np.array(values, np.float32)))
+
+
+def _index(module: nn.Module, name: str, values: np.ndarray) -> None:
+    module.register_buffer(name, torch.from_numpy(np.array(values, np.int64)))

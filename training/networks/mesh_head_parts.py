@@ -1,0 +1,99 @@
+"""What a `MeshHead` is made of: plain arrays, metres and sRGB, made by `head_assembly`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class MeshRig:
+    """Blendshape mesh in metres; the first `num_lid_vertices` vertices are kept off the eyeballs."""
+
+    neutral: np.ndarray  # [V, 3]
+    basis: np.ndarray  # [D, V, 3]
+    landmarks: np.ndarray  # [68]
+    lids: LidRig
+    eyes: EyeRig
+
+
+@dataclass(frozen=True)
+class EyeRig:
+    """Two eyeballs that turn about their centres: rotation vector = code @ turn (rad)."""
+
+    centers: np.ndarray  # [2, 3], left first
+    turn: np.ndarray  # [2, D, 3]
+
+
+@dataclass(frozen=True)
+class LidRig:
+    """Skin that must stay outside the eyeball: radius >= ball + cornea bulge about the gaze + slack."""
+
+    eye: np.ndarray  # [L] 0 left, 1 right
+    slack_m: np.ndarray  # [L] what a vertex may lie deeper, as it does at rest
+    ball_radius_m: float
+    bulge_m: float
+    bulge_cosine: float
+
+
+@dataclass(frozen=True)
+class SplatLook:
+    """What does not depend on the code, except for the light that states blend in."""
+
+    scales: np.ndarray  # [N, 3] metres at rest
+    opacities: np.ndarray  # [N]
+    colors: np.ndarray  # [N, 3] sRGB
+    light: np.ndarray  # [K, N, 3] change of colour per light column; surface and eyes only
+
+
+@dataclass(frozen=True)
+class SurfaceSplats:
+    """Discs in the tangent plane of mesh triangles."""
+
+    triangles: np.ndarray  # [T, 3]
+    owner: np.ndarray  # [N] triangle of each splat
+    barycentric: np.ndarray  # [N, 3]
+    look: SplatLook
+
+
+@dataclass(frozen=True)
+class BoundSplats:
+    """Pieces of strands that ride rigidly on a root point of the mesh (brows, lashes)."""
+
+    triangles: np.ndarray  # [R, 3]
+    root_barycentric: np.ndarray  # [R, 3]
+    owner: np.ndarray  # [N] root of each splat
+    offset_m: np.ndarray  # [N, 3] from the root, in the root's rest frame
+    quats: np.ndarray  # [N, 4] in the root's rest frame
+    look: SplatLook
+
+
+@dataclass(frozen=True)
+class RigidSplats:
+    """Splats of the eyeballs (turned by the gaze) or of the skull (never moved)."""
+
+    means: np.ndarray  # [N, 3]
+    quats: np.ndarray  # [N, 4]
+    look: SplatLook
+
+
+@dataclass(frozen=True)
+class LightColumns:
+    """Light states as functions of the code: activation_k = min over c of code_c / weight_kc."""
+
+    inverse_weight: np.ndarray  # [K, C] 1 / weight, 0 where the state does not use the control
+    control: np.ndarray  # [K, C] code channel of each entry
+    unmix: np.ndarray  # [K, K] so that a blend gives every baked state exactly
+
+
+@dataclass(frozen=True)
+class MeshHeadParts:
+    """All that a `MeshHead` is made of; splats leave it in the order surface, left, right, bound, still."""
+
+    rig: MeshRig
+    surface: SurfaceSplats
+    eyes: tuple[RigidSplats, RigidSplats]
+    bound: BoundSplats
+    still: RigidSplats
+    columns: LightColumns
