@@ -17,6 +17,7 @@ from ..gaussians import Gaussians
 from .output import RenderOutput
 
 NEAR_PLANE_M = 0.01
+FAR_PLANE_M = 1e10
 # Added to the 2D covariance in px^2: no splat is thinner than a pixel's own blur.
 EPS2D = 0.3
 # The Jacobian is linearised at most this far outside the image, in half image widths.
@@ -52,10 +53,11 @@ def render(
 
 
 def project(gaussians: Gaussians, camera: Camera) -> Splats:
-    """Project the Gaussians in front of the near plane that can reach alpha 1/255, sorted by depth."""
+    """Project the Gaussians between the near and far planes that can reach alpha 1/255, sorted by depth."""
     viewmat = camera.viewmat.astype(np.float64)
     positions = gaussians.means.astype(np.float64) @ viewmat[:3, :3].T + viewmat[:3, 3]
-    visible = (positions[:, 2] >= NEAR_PLANE_M) & (gaussians.opacities > MIN_ALPHA)
+    visible = (positions[:, 2] >= NEAR_PLANE_M) & (positions[:, 2] <= FAR_PLANE_M)
+    visible &= gaussians.opacities > MIN_ALPHA
     # Depths are compared as float32, equal ones in the order they were given, as on a GPU.
     order = np.argsort(positions[:, 2].astype(np.float32), kind="stable")
     order = order[visible[order]]

@@ -23,7 +23,10 @@ void gh_count_tiles(gh_workspace *w, int64_t block, int64_t unused) {
     uint32_t *counts = w->tile_starts + block * num_tiles;
     memset(counts, 0, (size_t)num_tiles * sizeof *counts);
     const gh_key *order = gh_order(w);
-    for (int64_t k = block_first(w, block); k < block_first(w, block + 1); k++) {
+    int64_t end = block_first(w, block + 1);
+    for (int64_t k = block_first(w, block); k < end; k++) {
+        /* Boxes lie in the Gaussians' own order: ask for them early. */
+        __builtin_prefetch(w->tile_boxes + order[gh_min(k + 16, end - 1)].index);
         gh_tile_box box = w->tile_boxes[order[k].index];
         for (int64_t y = box.y0; y < box.y1; y++)
             for (int64_t x = box.x0; x < box.x1; x++) counts[y * w->tiles_x + x]++;

@@ -58,13 +58,16 @@ static inline f8 exp_minus_8x(f8 x) {
 
 /* A splat seen from a tile: at column center c of a row, sigma / 8 = (l00 c + along[row])^2 + across[row]. */
 typedef struct {
+    const gh_splat *splat;
     float along[TILE], across[TILE];
     uint32_t touched; /* a bit for every segment that alpha >= 1/255 reaches */
 } tile_splat;
 
-static inline void see_from_tile(const gh_splat *splat, float x, float y, tile_splat *seen) {
+static inline void see_from_tile(const gh_splat *splat, int64_t left_px, int64_t top_px, tile_splat *seen) {
+    float x = splat->x - (float)left_px, y = splat->y - (float)top_px;
     f8 first = all(CENTERS[0]), last = all(CENTERS[WIDTH - 1]), width = all(WIDTH);
     float per_l00 = splat->per_l00;
+    seen->splat = splat;
     seen->touched = 0;
     for (int row = 0; row < TILE; row += WIDTH) {
         f8 dy = CENTERS + ((float)row - y);
@@ -94,18 +97,19 @@ static inline void add_to_segment(tile_state *s, const gh_splat *splat, int segm
     s->green[segment] += weight * splat->rgb[1];
     s->blue[segment] += weight * splat->rgb[2];
     s->depth[segment] += weight * splat->depth;
-    f8 after = choose(last, -before, before - weight);
+    f8 after = before - weight;
+    if (bits(last)) {
+        after = choose(last, -before, after);
+        if (!bits(after > all(0))) s->open &= ~(1u << segment);
+    }
     s->transmittance[segment] = after;
-    if (!bits(after > all(0))) s->open &= ~(1u << segment);
 }
 
-static inline void add_splat(tile_state *s, const gh_splat *splat, int32_t left, int32_t top) {
-    tile_splat seen;
-    see_from_tile(splat, splat->x - (float)left, splat->y - (float)top, &seen);
-    for (uint32_t segments = seen.touched & s->open; segments; segments &= segments - 1) {
+static inline void add_splat(tile_state *s, const tile_splat *seen) {
+    for (uint32_t segments = seen->touched & s->open; segments; segments &= segments - 1) {
         int segment = __builtin_ctz(segments), row = segment % TILE, half = segment / TILE;
-        f8 along = splat->l00 * (CENTERS + (float)(half * WIDTH)) + seen.along[row];
-        add_to_segment(s, splat, segment, along * along + seen.across[row]);
+        f8 along = seen->splat->l00 * (CENTERS + (float)(half * WIDTH)) + seen->along[row];
+        add_to_segment(s, seen->splat, segment, along * along + seen->across[row]);
     }
 }
 
@@ -136,17 +140,28 @@ static void write_tile(const tile_state *s, const gh_scene *scene, int64_t left,
     }
 }
 
-void gh_blend_tile(gh_workspace *w, int64_t item, int64_t band) {
-    int64_t tile = w->bands[band] + item;
-    int32_t left = (int32_t)(tile % w->tiles_x) * TILE, top = (int32_t)(tile / w->tiles_x) * TILE;
+static void blend_tile(const gh_workspace *w, int64_t tile) {
+    enum { BATCH = 16 };
+    int64_t left = tile % w->tiles_x * TILE, top = tile / w->tiles_x * TILE;
     const uint32_t *list = w->lists + w->tile_ends[tile] - w->tile_totals[tile];
     int64_t length = w->tile_totals[tile];
     tile_state state;
+    tile_splat seen[BATCH];
     begin_tile(&state, w->scene.width - left, w->scene.height - top);
-    for (int64_t k = 0; k < length && state.open; k++) {
-        /* Splats lie in the Gaussians' own order: ask for them early. */
-        __builtin_prefetch(w->splats + list[gh_min(k + 8, length - 1)]);
-        add_splat(&state, w->splats + list[k], left, top);
+    for (int64_t first = 0; first < length && state.open; first += BATCH) {
+        int64_t count = gh_min(BATCH, length - first);
+        for (int64_t k = 0; k < count; k++) {
+            /* Splats lie in the Gaussians' own order: ask for the next batch early. */
+            __builtin_prefetch(w->splats + list[gh_min(first + k + BATCH, length - 1)]);
+            see_from_tile(w->splats + list[first + k], left, top, &seen[k]);
+        }
+        for (int64_t k = 0; k < count; k++) add_splat(&state, &seen[k]);
     }
     write_tile(&state, &w->scene, left, top);
+}
+
+void gh_blend_tiles(gh_workspace *w, int64_t item, int64_t band) {
+    int64_t first = w->bands[band] + item * TILES_PER_ITEM;
+    int64_t end = gh_min(first + TILES_PER_ITEM, w->bands[band + 1]);
+    for (int64_t tile = first; tile < end; tile++) blend_tile(w, tile);
 }

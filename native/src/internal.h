@@ -18,6 +18,7 @@
 enum {
     TILE = 16,           /* px, side of a tile */
     CHUNK = 4096,        /* Gaussians, or sorted splats, per item */
+    TILES_PER_ITEM = 8,  /* neighbours share cache lines of the picture: one thread writes them */
     MAX_DIGIT_BITS = 12, /* of one sorting pass */
     MAX_PASSES = 3,
     MAX_SIDE_PX = 16384,
@@ -119,7 +120,7 @@ void gh_count_digits(gh_workspace *w, int64_t chunk, int64_t pass);
 void gh_move_keys(gh_workspace *w, int64_t chunk, int64_t pass);
 void gh_count_tiles(gh_workspace *w, int64_t block, int64_t unused);
 void gh_fill_lists(gh_workspace *w, int64_t block, int64_t band);
-void gh_blend_tile(gh_workspace *w, int64_t item, int64_t band);
+void gh_blend_tiles(gh_workspace *w, int64_t item, int64_t band);
 
 /* What one thread does between two stages. */
 void gh_plan_sort(gh_workspace *w);

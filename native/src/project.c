@@ -6,7 +6,7 @@
 
 #include "internal.h"
 
-static const double NEAR_PLANE = 0.01;
+static const double NEAR_PLANE = 0.01, FAR_PLANE = 1e10;
 static const double EPS2D = 0.3;        /* px^2, the low-pass */
 static const double CLAMP_MARGIN = 0.3; /* half image widths outside the image */
 static const double MIN_DETERMINANT = 1e-10;
@@ -15,10 +15,14 @@ static double clamp(double value, double low, double high) {
     return value < low ? low : value > high ? high : value;
 }
 
-/* Slope t / z of the ray, limited for the Jacobian only. */
-static double clamped_slope(double slope, double focal, double center, int32_t size) {
+/* Limits of a ray's slope x / z or y / z; they hold for the Jacobian only. */
+typedef struct {
+    double low, high;
+} slope_limits;
+
+static slope_limits limits(double focal, double center, int32_t size) {
     double margin = CLAMP_MARGIN * 0.5 * size / focal;
-    return clamp(slope, -center / focal - margin, (size - center) / focal + margin);
+    return (slope_limits){-center / focal - margin, (size - center) / focal + margin};
 }
 
 static void rotation(const float *quat, double r[3][3]) {
@@ -47,20 +51,21 @@ static void tile_range(double center, double half, int32_t size, uint16_t *first
 }
 
 /* False when the Gaussian cannot be seen; `splat` and `box` are then left half filled. */
-static int project(const gh_scene *scene, int64_t i, gh_splat *splat, gh_tile_box *box) {
+static int project(const gh_scene *scene, const slope_limits limits[2], int64_t i, gh_splat *splat,
+                   gh_tile_box *box) {
     const float *mean = scene->means + 3 * i;
     const double *v = scene->viewmat;
     double z = v[8] * mean[0] + v[9] * mean[1] + v[10] * mean[2] + v[11];
     float opacity = scene->opacities[i];
-    if (z < NEAR_PLANE || !(opacity > MIN_ALPHA)) return 0;
+    if (!(z >= NEAR_PLANE && z <= FAR_PLANE && opacity > MIN_ALPHA)) return 0;
     if (opacity > 1) opacity = 1;
     double per_z = 1 / z;
     double slope_x = (v[0] * mean[0] + v[1] * mean[1] + v[2] * mean[2] + v[3]) * per_z;
     double slope_y = (v[4] * mean[0] + v[5] * mean[1] + v[6] * mean[2] + v[7]) * per_z;
     double x = scene->fx * slope_x + scene->cx, y = scene->fy * slope_y + scene->cy;
 
-    double tx = clamped_slope(slope_x, scene->fx, scene->cx, scene->width);
-    double ty = clamped_slope(slope_y, scene->fy, scene->cy, scene->height);
+    double tx = clamp(slope_x, limits[0].low, limits[0].high);
+    double ty = clamp(slope_y, limits[1].low, limits[1].high);
     double kx = scene->fx * per_z, ky = scene->fy * per_z;
     double jx[3], jy[3], r[3][3], px[3], py[3];
     for (int k = 0; k < 3; k++) {
@@ -73,8 +78,9 @@ static int project(const gh_scene *scene, int64_t i, gh_splat *splat, gh_tile_bo
     double c00 = dot3(px, px) + EPS2D, c01 = dot3(px, py), c11 = dot3(py, py) + EPS2D;
     double det = fmax(c00 * c11 - c01 * c01, MIN_DETERMINANT);
 
-    double log_reach = log((double)opacity / (1.0 / 255.0));
-    double half_x = sqrt(2 * log_reach * c00), half_y = sqrt(2 * log_reach * c11);
+    double log_reach = log((double)opacity * 255.0), deviations = sqrt(2 * log_reach);
+    double root_c11 = sqrt(c11), root_det = sqrt(det), per_root_c11 = 1 / root_c11;
+    double half_x = deviations * sqrt(c00), half_y = deviations * root_c11;
     if (!isfinite(x) || !isfinite(y) || !isfinite(half_x * half_y * det)) return 0;
     tile_range(x, half_x, scene->width, &box->x0, &box->x1);
     tile_range(y, half_y, scene->height, &box->y0, &box->y1);
@@ -82,10 +88,11 @@ static int project(const gh_scene *scene, int64_t i, gh_splat *splat, gh_tile_bo
 
     splat->x = (float)x, splat->y = (float)y;
     /* 1/4: sigma = (..)^2 / 2 and the kernel wants sigma / 8. */
-    splat->l00 = (float)(0.25 * sqrt(c11 / det));
-    splat->l10 = (float)(-0.25 * c01 / sqrt(det * c11));
-    splat->l11 = (float)(0.25 / sqrt(c11));
-    splat->per_l00 = 1 / splat->l00;
+    double per_root_det = 1 / root_det;
+    splat->l00 = (float)(0.25 * root_c11 * per_root_det);
+    splat->l10 = (float)(-0.25 * c01 * per_root_det * per_root_c11);
+    splat->l11 = (float)(0.25 * per_root_c11);
+    splat->per_l00 = (float)(4 * root_det * per_root_c11);
     splat->reach = (float)(log_reach / 8);
     splat->opacity = opacity;
     for (int k = 0; k < 3; k++) splat->rgb[k] = scene->rgb[3 * i + k];
@@ -97,10 +104,13 @@ void gh_project_chunk(gh_workspace *w, int64_t chunk, int64_t unused) {
     (void)unused;
     int64_t first = chunk * CHUNK, end = gh_min(first + CHUNK, w->scene.num_gaussians);
     gh_key *keys = w->keys[0] + first;
+    const gh_scene *scene = &w->scene;
+    slope_limits slopes[2] = {limits(scene->fx, scene->cx, scene->width),
+                              limits(scene->fy, scene->cy, scene->height)};
     gh_chunk found = {0, UINT32_MAX, 0};
     for (int64_t i = first; i < end; i++) {
         gh_splat *splat = w->splats + i;
-        if (!project(&w->scene, i, splat, w->tile_boxes + i)) continue;
+        if (!project(scene, slopes, i, splat, w->tile_boxes + i)) continue;
         union { float value; uint32_t bits; } depth = {splat->depth};
         keys[found.num_visible++] = (gh_key){depth.bits, (uint32_t)i};
         if (depth.bits < found.min_depth) found.min_depth = depth.bits;

@@ -151,7 +151,8 @@ int32_t gh_work(gh_workspace *w) {
     for (int64_t band = 0; band < w->num_bands; band++) {
         gh_stage *stages = w->band_stages + band * STAGES_PER_BAND;
         run(w, &stages[0], w->num_blocks, band, gh_fill_lists, NULL);
-        run(w, &stages[1], w->bands[band + 1] - w->bands[band], band, gh_blend_tile, NULL);
+        int64_t tiles = w->bands[band + 1] - w->bands[band];
+        run(w, &stages[1], (tiles + TILES_PER_ITEM - 1) / TILES_PER_ITEM, band, gh_blend_tiles, NULL);
     }
     return w->status;
 }
