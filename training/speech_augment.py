@@ -20,13 +20,13 @@ from .speech_phones import SILENCE
 
 NUM_WARPS = 17
 SOURCE_WEIGHTS: Mapping[str, float] = {
-    "multi_en": 0.36,
+    "multi_en": 0.42,
     "reading_en": 0.12,
     "espeak": 0.2,
-    "slt": 0.1,
-    "rms": 0.1,
-    "awb": 0.08,
-    "kal16": 0.04,
+    "slt": 0.08,
+    "rms": 0.08,
+    "awb": 0.07,
+    "kal16": 0.03,
 }
 
 
@@ -35,7 +35,7 @@ class AugmentConfig:
     """Chances and ranges; decibels are of power."""
 
     crop_frames: int = 400
-    outside_frames: int = 50  # a crop may begin or end this far outside its clip
+    outside_frames: int = 80  # a crop may begin or end this far outside its clip
     time_scale: tuple[float, float] = (0.85, 1.2)
     warp: tuple[float, float] = (0.82, 1.22)
     tilt_db: float = 9.0
@@ -85,8 +85,7 @@ class CropMaker:
         """One crop: mel power `[F, M]` float32 and labels `[F]` int64."""
         mel, labels = self._speech()
         if self.rng.random() < self.config.silent_chance:
-            mel = mel * 1e-7
-            labels = np.full_like(labels, SILENCE)
+            return self._silence(mel), np.full_like(labels, SILENCE)
         mel = mel * self._equaliser()
         if self.rng.random() < self.config.reverb_chance:
             mel = self._reverberate(mel)
@@ -95,6 +94,11 @@ class CropMaker:
             mel = mel + other * self._gain_for(mel, other, self.rng.uniform(5.0, 25.0))
         mel = mel + self._noise(mel)
         return (mel * self._band_limits()).astype(np.float32), labels
+
+    def _silence(self, mel: np.ndarray) -> np.ndarray:
+        """A room without speech: noise alone, at times nothing at all."""
+        level = 10.0 ** self.rng.uniform(-10.0, 0.0)
+        return (level * self._noise(mel) * self._band_limits()).astype(np.float32)
 
     def _speech(self) -> tuple[np.ndarray, np.ndarray]:
         config, rng = self.config, self.rng

@@ -38,7 +38,7 @@ ARTICULATORS: tuple[Articulator, ...] = (
         0.02,
         {"HH": 0.15, "P B M": 1.2, "S Z": 3.0, "SH ZH CH JH F V": 2.0, "K G NG": 0.6, "SIL": 0.8},
     ),
-    Articulator(("closure",), 0.05, 0.01, {"P B M": 4.0, "F V": 1.5, "HH": 0.3, "SIL": 0.6}),
+    Articulator(("closure",), 0.04, 0.01, {"P B M": 4.0, "F V": 1.5, "HH": 0.3, "SIL": 0.6}),
     Articulator(
         ("mouthLowerDown", "mouthUpperUp", "mouthRollLower", "mouthShrugLower"),
         0.08,
@@ -154,7 +154,7 @@ TARGETS: Mapping[str, Mapping[str, float]] = {
 }
 
 # A network hedges between P and its neighbours: half a closure still has to look like one.
-CLOSURE_LOW, CLOSURE_HIGH = 0.3, 0.7
+CLOSURE_LOW, CLOSURE_HIGH = 0.35, 0.65
 # What a full closure adds, and how much of the open jaw `mouthClose` takes back.
 CLOSURE_POSE: Mapping[str, float] = {
     "mouthPress": 0.28,

@@ -51,7 +51,7 @@ def resample_curves(
     return mean + weight * (_at(curves, rate_hz, peak_sec) - mean)
 
 
-def _at(curves: np.ndarray, rate_hz: float, times_sec: np.ndarray) -> np.ndarray:
+def _at(curves: np.ndarray, rate_hz: float | int, times_sec: np.ndarray) -> np.ndarray:
     """Linear interpolation between rows; the first and last row hold beyond the ends."""
     position = np.clip(times_sec * rate_hz - 0.5, 0.0, len(curves) - 1.0)
     below = np.floor(position).astype(np.int64)

@@ -1,0 +1,286 @@
+"""The speech network that ships, from waveform to track, and the files it refuses."""
+
+import json
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from gaussian_heads.core.assets import SAMPLE_SENTENCE, SPEECH_MODEL
+from gaussian_heads.core.audio import load_audio, resample
+from gaussian_heads.core.errors import AudioError, ModelError
+from gaussian_heads.core.spaces import ARKIT_INDEX
+from gaussian_heads.core.speech import SpeechModel, SpeechStyle, model
+from gaussian_heads.core.speech.model import AnalysisCancelled
+
+JAW, CLOSE, PRESS = (ARKIT_INDEX[n] for n in ("jawOpen", "mouthClose", "mouthPressLeft"))
+RATES = [Fraction(24000, 1001), Fraction(24), Fraction(25), Fraction(30000, 1001), Fraction(60)]
+FPS = Fraction(30)
+
+
+@pytest.fixture(scope="module")
+def speech():
+    return SpeechModel.open(SPEECH_MODEL, num_threads=1)
+
+
+@pytest.fixture(scope="module")
+def sentence():
+    return load_audio(SAMPLE_SENTENCE)
+
+
+@pytest.fixture(scope="module")
+def phones():
+    return json.loads(SAMPLE_SENTENCE.with_name("sample.phones.json").read_text("utf8"))
+
+
+# What jawOpen, mouthClose and mouthPress (both sides) at 1 do to the gap of ICT-FaceKit's inner lips.
+GAP_MM = {JAW: 32.8, CLOSE: -38.9, PRESS: -2.5}
+CLOSED_MM = 0.5
+
+
+def parting(codes):
+    """Lip gap in millimetres of ICT-FaceKit's head, from the weights that open and close it most."""
+    return sum(codes[:, channel] * gap for channel, gap in GAP_MM.items())
+
+
+def within(track, start_sec, end_sec):
+    """Codes of the frames from one before `start_sec` to one after `end_sec`."""
+    times, frame_sec = track.times_sec(), float(1 / track.fps)
+    return track.layers["speech"][(times >= start_sec - frame_sec) & (times <= end_sec + frame_sec)]
+
+
+def test_track_has_two_layers_and_covers_the_sound(speech, sentence):
+    waveform, rate = sentence
+    track = speech.track(waveform, rate, fps=FPS)
+    assert set(track.layers) == {"speech", "blink"} and track.code_space == "arkit52"
+    assert track.num_frames == -(-len(waveform) * 30 // rate)
+    codes = track.layers["speech"]
+    assert codes.min() >= 0 and codes.max() <= 1
+    assert not codes[:, ARKIT_INDEX["eyeBlinkLeft"]].any()
+
+
+@pytest.mark.parametrize("fps", RATES, ids=str)
+def test_lips_close_on_the_sample_sentences_p_b_m_at_any_rate(speech, sentence, phones, fps):
+    track = speech.track(*sentence, fps=fps)
+    bilabials = [phone for phone in phones if phone[0] in "pbm"]
+    closed = [parting(within(track, start, end)).min() < CLOSED_MM for _, start, end in bilabials]
+    assert len(closed) == 19 and np.mean(closed) >= 0.85
+
+
+def test_lips_part_on_the_sample_sentences_open_vowels(speech, sentence, phones):
+    track = speech.track(*sentence, fps=FPS)
+    vowels = [phone for phone in phones if phone[0] in ("aa", "ae", "ao", "ay", "eh", "ah")]
+    opened = [parting(within(track, start, end)).max() for _, start, end in vowels]
+    assert len(opened) > 8 and np.mean(np.array(opened) > 2.5) >= 0.9
+
+
+def test_lips_round_for_rounded_sounds(speech, sentence, phones):
+    codes = speech.track(*sentence, fps=FPS)
+
+    def rounding(names):
+        chosen = [within(codes, start, end) for name, start, end in phones if name in names]
+        names = [ARKIT_INDEX["mouthPucker"], ARKIT_INDEX["mouthFunnel"]]
+        return np.mean([piece[:, names].sum(1).max() for piece in chosen])
+
+    assert rounding(("w", "uw", "ow")) > rounding(("iy", "s", "z", "ih")) + 0.15
+
+
+def test_silence_and_faint_hiss_leave_the_mouth_at_rest(speech):
+    hiss = np.random.default_rng(0).normal(0, 1e-4, 48_000).astype(np.float32)
+    for waveform in (np.zeros(48_000, np.float32), hiss):
+        codes = speech.track(waveform, 16_000, fps=FPS).layers["speech"]
+        assert codes[:, JAW].max() < 0.05 and codes.max() < 0.1
+
+
+def test_mouth_rests_in_the_pause_before_a_sentence(speech, sentence):
+    waveform, rate = sentence
+    delayed = np.concatenate([np.zeros(2 * rate, np.float32), waveform])
+    codes = speech.track(delayed, rate, fps=FPS).layers["speech"]
+    assert codes[:50, JAW].max() < 0.05 < codes[60:, JAW].max()
+
+
+def test_rates_show_the_same_motion(speech, sentence):
+    fine = speech.track(*sentence, fps=Fraction(100))
+    for fps in RATES:
+        track = speech.track(*sentence, fps=fps)
+        for channel in (JAW, ARKIT_INDEX["mouthPucker"]):
+            curve = track.layers["speech"][:, channel]
+            expected = np.interp(
+                track.times_sec(), fine.times_sec(), fine.layers["speech"][:, channel]
+            )
+            assert np.corrcoef(curve, expected)[0, 1] > 0.97
+            assert np.abs(curve - expected).mean() < 0.02
+
+
+def test_analysis_is_deterministic_and_the_seed_moves_only_the_eyes(speech, sentence):
+    first, again = (speech.track(*sentence, fps=FPS, seed=3) for _ in range(2))
+    other = speech.track(*sentence, fps=FPS, seed=4)
+    assert all(np.array_equal(first.layers[name], again.layers[name]) for name in first.layers)
+    assert np.array_equal(first.layers["speech"], other.layers["speech"])
+    assert not np.array_equal(first.layers["blink"], other.layers["blink"])
+
+
+def test_pieces_of_a_long_sound_meet_without_a_seam(speech, sentence, monkeypatch):
+    waveform, rate = sentence
+    long = np.tile(waveform, 6)
+    whole = speech.curves(long, rate)
+    monkeypatch.setattr(model, "CHUNK_FRAMES", 700)
+    pieces = speech.curves(long, rate)
+    for one, other in zip(whole, pieces, strict=True):
+        assert one.shape == other.shape and np.abs(one - other).max() < 1e-3
+
+
+def test_sample_rate_of_the_sound_does_not_matter(speech, sentence):
+    waveform, rate = sentence
+    expected = speech.track(waveform, rate, fps=FPS).layers["speech"]
+    upsampled = resample(waveform, rate, 44_100)
+    codes = speech.track(upsampled, 44_100, fps=FPS).layers["speech"]
+    shared = min(len(codes), len(expected))
+    assert np.abs(codes[:shared] - expected[:shared]).mean() < 0.01
+
+
+def test_loudness_of_the_sound_does_not_matter(speech, sentence):
+    waveform, rate = sentence
+    expected = speech.track(waveform, rate, fps=FPS).layers["speech"]
+    codes = speech.track(0.05 * waveform, rate, fps=FPS).layers["speech"]
+    assert np.abs(codes - expected).mean() < 0.01
+
+
+@pytest.mark.parametrize("fps", [Fraction(24), Fraction(25)], ids=str)
+def test_a_later_start_shows_the_same_frames(speech, sentence, fps):
+    whole = speech.track(*sentence, fps=fps, seed=1)
+    late = speech.track(*sentence, fps=fps, start_sec=2.0, seed=1)
+    first = int(2 * fps)
+    assert late.num_frames == whole.num_frames - first and late.start_sec == 2.0
+    for name, codes in late.layers.items():
+        assert np.allclose(codes, whole.layers[name][first:], atol=1e-5)
+
+
+def test_a_start_before_the_sound_waits_at_rest(speech, sentence):
+    track = speech.track(*sentence, fps=Fraction(25), start_sec=-1.0)
+    assert track.layers["speech"][:20, JAW].max() < 0.05
+
+
+def test_articulation_scales_the_mouth_and_keeps_closures(speech, sentence, phones):
+    plain = speech.track(*sentence, fps=FPS)
+    small = speech.track(*sentence, fps=FPS, style=SpeechStyle(articulation=0.5))
+    assert np.allclose(small.layers["speech"], 0.5 * plain.layers["speech"], atol=1e-6)
+    bilabials = [phone for phone in phones if phone[0] in "pbm"]
+    closed = [parting(within(small, start, end)).min() < CLOSED_MM for _, start, end in bilabials]
+    assert np.mean(closed) >= 0.85
+
+
+def test_very_short_sounds_work(speech):
+    for num_samples in (1, 100, 321):
+        track = speech.track(np.full(num_samples, 0.1, np.float32), 16_000, fps=FPS)
+        assert track.num_frames == 1
+
+
+def test_progress_rises_to_one_and_may_stop_the_analysis(speech, sentence, monkeypatch):
+    monkeypatch.setattr(model, "CHUNK_FRAMES", 200)
+    told = []
+    speech.track(*sentence, fps=FPS, progress=told.append)
+    assert told == sorted(told) and told[0] == 0 and told[-1] == 1 and len(told) >= 4
+    with pytest.raises(AnalysisCancelled):
+        speech.track(*sentence, fps=FPS, progress=lambda done: done < 0.5)
+
+
+BAD_SOUNDS = {
+    "zero samples": np.zeros(0, np.float32),
+    "not numbers": np.array([0, np.nan, 0], np.float32),
+    "not numbers ": np.array([0, np.inf, 0], np.float32),
+}
+
+
+@pytest.mark.parametrize("reason", BAD_SOUNDS)
+def test_bad_sounds_are_refused(speech, reason):
+    with pytest.raises(AudioError, match=reason.strip()):
+        speech.curves(BAD_SOUNDS[reason], 16_000)
+
+
+def test_a_start_after_the_end_is_refused(speech, sentence):
+    with pytest.raises(AudioError, match="ends at 7.46 s"):
+        speech.track(*sentence, fps=FPS, start_sec=7.5)
+
+
+@pytest.mark.parametrize("values", [{"articulation": -1}, {"blinks_per_min": float("nan")}])
+def test_styles_out_of_range_are_refused(values):
+    with pytest.raises(AudioError, match=next(iter(values))):
+        SpeechStyle(**values)
+
+
+def write_network(path, metadata, input_name="waveform", width=52):
+    """A network of the right shape that computes nothing of use."""
+    from onnx import TensorProto, helper, save
+
+    nodes = [
+        helper.make_node("Constant", [], ["frame"], value_floats=[0.0] * width),
+        helper.make_node("Constant", [], ["shape"], value_ints=[1, width]),
+        helper.make_node("Reshape", ["frame", "shape"], ["arkit"]),
+        helper.make_node("Identity", [input_name], ["lip_closure"]),
+    ]
+    floats = TensorProto.FLOAT
+    graph = helper.make_graph(
+        nodes,
+        "speech",
+        [helper.make_tensor_value_info(input_name, floats, ["S"])],
+        [
+            helper.make_tensor_value_info("arkit", floats, ["F", width]),
+            helper.make_tensor_value_info("lip_closure", floats, ["F"]),
+        ],
+    )
+    network = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    helper.set_model_props(network, metadata)
+    save(network, path)
+    return path
+
+
+GOOD = {
+    "kind": "gaussian_heads.speech",
+    "version": "1",
+    "code_space": "arkit52",
+    "sample_rate_hz": "16000",
+    "frame_rate_hz": "100",
+    "samples_step": "320",
+    "context_frames": "10",
+}
+
+
+def test_a_network_that_keeps_the_contract_is_opened(tmp_path):
+    pytest.importorskip("onnx")
+    opened = SpeechModel.open(write_network(tmp_path / "n.onnx", GOOD))
+    assert opened.specification.hop == 160
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"kind": "gaussian_heads.monocular"}, "another kind"),
+        ({"version": "9"}, "version 9"),
+        ({"code_space": "uhap-0123"}, "uhap-0123"),
+        ({"frame_rate_hz": "0"}, "rates"),
+        ({"context_frames": "many"}, "rates"),
+        ({"samples_step": "333"}, "step"),
+    ],
+)
+def test_foreign_networks_are_refused_with_the_reason(tmp_path, changes, reason):
+    pytest.importorskip("onnx")
+    path = write_network(tmp_path / "n.onnx", GOOD | changes)
+    with pytest.raises(ModelError, match=reason):
+        SpeechModel.open(path)
+
+
+@pytest.mark.parametrize("options", [{"input_name": "audio"}, {"width": 51}])
+def test_networks_with_other_inputs_or_outputs_are_refused(tmp_path, options):
+    pytest.importorskip("onnx")
+    path = write_network(tmp_path / "n.onnx", GOOD, **options)
+    with pytest.raises(ModelError, match="inputs or outputs"):
+        SpeechModel.open(path)
+
+
+def test_missing_and_broken_networks_are_named(tmp_path):
+    with pytest.raises(ModelError, match="no speech network"):
+        SpeechModel.open(tmp_path / "missing.onnx")
+    for content in (b"", b"hello", SPEECH_MODEL.read_bytes()[:100_000]):
+        (tmp_path / "broken.onnx").write_bytes(content)
+        with pytest.raises(ModelError, match="reinstall"):
+            SpeechModel.open(tmp_path / "broken.onnx")
