@@ -13,11 +13,12 @@ from pathlib import Path
 
 import bpy
 
+from ..core.assets import default_avatar_reference
 from ..core.audio import load_audio
 from ..core.camera import MAX_SIDE_PX
-from ..core.errors import AvatarError, GaussianHeadsError, RenderError
+from ..core.errors import GaussianHeadsError, RenderError
 from ..core.files import replace_on_success
-from .avatars import BUILTIN_PREFIX, avatar_path, builtin_names, load_avatar
+from .avatars import avatar_path, is_builtin, load_avatar
 from .bake import BakeResult
 from .frames import IMAGE_FORMATS, Report, choose_image_format, render_frames
 from .proxy import create_avatar_object
@@ -30,6 +31,8 @@ from .video import encode_video, require_video_size, use_video_output
 
 JOB_FILE = "job.json"
 JOB_VERSION = 1
+# Where in the whole job the analysis and the frames end.
+LISTENING_PART, RENDERING_PART = 0.05, 0.97
 
 
 @dataclass(frozen=True)
@@ -74,14 +77,6 @@ class AnimateResult:
     bake: BakeResult
 
 
-def default_avatar() -> str:
-    """Reference of the first built-in avatar."""
-    names = builtin_names()
-    if not names:
-        raise AvatarError("No built-in avatar is installed: name a .uhap file.")
-    return f"{BUILTIN_PREFIX}{names[0]}"
-
-
 def animate(
     request: AnimateRequest, report: Report, analyser: Analyser | None = None
 ) -> AnimateResult:
@@ -93,7 +88,7 @@ def animate(
     ensure_registered()
     # Refused before anything is written, with the reason the reader of sound gives.
     load_audio(request.audio, decode_with_aud)
-    scene, bake = _build_scene(request, report, analyser)
+    scene, bake = _build_scene(request, _part(report, 0.0, LISTENING_PART), analyser)
     folder = request.frames_folder
     _claim_folder(folder, _job(request))
     if request.save_blend is not None:
@@ -103,12 +98,11 @@ def animate(
         for frame in range(scene.frame_start, scene.frame_end + 1)
     ]
     choose_image_format(scene, request.frame_format, has_alpha=request.is_transparent)
-    drawn = render_frames(scene, paths, report)
+    drawn = render_frames(scene, paths, _part(report, LISTENING_PART, RENDERING_PART))
     if request.is_video:
-        report("Encoding", 0.0)
         encode_video([path for _, path in paths], request.audio, _picture(request), request.out)
         shutil.rmtree(folder)
-        report("Encoding", 1.0)
+    report(1.0)
     return AnimateResult(request.out, request.save_blend, len(paths), drawn, bake)
 
 
@@ -153,8 +147,8 @@ def _check(request: AnimateRequest) -> None:
 def _build_scene(
     request: AnimateRequest, report: Report, analyser: Analyser | None
 ) -> tuple[bpy.types.Scene, BakeResult]:
-    reference = request.avatar or default_avatar()
-    if not reference.startswith(BUILTIN_PREFIX):
+    reference = request.avatar or default_avatar_reference()
+    if not is_builtin(reference):
         reference = os.path.abspath(reference)
     loaded = load_avatar(avatar_path(reference))
     # Not the factory settings: those would switch the extension off while it runs.
@@ -171,13 +165,17 @@ def _build_scene(
     scene.sync_mode = "AUDIO_SYNC"
     with tempfile.TemporaryDirectory() as scratch:
         speech = request_speech(scene, obj, Path(scratch))
-        report("Listening", 0.0)
-        track = analyse(speech, analyser or speech_model(), lambda done: report("Listening", done))
+        track = analyse(speech, analyser or speech_model(), report)
     bake = apply_speech(obj, speech, track)
     scene.frame_start, scene.frame_end = bake.first_frame, bake.last_frame
     setup_render(scene)
     scene.frame_set(scene.frame_start)
     return scene, bake
+
+
+def _part(report: Report, begin: float, end: float) -> Report:
+    """A report whose 0 to 1 is the part [begin, end] of the whole job."""
+    return lambda done: report(begin + (end - begin) * done)
 
 
 def _picture(request: AnimateRequest) -> PictureSettings:
@@ -186,7 +184,7 @@ def _picture(request: AnimateRequest) -> PictureSettings:
 
 def _job(request: AnimateRequest) -> dict[str, object]:
     """What the frames depend on, so that those of another request are never mixed in."""
-    reference = request.avatar or default_avatar()
+    reference = request.avatar or default_avatar_reference()
     return {
         "format": "gaussian_heads.job",
         "version": JOB_VERSION,

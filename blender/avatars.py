@@ -7,11 +7,11 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+import bpy
+
+from ..core import assets
 from ..core.avatar import Avatar
 from ..core.errors import AvatarError
-
-BUILTIN_PREFIX = "builtin:"
-ASSETS = Path(__file__).resolve().parent.parent / "assets"
 
 
 @dataclass(frozen=True)
@@ -26,24 +26,20 @@ _cache: dict[tuple[str, int, int], LoadedAvatar] = {}
 _lock = threading.Lock()
 
 
-def builtin_names() -> tuple[str, ...]:
-    """Names of the avatars that ship, in alphabetical order."""
-    return tuple(sorted(path.stem for path in (ASSETS / "avatars").glob("*.uhap")))
+def is_builtin(reference: str) -> bool:
+    """Whether `reference` names an avatar that ships with the add-on."""
+    return reference.startswith(assets.BUILTIN_PREFIX)
 
 
-def avatar_path(reference: str, library: object | None = None) -> Path:
+def avatar_path(reference: str, library: bpy.types.Library | None = None) -> Path:
     """File behind `reference`: "builtin:NAME", a path, or a // path of the .blend (or of `library`)."""
-    import bpy
-
-    if not reference:
-        raise AvatarError("No avatar is chosen: import a .uhap file or pick a built-in head.")
-    if not reference.startswith(BUILTIN_PREFIX):
-        return Path(bpy.path.abspath(reference, library=library))
-    name = reference.removeprefix(BUILTIN_PREFIX)
-    if name not in builtin_names():
-        known = ", ".join(builtin_names()) or "none is installed"
-        raise AvatarError(f"There is no built-in avatar '{name}' ({known}): choose another one.")
-    return ASSETS / "avatars" / f"{name}.uhap"
+    if reference.startswith("//"):
+        if not bpy.data.filepath and library is None:
+            raise AvatarError(
+                f"The avatar '{reference}' lies beside a scene that is not saved: import it again."
+            )
+        reference = bpy.path.abspath(reference, library=library)
+    return assets.avatar_path(reference)
 
 
 def load_avatar(path: Path) -> LoadedAvatar:
@@ -64,9 +60,9 @@ def load_avatar(path: Path) -> LoadedAvatar:
         return _cache[key]
 
 
-def object_avatar(obj: object) -> LoadedAvatar:
+def object_avatar(obj: bpy.types.Object) -> LoadedAvatar:
     """The avatar of a proxy object (original or evaluated)."""
-    original = obj.original if hasattr(obj, "original") else obj
+    original = obj.original
     library = original.library
     if library is None and original.override_library:
         # An override keeps the library's own relative path.

@@ -15,45 +15,36 @@ from .registration import ensure_registered
 
 
 @dataclass(frozen=True)
+class RenderRequest:
+    """Which frames of the scene in `blend` to render, and where to.
+
+    `frames` is text as `parse_frames` reads it, the scene's own range without it. Files go into the
+    folder `out`, or where the scene's output path says; those that are there stay unless `overwrite`.
+    """
+
+    blend: Path
+    frames: str | None = None
+    out: Path | None = None
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
 class RenderResult:
-    """Where the frames lie, how many there are, and how many had to be drawn."""
+    """Where the frames lie, how many were drawn, and how many were there before."""
 
     folder: Path
-    num_frames: int
-    num_drawn: int
+    num_rendered: int
+    num_skipped: int
 
 
-def render_file(
-    blend: Path,
-    frames: Sequence[int] | None,
-    out: Path | None,
-    report: Report,
-    *,
-    overwrite: bool = False,
-) -> RenderResult:
-    """Render `frames` of the scene in `blend`, all of its range by default.
-
-    Files go into the folder `out`, or where the scene's own output path says; frames that are there
-    already are left alone unless `overwrite` is set.
-    """
+def render_file(request: RenderRequest, report: Report) -> RenderResult:
+    """Render the frames of a saved scene that `request` names."""
     ensure_registered()
-    scene = _open_scene(blend)
-    chosen = list(frames) if frames is not None else _scene_frames(scene)
-    if not chosen:
-        raise RenderError("The range holds no frame: give one such as 1-100.")
-    if _is_video(scene):
-        choose_image_format(scene, "png", has_alpha=scene.render.film_transparent)
-        if out is None:
-            raise RenderError(
-                f"The scene in '{blend}' writes a video: name a folder for its frames with --out."
-            )
-    extension = scene.render.file_extension
-    if out is not None:
-        paths = [(frame, Path(out) / f"{frame:04d}{extension}") for frame in chosen]
-    else:
-        paths = [(frame, Path(scene.render.frame_path(frame=frame))) for frame in chosen]
-    drawn = render_frames(scene, paths, report, overwrite=overwrite)
-    return RenderResult(paths[0][1].parent, len(paths), drawn)
+    frames = parse_frames(request.frames) if request.frames else None
+    scene = _open_scene(request.blend)
+    paths = _frame_paths(scene, frames or _scene_frames(scene), request)
+    drawn = render_frames(scene, paths, report, overwrite=request.overwrite)
+    return RenderResult(paths[0][1].parent, drawn, len(paths) - drawn)
 
 
 def parse_frames(text: str) -> list[int]:
@@ -89,5 +80,17 @@ def _scene_frames(scene: bpy.types.Scene) -> list[int]:
     return list(range(scene.frame_start, scene.frame_end + 1, scene.frame_step))
 
 
-def _is_video(scene: bpy.types.Scene) -> bool:
-    return scene.render.is_movie_format
+def _frame_paths(
+    scene: bpy.types.Scene, frames: Sequence[int], request: RenderRequest
+) -> list[tuple[int, Path]]:
+    render = scene.render
+    if render.is_movie_format:
+        if request.out is None:
+            raise RenderError(
+                f"The scene in '{request.blend}' writes a video: name a folder for its frames."
+            )
+        choose_image_format(scene, "png", has_alpha=render.film_transparent)
+    if request.out is None:
+        return [(frame, Path(render.frame_path(frame=frame))) for frame in frames]
+    folder = Path(os.path.abspath(request.out))
+    return [(frame, folder / f"{frame:04d}{render.file_extension}") for frame in frames]

@@ -14,8 +14,8 @@ import bpy
 
 from ..core.errors import RenderError
 
-Report = Callable[[str, float], None]
-"""Told what is being done and how much of it is (0 to 1)."""
+Report = Callable[[float], None]
+"""Told how much is done, 0 to 1."""
 
 IMAGE_FORMATS = {"png": "PNG", "exr": "OPEN_EXR"}
 
@@ -47,13 +47,13 @@ def render_frames(
     drawn = 0
     with _interrupt_between_frames() as is_interrupted:
         for done, (frame, path) in enumerate(paths):
-            report("Rendering", done / len(paths))
+            report(done / len(paths))
             if overwrite or not path.is_file():
                 render_frame(scene, frame, path)
                 drawn += 1
             if is_interrupted():
                 raise KeyboardInterrupt
-    report("Rendering", 1.0)
+    report(1.0)
     return drawn
 
 

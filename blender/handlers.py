@@ -8,7 +8,7 @@ from pathlib import Path
 import bpy
 from bpy.app.handlers import persistent
 
-from .avatars import BUILTIN_PREFIX, forget_avatars
+from .avatars import forget_avatars, is_builtin
 
 _before_copy: dict[str, str] = {}
 
@@ -48,7 +48,7 @@ def _local_avatars() -> list[bpy.types.Object]:
         if obj.library is None
         and obj.override_library is None
         and obj.gaussian_head.avatar
-        and not obj.gaussian_head.avatar.startswith(BUILTIN_PREFIX)
+        and not is_builtin(obj.gaussian_head.avatar)
     ]
 
 

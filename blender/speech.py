@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -11,19 +10,16 @@ from typing import Protocol
 import bpy
 import numpy as np
 
+from ..core.assets import SPEECH_MODEL
+from ..core.audio import SPEECH_RATE_HZ
 from ..core.errors import TrackError
 from ..core.expression import ExpressionTrack
-from ..core.speech import SpeechModel
-from .avatars import ASSETS, object_avatar
+from ..core.speech import Progress, SpeechModel
+from .avatars import object_avatar
 from .bake import BakeResult, bake_track
 from .codes import require_code_space
 from .sound import StripSound, strip_sound
 from .strips import choose_strip
-
-SPEECH_NETWORK = ASSETS / "speech" / "speech.onnx"
-
-Progress = Callable[[float], bool | None]
-"""Told how much is done, 0 to 1; returning False stops the analysis."""
 
 
 class Analyser(Protocol):
@@ -45,7 +41,7 @@ _models: dict[tuple[str, int], SpeechModel] = {}
 _lock = threading.Lock()
 
 
-def speech_model(path: Path = SPEECH_NETWORK) -> SpeechModel:
+def speech_model(path: Path = SPEECH_MODEL) -> SpeechModel:
     """The speech network at `path`, opened once."""
     key = (str(path), path.stat().st_mtime_ns if path.is_file() else 0)
     with _lock:
@@ -68,8 +64,6 @@ def analyse(
     request: SpeechRequest, analyser: Analyser, progress: Progress | None = None
 ) -> ExpressionTrack:
     """The strip's expression track, one frame for each whole scene frame at which it is heard."""
-    from ..core.audio import SPEECH_RATE_HZ
-
     place = request.sound.placement
     track = analyser.track(
         request.sound.waveform(),
