@@ -26,6 +26,11 @@ _cache: dict[tuple[str, int, int], LoadedAvatar] = {}
 _lock = threading.Lock()
 
 
+def builtin_names() -> tuple[str, ...]:
+    """Names of the avatars that ship, in alphabetical order."""
+    return tuple(assets.builtin_avatars())
+
+
 def is_builtin(reference: str) -> bool:
     """Whether `reference` names an avatar that ships with the add-on."""
     return reference.startswith(assets.BUILTIN_PREFIX)
@@ -40,6 +45,17 @@ def avatar_path(reference: str, library: bpy.types.Library | None = None) -> Pat
             )
         reference = bpy.path.abspath(reference, library=library)
     return assets.avatar_path(reference)
+
+
+def reference_to(path: Path) -> str:
+    """How a scene names the avatar file `path`: relative to the .blend where it has a place."""
+    if bpy.data.filepath and bpy.context.preferences.filepaths.use_relative_paths:
+        try:
+            return bpy.path.relpath(str(path)).replace("\\", "/")
+        except ValueError:
+            # Another drive on Windows has no relative path.
+            return str(path)
+    return str(path.absolute())
 
 
 def load_avatar(path: Path) -> LoadedAvatar:

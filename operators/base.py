@@ -1,0 +1,50 @@
+"""What every operator does when something goes wrong: one sentence for the user, the rest in the log."""
+
+from __future__ import annotations
+
+import logging
+
+import bpy
+
+from ..core.errors import GaussianHeadsError
+
+logger = logging.getLogger(__name__)
+
+# Tests switch this on, so that a fault in the code is never mistaken for a refusal.
+reraise_unexpected = False
+
+Outcome = set[str]
+CANCELLED: Outcome = {"CANCELLED"}
+
+
+class GuardedOperator:
+    """Mix-in for operators: `run` does the work and may raise; errors become reports."""
+
+    def execute(self, context: bpy.types.Context) -> Outcome:
+        """Run once, guarded."""
+        return self.guard(self.run, context)
+
+    def guard(self, action: object, *arguments: object) -> Outcome:
+        """Call `action`; a refusal is reported as its sentence, a fault logged and reported as such."""
+        try:
+            return action(*arguments)
+        except GaussianHeadsError as error:
+            self.report({"ERROR"}, str(error))
+        except Exception:
+            if reraise_unexpected:
+                raise
+            logger.exception("%s failed", self.bl_label)
+            self.report({"ERROR"}, f"{self.bl_label} failed; the reason stands in the console.")
+        return CANCELLED
+
+
+def active_avatar(context: bpy.types.Context) -> bpy.types.Object | None:
+    """The avatar that buttons work on: the active object, or the only avatar of the scene."""
+    from ..blender.gathering import is_avatar
+    from ..blender.staging import scene_avatars
+
+    active = context.view_layer.objects.active if context.view_layer else None
+    if is_avatar(active):
+        return active
+    avatars = scene_avatars(context.scene)
+    return avatars[0] if len(avatars) == 1 else None
