@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..avatar.tensors import MAX_NUMBER
 from ..errors import AvatarError
 
 MAGIC, VERSION = b"glTF", 2
@@ -40,10 +41,12 @@ class Glb:
             raise self.fault(f"has a malformed entry {index} in '{collection}'")
         return entries[index]
 
-    def accessor(self, index: object, kind: str) -> np.ndarray:
+    def accessor(self, index: object, kind: str, num_rows: int | None = None) -> np.ndarray:
         """The numbers of accessor `index` as `[count, components]`; `kind` such as "VEC3"."""
         accessor = self.item("accessors", index)
         dtype, count = self._dtype(accessor), self._whole(accessor, "count", MAX_COUNT)
+        if num_rows not in (None, count):
+            raise self.fault(f"accessor {index} has {count} rows, not {num_rows}")
         if accessor.get("type") != kind:
             raise self.fault(f"accessor {index} is {accessor.get('type')!r}, not {kind}")
         shape = (count, COMPONENTS[kind])
@@ -53,8 +56,8 @@ class Glb:
             values = self._view(accessor["bufferView"], offset, dtype, shape)
         if "sparse" in accessor:
             values = self._with_sparse(values.copy(), accessor["sparse"])
-        if values.dtype.kind == "f" and not np.isfinite(values).all():
-            raise self.fault(f"accessor {index} holds numbers that are not finite")
+        if values.dtype.kind == "f" and not (np.abs(values) <= MAX_NUMBER).all():
+            raise self.fault(f"accessor {index} holds numbers that are not finite or absurd")
         return values
 
     def fault(self, what: str) -> AvatarError:
@@ -98,7 +101,7 @@ class Glb:
 
     def _dtype(self, holder: dict[str, Any]) -> np.dtype:
         code = holder.get("componentType")
-        if code not in DTYPES:
+        if type(code) is not int or code not in DTYPES:
             raise self.fault(f"uses the unknown component type {code!r}")
         return np.dtype(DTYPES[code])
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Float32, Int
 
+from ..avatar.manifest import MAX_GAUSSIANS
 from ..avatar.members import Rig
 from ..errors import AvatarError
 from ..spaces import ARKIT_INDEX
@@ -53,6 +54,8 @@ def read_mesh(glb: Glb) -> LamMesh:
     if not isinstance(attributes, dict):
         raise glb.fault("has a mesh without vertices")
     positions = _floats(glb, attributes.get("POSITION"), "VEC3")
+    if not 1 <= len(positions) <= MAX_GAUSSIANS:
+        raise glb.fault(f"has {len(positions)} vertices, at most {MAX_GAUSSIANS} are read")
     indices = glb.accessor(primitive.get("indices"), "SCALAR")[:, 0]
     if indices.dtype.kind != "u" or len(indices) % 3 or not len(indices):
         raise glb.fault("has a mesh that is not made of triangles")
@@ -126,10 +129,9 @@ def _read_morphs(
     for name, target in zip(names, targets, strict=True):
         if not isinstance(name, str) or name not in ARKIT_INDEX:
             continue
-        delta = _floats(glb, target.get("POSITION") if isinstance(target, dict) else None, "VEC3")
-        if len(delta) != count:
-            raise glb.fault(f"has an expression '{name}' of another number of vertices")
-        morphs[name] = delta
+        if name in morphs or not isinstance(target, dict):
+            raise glb.fault(f"has a malformed or second expression '{name}'")
+        morphs[name] = _floats(glb, target.get("POSITION"), "VEC3", count)
     if "jawOpen" not in morphs:
         raise glb.fault("has no expression 'jawOpen': choose a head with ARKit expressions")
     return morphs
@@ -145,9 +147,9 @@ def _read_skin(
     if not isinstance(nodes, list) or not nodes:
         raise glb.fault("has a skin without joints")
     inverse = _floats(glb, skin.get("inverseBindMatrices"), "MAT4").reshape(-1, 4, 4)
-    joints = glb.accessor(attributes["JOINTS_0"], "VEC4")
-    weights = _floats(glb, attributes["WEIGHTS_0"], "VEC4")
-    if not len(joints) == len(weights) == count or len(inverse) != len(nodes):
+    joints = glb.accessor(attributes["JOINTS_0"], "VEC4", count)
+    weights = _floats(glb, attributes["WEIGHTS_0"], "VEC4", count)
+    if len(inverse) != len(nodes):
         raise glb.fault("has a skin that does not fit its mesh")
     if joints.dtype.kind != "u" or int(joints.max(initial=0)) >= len(nodes):
         raise glb.fault("has skin weights for joints that do not exist")
@@ -174,8 +176,8 @@ def _read_joints(glb: Glb, nodes: list[Any], inverse: np.ndarray) -> list[Joint]
     ]
 
 
-def _floats(glb: Glb, index: object, kind: str) -> np.ndarray:
-    values = glb.accessor(index, kind)
+def _floats(glb: Glb, index: object, kind: str, num_rows: int | None = None) -> np.ndarray:
+    values = glb.accessor(index, kind, num_rows)
     if values.dtype.kind != "f":
         raise glb.fault(f"accessor {index} must hold floats")
     return values

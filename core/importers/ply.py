@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..avatar.tensors import MAX_NUMBER
 from ..errors import AvatarError
 
 MAX_HEADER_BYTES = 65_536
@@ -26,9 +27,10 @@ def read_ply_columns(data: bytes, label: str) -> dict[str, np.ndarray]:
     rows = np.frombuffer(data, dtype, count, start)
     columns = {name: rows[name] for name in dtype.names}
     for name, values in columns.items():
-        if not np.isfinite(values).all():
+        if not (np.abs(values) <= MAX_NUMBER).all():
             raise AvatarError(
-                f"'{label}' has numbers in '{name}' that are not finite: export the head again."
+                f"'{label}' has numbers in '{name}' that are not finite or absurd: "
+                "export the head again."
             )
     return columns
 

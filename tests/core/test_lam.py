@@ -229,6 +229,7 @@ def test_broken_heads(tmp_path, what, message):
 
 def edit(document, what):
     accessors, views = document["accessors"], document["bufferViews"]
+    names = document["meshes"][0]["extras"]["targetNames"]
     sparse = next(a["sparse"] for a in accessors if "sparse" in a)
     changes = {
         "version": lambda: document.pop("meshes"),
@@ -237,6 +238,7 @@ def edit(document, what):
         "float count": lambda: accessors[0].update(count=1.5),
         "type": lambda: accessors[0].update(type="VEC2"),
         "component": lambda: accessors[0].update(componentType=1),
+        "component list": lambda: accessors[0].update(componentType=[]),
         "view": lambda: accessors[0].update(bufferView=9999),
         "offset": lambda: views[0].update(byteOffset=10**6),
         "length": lambda: views[0].update(byteLength=12),
@@ -248,6 +250,8 @@ def edit(document, what):
         "no sparse values": lambda: sparse.pop("values"),
         "indices": lambda: document["meshes"][0]["primitives"][0].update(indices="x"),
         "targets": lambda: document["meshes"][0].update(extras=None),
+        "morph rows": lambda: accessors[4].update(count=2_000_000),
+        "morph twice": lambda: names.__setitem__(1, names[0]),
         "joints": lambda: document["skins"][0].update(joints=[1, 2]),
         "nodes": lambda: document["skins"][0].update(joints=[1, 2, 3, 4, 77]),
         "primitives": lambda: document["meshes"][0].update(primitives=[3]),
@@ -259,9 +263,9 @@ def edit(document, what):
 @pytest.mark.parametrize(
     "what",
     [
-        "version", "count", "negative", "float count", "type", "component", "view", "offset",
+        "version", "count", "negative", "float count", "type", "component", "component list", "view", "offset",
         "length", "stride", "buffer", "sparse count", "sparse kind", "sparse rows",
-        "no sparse values", "indices", "targets", "joints", "nodes", "primitives", "bounded",
+        "no sparse values", "indices", "targets", "morph rows", "morph twice", "joints", "nodes", "primitives", "bounded",
     ],
 )  # fmt: skip
 def test_glb_with_false_indices(tmp_path, what):
