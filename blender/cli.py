@@ -1,0 +1,131 @@
+"""The command line: `gaussian-heads …` in a shell, `blender --command gaussian_heads …` in Blender.
+
+Only `animate` and `render` need Blender; the other commands run without importing it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..core.errors import GaussianHeadsError
+from . import commands
+
+EXIT_FAILED = 1
+EXIT_CANCELLED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns 0, or another exit code after one sentence on stderr."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    try:
+        options = build_parser().parse_args(argv)
+        options.run(options)
+    except GaussianHeadsError as error:
+        sys.stderr.write(f"gaussian-heads: {error}\n")
+        return EXIT_FAILED
+    except OSError as error:
+        where = f" '{error.filename}'" if error.filename else ""
+        sys.stderr.write(
+            f"gaussian-heads: {error.strerror or error}{where}: check path and disk.\n"
+        )
+        return EXIT_FAILED
+    except KeyboardInterrupt:
+        sys.stderr.write(
+            "\ngaussian-heads: cancelled; finished frames are kept, nothing is half written.\n"
+        )
+        return EXIT_CANCELLED
+    except SystemExit as stop:
+        # argparse leaves this way; Blender wants a number back.
+        return stop.code if isinstance(stop.code, int) else EXIT_FAILED
+    return 0
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """All commands with their options."""
+    parser = argparse.ArgumentParser(
+        prog="gaussian-heads", description="3D Gaussian heads that speak."
+    )
+    subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_animate(subparsers)
+    _add_render(subparsers)
+    _add_speech(subparsers)
+    _add_measure(subparsers)
+
+    info = subparsers.add_parser("info", help="what an avatar package holds")
+    info.add_argument("avatar", help="a .uhap file or builtin:NAME")
+    info.set_defaults(run=commands.info)
+
+    lam = subparsers.add_parser("import-lam", help="turn a LAM ARKit head into an avatar")
+    lam.add_argument("zip", type=Path)
+    lam.add_argument("--out", type=Path, required=True, help="the .uhap file to write")
+    lam.set_defaults(run=commands.import_lam)
+    return parser
+
+
+def _add_animate(subparsers: argparse._SubParsersAction) -> None:
+    animate = subparsers.add_parser(
+        "animate", help="sound in; keyframes, frames or a video with sound out"
+    )
+    animate.add_argument("audio", type=Path)
+    _add_avatar(animate)
+    animate.add_argument("--out", type=Path, required=True, help="X.mp4, or a folder for frames")
+    _add_fps(animate)
+    animate.add_argument("--size", type=int, nargs=2, default=(512, 512), metavar=("W", "H"))
+    animate.add_argument("--backend", default="auto", choices=("auto", "cpu", "cuda", "reference"))
+    animate.add_argument("--seed", type=int, default=0, help="of blinks and other sampled motion")
+    animate.add_argument(
+        "--format", default="png", choices=("png", "exr"), help="of frames in a folder"
+    )
+    animate.add_argument("--transparent", action="store_true", help="no background behind the head")
+    animate.add_argument("--save-blend", type=Path, help="also write the scene")
+    animate.set_defaults(run=commands.animate)
+
+
+def _add_render(subparsers: argparse._SubParsersAction) -> None:
+    render = subparsers.add_parser("render", help="frames of a saved scene; skips what is there")
+    render.add_argument("blend", type=Path)
+    render.add_argument(
+        "--frames", help="a-b, a-b:step or a single frame; the scene's range by default"
+    )
+    render.add_argument(
+        "--out", type=Path, help="folder for the frames; the scene's output path by default"
+    )
+    render.add_argument(
+        "--overwrite", action="store_true", help="render frames that are there again"
+    )
+    render.set_defaults(run=commands.render)
+
+
+def _add_speech(subparsers: argparse._SubParsersAction) -> None:
+    speech = subparsers.add_parser("speech", help="sound to an expression track")
+    speech.add_argument("audio", type=Path)
+    speech.add_argument(
+        "--out", type=Path, required=True, help="T.npz, or T.csv as Live Link Face writes it"
+    )
+    _add_fps(speech)
+    speech.add_argument("--seed", type=int, default=0)
+    speech.set_defaults(run=commands.speech)
+
+
+def _add_measure(subparsers: argparse._SubParsersAction) -> None:
+    measure = subparsers.add_parser("measure", help="what the mouth does, in millimetres")
+    measure.add_argument("input", type=Path, help="a sound file or a track (.npz)")
+    _add_avatar(measure)
+    measure.add_argument("--out", type=Path, required=True, help="the .csv file to write")
+    _add_fps(measure)
+    measure.add_argument("--seed", type=int, default=0)
+    measure.set_defaults(run=commands.measure)
+
+
+def _add_avatar(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--avatar", help="a .uhap file or builtin:NAME; the first built-in one by default"
+    )
+
+
+def _add_fps(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--fps", default="25", help="25, 29.97, 30000/1001, …")

@@ -1,0 +1,194 @@
+"""What each command of the command line does; `cli.py` reads the words, this does the work.
+
+Imports stay inside the functions, so that no command pays for another's libraries.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..core.assets import SPEECH_MODEL, avatar_path, default_avatar_reference
+from ..core.errors import GaussianHeadsError
+from ..core.timing import frame_rate
+
+if TYPE_CHECKING:
+    from ..core.avatar import Avatar
+    from ..core.expression import ExpressionTrack
+
+
+STDOUT = 1
+
+
+class CommandError(GaussianHeadsError):
+    """Words of the command line that do not fit together."""
+
+
+def info(options: argparse.Namespace) -> None:
+    """Print what an avatar package holds."""
+    from ..core.avatar import Avatar, describe
+
+    _say(describe(Avatar.open(avatar_path(options.avatar))))
+
+
+def import_lam(options: argparse.Namespace) -> None:
+    """Write an avatar from a LAM head and print what it holds."""
+    from ..core.avatar import Avatar, describe, write_avatar
+    from ..core.importers.lam import import_lam
+
+    out = _with_suffix(options.out, ".uhap")
+    write_avatar(out, import_lam(options.zip))
+    _say(describe(Avatar.open(out)))
+
+
+def speech(options: argparse.Namespace) -> None:
+    """Write the track of a sound file as .npz or .csv."""
+    from ..core.livelink import write_livelink_csv
+
+    out = _with_suffix(options.out, ".npz", ".csv")
+    track = _analyse(options.audio, options)
+    write_livelink_csv(track, out) if out.suffix == ".csv" else track.save(out)
+    _say(
+        f"{out}: {track.num_frames} frames at {float(track.fps):.6g} fps, codes '{track.code_space}'"
+    )
+
+
+def measure(options: argparse.Namespace) -> None:
+    """Write the curves of the decoded head's mouth as .csv."""
+    from ..core.expression import ExpressionTrack
+    from ..core.measure import measure_track
+
+    out = _with_suffix(options.out, ".csv")
+    avatar = _open_avatar(options)
+    is_track = options.input.suffix.lower() == ".npz"
+    track = ExpressionTrack.load(options.input) if is_track else _analyse(options.input, options)
+    measure_track(track, avatar).write_csv(out)
+    _say(f"{out}: {track.num_frames} frames of '{avatar.name}'")
+
+
+def animate(options: argparse.Namespace) -> None:
+    """The main job: sound to keyframes to frames or a video, through Blender."""
+    _require_blender("animate")
+    from .animate import AnimateRequest, animate
+
+    width, height = options.size
+    request = AnimateRequest(
+        audio=options.audio,
+        avatar=options.avatar or default_avatar_reference(),
+        out=options.out,
+        fps=frame_rate(options.fps),
+        width=width,
+        height=height,
+        backend=options.backend,
+        seed=options.seed,
+        save_blend=options.save_blend,
+        is_transparent=options.transparent,
+        frame_format=options.format,
+    )
+    with _quiet_blender():
+        result = animate(request, ProgressLine("animate"))
+    for path in filter(None, (result.out, options.save_blend)):
+        _say(str(path))
+
+
+def render(options: argparse.Namespace) -> None:
+    """Frames of a saved scene, the missing ones only."""
+    _require_blender("render")
+    from .batch import RenderRequest, render_file
+
+    request = RenderRequest(options.blend, options.frames, options.out, options.overwrite)
+    with _quiet_blender():
+        result = render_file(request, ProgressLine("render"))
+    _say(f"{result.num_rendered} frames rendered, {result.num_skipped} were there: {result.folder}")
+
+
+def _require_blender(command: str) -> None:
+    if importlib.util.find_spec("bpy") is None:
+        raise CommandError(
+            f"'{command}' needs Blender: run it as 'blender --command gaussian_heads {command} ...' "
+            "or install the bpy wheel with 'pip install gaussian-heads[blender]'."
+        )
+
+
+@contextmanager
+def _quiet_blender() -> Iterator[None]:
+    """Keep the lines that Blender prints for every frame, with temporary names, off the terminal."""
+    sys.stdout.flush()
+    kept = os.dup(STDOUT)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, STDOUT)
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(kept, STDOUT)
+        os.close(nowhere)
+        os.close(kept)
+
+
+def _analyse(path: Path, options: argparse.Namespace) -> ExpressionTrack:
+    from ..core.audio import SPEECH_RATE_HZ, load_audio
+    from ..core.speech import SpeechModel
+
+    fps = frame_rate(options.fps)
+    waveform, sample_rate = load_audio(path, _blender_decoder(), target_rate=SPEECH_RATE_HZ)
+    model = SpeechModel.open(SPEECH_MODEL)
+    line = ProgressLine("speech")
+    return model.track(waveform, sample_rate, fps=fps, seed=options.seed, progress=line)
+
+
+def _blender_decoder() -> object | None:
+    """Blender's audio library for formats that libsndfile refuses, where Blender is at hand."""
+    if importlib.util.find_spec("bpy") is None:
+        return None
+
+    def decode(path: Path) -> tuple:
+        from .sound import decode_with_aud
+
+        return decode_with_aud(path)
+
+    return decode
+
+
+def _open_avatar(options: argparse.Namespace) -> Avatar:
+    from ..core.avatar import Avatar
+
+    return Avatar.open(avatar_path(options.avatar or default_avatar_reference()))
+
+
+def _with_suffix(path: Path, *suffixes: str) -> Path:
+    if path.suffix.lower() not in suffixes:
+        raise CommandError(
+            f"--out is '{path}', this command writes {' or '.join(suffixes)}: change the name's ending."
+        )
+    return path
+
+
+class ProgressLine:
+    """How far a long step is: one line of a terminal, or a line every tenth in a log file."""
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+        self._shown = -1
+        self._is_terminal = sys.stderr.isatty()
+
+    def __call__(self, done: float) -> None:
+        """Show `done` (0 to 1)."""
+        percent = int(100 * done)
+        step = 1 if self._is_terminal else 10
+        if percent // step == self._shown // step:
+            return
+        self._shown = percent
+        start, end = ("\r", "\n" * (percent == 100)) if self._is_terminal else ("", "\n")
+        sys.stderr.write(f"{start}{self._title} {percent:3d} %{end}")
+        sys.stderr.flush()
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")

@@ -1,0 +1,111 @@
+"""The commands that need no Blender: values out, one sentence and a non-zero code for bad input."""
+
+import csv
+import subprocess
+import sys
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import soundfile
+from gaussian_heads.blender.cli import main
+from gaussian_heads.core.assets import SAMPLE_SENTENCE
+from gaussian_heads.core.avatar import Avatar
+from gaussian_heads.core.expression import ExpressionTrack
+
+from ..core.small_lam import small_lam_zip
+
+
+@pytest.fixture
+def tone(tmp_path):
+    path = tmp_path / "tone.wav"
+    times = np.arange(16_000) / 16_000
+    soundfile.write(path, 0.1 * np.sin(2 * np.pi * 220 * times), 16_000)
+    return path
+
+
+def fails(capsys, *words):
+    """Run a command that must fail; returns what it says."""
+    assert main([str(word) for word in words]) == 1
+    said = capsys.readouterr().err.strip()
+    assert said.startswith("gaussian-heads: ") and "\n" not in said and "Traceback" not in said
+    return said
+
+
+def test_speech_writes_a_track_at_the_rate_asked_for(tmp_path, tone):
+    assert main(["speech", str(tone), "--out", str(tmp_path / "t.npz"), "--fps", "29.97"]) == 0
+    track = ExpressionTrack.load(tmp_path / "t.npz")
+    assert (track.fps, track.num_frames) == (Fraction(30000, 1001), 30)
+
+
+def test_speech_writes_the_live_link_layout(tmp_path, tone):
+    assert main(["speech", str(tone), "--out", str(tmp_path / "t.csv"), "--fps", "30"]) == 0
+    with (tmp_path / "t.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert len(rows) == 30 and "JawOpen" in rows[0]
+
+
+def test_measure_of_a_sound_and_of_its_track_agree(tmp_path):
+    sound, track, a, b = (
+        str(x) for x in (SAMPLE_SENTENCE, *(tmp_path / n for n in ("t.npz", "a.csv", "b.csv")))
+    )
+    assert main(["measure", sound, "--out", a]) == 0
+    assert main(["speech", sound, "--out", track]) == 0
+    assert main(["measure", track, "--out", b]) == 0
+    table = np.genfromtxt(a, delimiter=",", names=True)
+    assert table.dtype.names[:3] == ("time", "lip_gap", "mouth_width")
+    assert table["lip_gap"].max() > 3 and table["lip_gap"].min() < 0.3
+    assert (tmp_path / "a.csv").read_text() == (tmp_path / "b.csv").read_text()
+
+
+def test_info_names_licence_and_credits(capsys):
+    assert main(["info", "builtin:ada"]) == 0
+    said = capsys.readouterr().out
+    assert "CC-BY-4.0" in said and "Lee Perry-Smith" in said
+
+
+def test_no_command_is_a_usage_error(capsys):
+    assert main([]) == 2
+    assert "COMMAND" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["speech.txt", "speech"])
+def test_an_output_of_another_kind_is_refused_before_the_work(capsys, tmp_path, tone, name):
+    assert ".npz or .csv" in fails(capsys, "speech", tone, "--out", tmp_path / name)
+
+
+def test_bad_sound_is_refused_with_its_name(capsys, tmp_path):
+    text, empty = tmp_path / "notes.wav", tmp_path / "empty.wav"
+    text.write_text("these are notes, no sound")
+    empty.touch()
+    for path in (text, empty, tmp_path / "missing.wav", tmp_path):
+        assert str(path.name) in fails(capsys, "speech", path, "--out", tmp_path / "t.npz")
+        assert not (tmp_path / "t.npz").exists()
+
+
+def test_a_bad_rate_avatar_track_or_zip_is_refused(capsys, tmp_path, tone):
+    out = tmp_path / "m.csv"
+    assert "frame rate" in fails(
+        capsys, "speech", tone, "--out", tmp_path / "t.npz", "--fps", "fast"
+    )
+    assert "nobody" in fails(capsys, "measure", tone, "--avatar", "builtin:nobody", "--out", out)
+    assert "tone.wav" in fails(capsys, "info", tone)
+    assert "tone.wav" in fails(capsys, "import-lam", tone, "--out", tmp_path / "a.uhap")
+    (tmp_path / "t.npz").write_bytes(b"PK")
+    assert "t.npz" in fails(capsys, "measure", tmp_path / "t.npz", "--out", out)
+    assert not out.exists() and not (tmp_path / "a.uhap").exists()
+
+
+def test_the_commands_without_blender_do_not_load_it(tmp_path, tone):
+    script = (
+        "import sys; from gaussian_heads.blender.cli import main; "
+        f"code = main(['speech', {str(tone)!r}, '--out', {str(tmp_path / 't.npz')!r}]); "
+        "sys.exit(code or 10 * ('bpy' in sys.modules) or 20 * ('torch' in sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", script], timeout=120).returncode == 0
+
+
+def test_import_lam_writes_an_avatar_that_opens(tmp_path):
+    small_lam_zip(tmp_path / "head.zip")
+    assert main(["import-lam", str(tmp_path / "head.zip"), "--out", str(tmp_path / "a.uhap")]) == 0
+    assert Avatar.open(tmp_path / "a.uhap").num_gaussians > 0
