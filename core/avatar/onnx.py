@@ -103,6 +103,8 @@ def _make_session(data: bytes, threads: int | None) -> onnxruntime.InferenceSess
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or min(os.cpu_count() or 1, MAX_THREADS)
     options.inter_op_num_threads = 1
+    # Spinning threads would take the cores from the rasteriser that draws next.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     # Warnings about a model are of no use to the person at the screen.
     options.log_severity_level = 4
     try:

@@ -42,7 +42,7 @@ def pose_gaussians(
     # Most of a head follows entirely: one matrix turns all of it, the rest is set apart.
     whole = _quat_of_turn(pose[:3], np.ones(1))
     means = _moved(gaussians.means, whole, pose[3:], neck_pivot)
-    quats = gaussians.quats @ _product_matrix(whole[0]).T.astype(np.float32)
+    quats = _each_times(gaussians.quats, _product_matrix(whole[0]).astype(np.float32))
     part = np.flatnonzero(neck_weights != 1.0)
     weights = neck_weights[part].astype(np.float64)
     turns = _quat_of_turn(pose[:3], weights)
@@ -76,10 +76,15 @@ def _moved(
     matrices = quat_to_matrix(turns).astype(np.float32)
     local = points - pivot
     if len(matrices) == 1:
-        turned = local @ matrices[0].T
+        turned = _each_times(local, matrices[0])
     else:
         turned = np.einsum("nij,nj->ni", matrices, local)
     return turned + (pivot + translation).astype(np.float32)
+
+
+def _each_times(rows: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """`matrix` times every row. BLAS would wake its threads for this and wait for them on a busy machine."""
+    return np.einsum("nj,ij->ni", rows, matrix)
 
 
 def _product_matrix(quat: np.ndarray) -> np.ndarray:
