@@ -9,7 +9,7 @@ from scipy.spatial import cKDTree
 
 # Two sheets whose normals oppose (outside and inside of a lid) count as this far apart.
 SHEET_DISTANCE_M = 2e-3
-CANDIDATES_PER_ANCHOR = 14
+CANDIDATES_PER_ANCHOR = 16
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def sample_anchors(
     triangles: np.ndarray,
     spacing: np.ndarray,
     rng: np.random.Generator,
-    rounds: int = 8,
+    rounds: int = 10,
 ) -> Coverage:
     """Evenly spread anchors with the wanted `spacing` `[F]` (m, inf leaves a triangle out).
 
@@ -72,10 +72,11 @@ def sample_anchors(
     samples = Anchors(picks, _random_barycentric(len(picks), rng), spacing[picks])
     points = samples.positions(vertices, triangles)
     points = np.concatenate([points, 0.5 * SHEET_DISTANCE_M * normals[picks]], axis=1)
-    start = rng.choice(len(picks), count, replace=False)
+    # Candidates stand in the order of their triangles: every n-th gives a fair start everywhere.
+    start = np.arange(rng.integers(CANDIDATES_PER_ANCHOR), len(picks), CANDIDATES_PER_ANCHOR)
     # Lloyd's points thin out to the square root of the density; weighting by it undoes that.
-    owner, chosen = _relax(points, samples.spacing**-2.0, start, rounds)
-    anchors = samples.take(chosen)
+    owner, chosen, centres = _relax(points, samples.spacing**-2.0, start, rounds)
+    anchors = _moved_to(samples.take(chosen), centres[:, :3], vertices, triangles)
     # Every sample stands for the same share of its own wanted cell.
     cell_area = (
         np.bincount(owner, samples.spacing**2, minlength=len(chosen)) / CANDIDATES_PER_ANCHOR
@@ -100,16 +101,27 @@ def _random_barycentric(count: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _relax(
-    points: np.ndarray, weights: np.ndarray, chosen: np.ndarray, rounds: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Owner of every candidate and the candidate index of every anchor after `rounds` of Lloyd."""
-    tree = cKDTree(points)
-    owner = cKDTree(points[chosen]).query(points, workers=2)[1]
+    points: np.ndarray, weights: np.ndarray, start: np.ndarray, rounds: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Owner of every candidate, and of every anchor its candidate and centre after `rounds` of Lloyd."""
+    seeds = points[start]
     for _ in range(rounds):
-        sums = np.maximum(np.bincount(owner, weights, minlength=len(chosen)), 1e-12)
-        centres = np.stack(
-            [np.bincount(owner, weights * axis, minlength=len(chosen)) for axis in points.T], axis=1
-        )
-        chosen = np.unique(tree.query(centres / sums[:, None], workers=2)[1])
-        owner = cKDTree(points[chosen]).query(points, workers=2)[1]
-    return owner, chosen
+        owner = cKDTree(seeds).query(points, workers=2)[1]
+        sums = np.bincount(owner, weights, minlength=len(seeds))
+        centres = [np.bincount(owner, weights * axis, minlength=len(seeds)) for axis in points.T]
+        seeds = (np.stack(centres, axis=1) / np.maximum(sums, 1e-12)[:, None])[sums > 0]
+    chosen, first = np.unique(cKDTree(points).query(seeds, workers=2)[1], return_index=True)
+    return cKDTree(points[chosen]).query(points, workers=2)[1], chosen, seeds[first]
+
+
+def _moved_to(
+    anchors: Anchors, wanted: np.ndarray, vertices: np.ndarray, triangles: np.ndarray
+) -> Anchors:
+    """Anchors moved within their triangles as near to the `wanted` points as they can."""
+    origin, second, third = np.moveaxis(vertices[triangles[anchors.triangle]], 1, 0)
+    edges = np.stack([second - origin, third - origin], axis=2)
+    local = np.einsum("nij,nj->ni", np.linalg.pinv(edges), wanted - origin)
+    weights = np.clip(
+        np.concatenate([1 - local.sum(axis=1, keepdims=True), local], axis=1), 0, None
+    )
+    return Anchors(anchors.triangle, weights / weights.sum(axis=1, keepdims=True), anchors.spacing)

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ..core.gaussians import multiply_quats, quat_to_matrix
 from ..core.spaces import ARKIT_BLENDSHAPES
 from .anchors import Anchors, Coverage, sample_anchors
 from .head_eyes import EyeSettings, eye_parts, find_lid_vertices, make_eye_rig, make_lid_rig
 from .head_folder import HeadFolder, HeadMesh, Strands
-from .head_light import anchor_colors, light_changes, light_columns
+from .head_light import anchor_colors, compress_light, light_activations, light_changes
 from .head_regions import Spacing, garment_spacing_m, skin_spacing_m
 from .head_strands import Pieces, StrandSettings, cut_strands
 from .head_visibility import visible_triangles
-from .networks.mesh_head import rest_frames
+from .networks.mesh_head import on_weight_grid, rest_frames
 from .networks.mesh_head_parts import (
     BoundSplats,
+    LightColumns,
     MeshHeadParts,
     MeshRig,
     RigidSplats,
@@ -40,6 +40,8 @@ REVEALING = (
 )
 SKIN = ("face", "back_head", "eye_socket")
 INNER_MOUTH = ("mouth_cavity", "gums", "tongue")
+# Brows slide over a skull about this point.
+SKULL_CENTER_M = np.array([0.0, 0.0, -0.06])
 # Deltas below this are noise of the model's float16 storage.
 SMALLEST_DELTA_M = 2e-5
 
@@ -56,11 +58,13 @@ class HeadSettings:
     normal_sigma: float = 0.12
     opacity: float = 0.95
     sharpening_rounds: int = 4
+    # Rank of the light's change over all baked states.
+    light_columns: int = 20
     strands: dict[str, StrandSettings] = field(
         default_factory=lambda: {
-            "hair": StrandSettings(15.0, 0.2, 0.9, max_strands=3200),
-            "brows": StrandSettings(3.0, 0.14, 0.75),
-            "lashes": StrandSettings(2.5, 0.1, 0.85),
+            "hair": StrandSettings(18.0, 0.15, 0.85, max_strands=3000),
+            "brows": StrandSettings(3.5, 0.06, 0.8),
+            "lashes": StrandSettings(2.5, 0.06, 0.9),
         }
     )
     other_strands: StrandSettings = field(default_factory=lambda: StrandSettings(5.0, 0.2, 0.8))
@@ -79,8 +83,7 @@ def assemble_head(head: HeadFolder, settings: HeadSettings) -> AssembledHead:
     rng = np.random.default_rng(settings.seed)
     mesh = head.mesh
     seen = _seen_triangles(mesh, rng)
-    columns, sides = light_columns(head.light)
-    maker = _SplatMaker(head, settings, sides, rng)
+    maker = _SplatMaker(head, settings, rng)
     surface, surface_neck = maker.surface(_surface_spacings(mesh, settings.spacing, seen))
     eyes = tuple(maker.eye(i, side) for i, side in enumerate(("left", "right")))
     bound, still, strand_neck = maker.hair()
@@ -92,10 +95,13 @@ def assemble_head(head: HeadFolder, settings: HeadSettings) -> AssembledHead:
         lids=make_lid_rig(mesh, vertices.lids, settings.eyes),
         eyes=make_eye_rig(mesh, settings.eyes),
     )
+    columns, looks = _compressed(
+        head, [surface.look, *(eye.look for eye in eyes)], settings.light_columns
+    )
     parts = MeshHeadParts(
         rig=rig,
-        surface=vertices.renumbered(surface),
-        eyes=eyes,
+        surface=replace(vertices.renumbered(surface), look=looks[0]),
+        eyes=tuple(replace(eye, look=look) for eye, look in zip(eyes, looks[1:], strict=True)),
         bound=vertices.renumbered(bound),
         still=still,
         columns=columns,
@@ -138,6 +144,18 @@ def _surface_spacings(mesh: HeadMesh, spacing: Spacing, seen: np.ndarray) -> lis
     return [np.where(mesh.part_mask(*names) & seen, wanted, np.inf) for names, wanted in groups]
 
 
+def _compressed(
+    head: HeadFolder, looks: list[SplatLook], max_columns: int
+) -> tuple[LightColumns, list[SplatLook]]:
+    """Low-rank light shared by several groups of splats."""
+    columns, _ = light_activations(head.light)
+    changes = np.concatenate([look.light for look in looks], axis=1)
+    columns, light = compress_light(columns, changes, max_columns)
+    ends = np.cumsum([len(look.colors) for look in looks])[:-1]
+    shares = np.split(light, ends, axis=1)
+    return columns, [replace(look, light=part) for look, part in zip(looks, shares, strict=True)]
+
+
 def _clean_basis(controls: np.ndarray) -> np.ndarray:
     small = np.linalg.norm(controls, axis=2, keepdims=True) < SMALLEST_DELTA_M
     return np.where(small, 0.0, controls)
@@ -172,11 +190,9 @@ class _SplatMaker:
         self,
         head: HeadFolder,
         settings: HeadSettings,
-        sides: list[tuple[int, str]],
         rng: np.random.Generator,
     ) -> None:
-        self.head, self.mesh, self.settings = head, head.mesh, settings
-        self.sides, self.rng = sides, rng
+        self.head, self.mesh, self.settings, self.rng = head, head.mesh, settings, rng
 
     def surface(self, spacings: list[np.ndarray]) -> tuple[SurfaceSplats, np.ndarray]:
         """Discs on everything that deforms with the mesh, and their neck weights."""
@@ -220,7 +236,7 @@ class _SplatMaker:
             if name.startswith("hair"):
                 still.append(RigidSplats(pieces.means, pieces.quats, _piece_look(pieces)))
             else:
-                bound.append(self._bind(strands, pieces))
+                bound.append(self._bind(name, strands, pieces))
         neck = np.ones(sum(len(g.owner) for g in bound) + sum(len(g.means) for g in still))
         return _joined_bound(bound), _joined_rigid(still), neck
 
@@ -243,22 +259,24 @@ class _SplatMaker:
             scales=np.stack([tangent, tangent, normal], axis=1),
             opacities=np.full(len(spacing), settings.opacity),
             colors=colors[0],
-            light=light_changes(colors, self.sides, self._positions(coverage.anchors)),
+            light=light_changes(colors, self.head.light, self._positions(coverage.anchors)),
         )
 
-    def _bind(self, strands: Strands, pieces: Pieces) -> BoundSplats:
+    def _bind(self, name: str, strands: Strands, pieces: Pieces) -> BoundSplats:
         roots, owner = np.unique(pieces.strand, return_inverse=True)
         triangles = self.mesh.triangles[strands.triangle[roots]]
-        root = np.einsum("rk,rkc->rc", strands.barycentric[roots], self.mesh.vertices[triangles])
-        frames = rest_frames(self.mesh.vertices, triangles)[1][owner]
-        offset = np.einsum("nji,nj->ni", quat_to_matrix(frames), pieces.means - root[owner])
-        inverse = frames * np.array([1.0, -1.0, -1.0, -1.0])
+        weights = on_weight_grid(strands.barycentric[roots])
+        root = np.einsum("rk,rkc->rc", weights, self.mesh.vertices[triangles])
+        pivot = np.broadcast_to(SKULL_CENTER_M, root.shape)
+        if name.startswith("lash"):
+            pivot = self.mesh.eye_centers[(root[:, 0] < 0).astype(int)]
         return BoundSplats(
             triangles=triangles,
-            root_barycentric=strands.barycentric[roots],
+            root_barycentric=weights,
+            pivot=pivot,
             owner=owner,
-            offset_m=offset,
-            quats=multiply_quats(inverse, pieces.quats),
+            offset_m=pieces.means - root[owner],
+            quats=pieces.quats,
             look=_piece_look(pieces),
         )
 
@@ -280,7 +298,13 @@ def _joined(looks: list[SplatLook]) -> SplatLook:
 
 def _joined_bound(groups: list[BoundSplats]) -> BoundSplats:
     starts = np.cumsum([0, *(len(group.triangles) for group in groups)])
-    empty = {"triangles": (0, 3), "root_barycentric": (0, 3), "offset_m": (0, 3), "quats": (0, 4)}
+    empty = {
+        "triangles": (0, 3),
+        "root_barycentric": (0, 3),
+        "pivot": (0, 3),
+        "offset_m": (0, 3),
+        "quats": (0, 4),
+    }
     return BoundSplats(
         owner=np.concatenate(
             [np.zeros(0, int), *(g.owner + s for g, s in zip(groups, starts, strict=False))]

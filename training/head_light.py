@@ -84,40 +84,85 @@ def _with_normals(anchors: Anchors, mesh: HeadMesh, normals: np.ndarray) -> np.n
     return np.concatenate([positions, 1e-3 * normals[anchors.triangle]], axis=1)
 
 
-def light_columns(states: tuple[LightState, ...]) -> tuple[LightColumns, list[tuple[int, str]]]:
-    """Columns of the light blend, and for each the state it shows and the side ("Left", "Right", "")."""
+def light_activations(states: tuple[LightState, ...]) -> tuple[LightColumns, list[tuple[int, str]]]:
+    """How far every state is switched on by a code, one entry per state and side.
+
+    Returns columns that are not mixed yet, and for each the index of its state and the side it shows
+    ("Left", "Right", or "" for all of the head).
+    """
     entries = []
     for index, state in enumerate(states[1:], start=1):
-        sided = [name for name in state.controls if _side(name)]
-        for side in ("Left", "Right") if sided else ("",):
-            kept = {n: w for n, w in state.controls.items() if _side(n) in ("", side)}
-            entries.append((index, side, kept))
-    width = max((len(kept) for *_, kept in entries), default=1)
-    control = np.zeros((len(entries), width), int)
-    inverse = np.zeros((len(entries), width))
-    codes = np.zeros((len(entries), len(ARKIT_BLENDSHAPES)))
-    for row, (_, _, kept) in enumerate(entries):
-        for slot, (name, weight) in enumerate(kept.items()):
-            channel = ARKIT_BLENDSHAPES.index(name)
-            control[row, slot], inverse[row, slot] = channel, 1 / weight
-            codes[row, channel] = weight
-    unused = 2.0 * (inverse == 0)
-    active = np.clip(codes[:, control] * inverse + unused, 0, 1).min(axis=2)
-    columns = LightColumns(inverse, control, np.linalg.inv(active))
+        sides = sorted({_side(name) for name in state.controls} - {""})
+        # A state of one side alone is baked with the other side at rest.
+        for side in sides if len(sides) == 2 else ("",):
+            wanted = ("", side) if side else ("", "Left", "Right")
+            entries.append((index, side, [n for n in state.controls if _side(n) in wanted]))
+    width = max((len(names) for *_, names in entries), default=1)
+    control, inverse = np.zeros((len(entries), width), int), np.zeros((len(entries), width))
+    for row, (index, _, names) in enumerate(entries):
+        for slot, name in enumerate(names):
+            control[row, slot] = ARKIT_BLENDSHAPES.index(name)
+            inverse[row, slot] = 1 / states[index].controls[name]
+    columns = LightColumns(inverse, control, np.eye(len(entries)))
     return columns, [(index, side) for index, side, _ in entries]
 
 
+def activate(columns: LightColumns, code: np.ndarray) -> np.ndarray:
+    """How far a code `[52]` switches every entry on, `[S]` in [0, 1]."""
+    share = code[columns.control] * columns.inverse_weight + 2.0 * (columns.inverse_weight == 0)
+    return np.clip(share, 0, 1).min(axis=1)
+
+
 def light_changes(
-    colors: np.ndarray, sides: list[tuple[int, str]], positions: np.ndarray
+    colors: np.ndarray, states: tuple[LightState, ...], positions: np.ndarray
 ) -> np.ndarray:
-    """Change of colour `[K, N, 3]` of every light column against the neutral state."""
+    """Change of colour `[S, N, 3]` that every entry of `light_activations` adds to the neutral.
+
+    A state that contains others (a smile with an open jaw) stores only what they do not explain, so
+    that every baked state comes out exactly.
+    """
+    columns, entries = light_activations(states)
+    if not entries:
+        return np.zeros((0, *colors.shape[1:]))
+    changes = np.zeros((len(entries), *colors.shape[1:]))
+    shares = _side_shares(positions)
+    order = sorted(range(1, len(states)), key=lambda i: len(states[i].controls))
+    for index in order:
+        own = [row for row, entry in enumerate(entries) if entry[0] == index]
+        active = activate(columns, _code(states[index]))
+        active[own] = 0.0
+        explained = np.tensordot(active, changes, axes=1)
+        for row in own:
+            rest = colors[index] - colors[0] - explained
+            changes[row] = rest * shares[entries[row][1]][:, None]
+    return changes
+
+
+def compress_light(
+    columns: LightColumns, changes: np.ndarray, max_columns: int
+) -> tuple[LightColumns, np.ndarray]:
+    """Low-rank form of the changes: mixed columns and `[K, N, 3]`, the best for `max_columns`."""
+    count = len(changes)
+    if count <= max_columns:
+        return columns, changes
+    flat = changes.reshape(count, -1)
+    values, vectors = np.linalg.eigh(flat @ flat.T)
+    kept = vectors[:, np.argsort(values)[::-1][:max_columns]]
+    mixed = LightColumns(columns.inverse_weight, columns.control, columns.mix @ kept)
+    return mixed, (kept.T @ flat).reshape(max_columns, *changes.shape[1:])
+
+
+def _code(state: LightState) -> np.ndarray:
+    code = np.zeros(len(ARKIT_BLENDSHAPES))
+    for name, weight in state.controls.items():
+        code[ARKIT_BLENDSHAPES.index(name)] = weight
+    return code
+
+
+def _side_shares(positions: np.ndarray) -> dict[str, np.ndarray]:
     left = np.clip(0.5 + positions[:, 0] / (2 * MIDLINE_FADE_M), 0, 1)
     left = left * left * (3 - 2 * left)
-    share = {"": np.ones_like(left), "Left": left, "Right": 1 - left}
-    return np.stack(
-        [(colors[index] - colors[0]) * share[side][:, None] for index, side in sides]
-        or [np.zeros_like(colors[0])]
-    )[: max(len(sides), 0)]
+    return {"": np.ones_like(left), "Left": left, "Right": 1 - left}
 
 
 def _side(name: str) -> str:

@@ -25,14 +25,14 @@ class Spacing:
     nose: float = 0.95
     face: float = 1.4
     ears: float = 1.5
-    head: float = 3.2
+    head: float = 4.2
     shoulders: float = 3.2
     teeth: float = 0.75
     mouth: float = 1.3
     eyes: float = 0.9
     irises: float = 0.42
-    garment: float = 5.5
-    collar: float = 2.0
+    garment: float = 7.0
+    collar: float = 2.2
 
 
 def skin_spacing_m(mesh: HeadMesh, spacing: Spacing) -> np.ndarray:
@@ -57,7 +57,7 @@ def skin_spacing_m(mesh: HeadMesh, spacing: Spacing) -> np.ndarray:
         (landmarks[MOUTH], spacing.lips, 0.009, 0.018),
         (landmarks[NOSE], spacing.nose, 0.014, 0.02),
         (landmarks[BROWS], spacing.brows, 0.012, 0.02),
-        *((landmarks[eye], spacing.eyelids, 0.007, 0.014) for eye in EYES),
+        *((landmarks[eye], spacing.eyelids, 0.006, 0.012) for eye in EYES),
     ]
     for points, region_mm, inner_m, fade_m in regions:
         distance = cKDTree(_densified(points)).query(centres)[0]

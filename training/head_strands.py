@@ -18,11 +18,13 @@ class StrandSettings:
     piece_mm: float
     # Thinner pieces would be lost below a pixel and only cost time.
     min_radius_mm: float
-    opacity: float
+    max_opacity: float
     # Strands beyond this number are left out, the others grow wider to cover as much.
     max_strands: int = 100_000
     # Sigma along the piece over its length; pieces must overlap to read as one hair.
     overlap: float = 0.42
+    # What a picture blurs a hair by (sigma): thinner ones are drawn paler instead, as a lens does.
+    picture_blur_mm: float = 0.28
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,11 @@ def _cut_evenly(
     radius = _resample(strands.radius[picks][..., None], strands.points[picks], 2 * count + 1)
     axis = np.diff(knots, axis=1)
     length = np.linalg.norm(axis, axis=2)
-    across = np.maximum(radius[:, 1::2, 0] * widening, settings.min_radius_mm * 1e-3)
+    true_radius = radius[:, 1::2, 0] * widening
+    across = np.maximum(0.75 * true_radius, settings.min_radius_mm * 1e-3)
+    # A Gaussian covers as much as a cylinder when sqrt(2 pi) sigma opacity = 2 radius.
+    blurred = np.hypot(across, settings.picture_blur_mm * 1e-3)
+    opacity = np.minimum(0.8 * true_radius / blurred, settings.max_opacity)
     scales = np.stack([np.maximum(settings.overlap * length, across), across, across], axis=2)
     return (
         np.repeat(picks, count),
@@ -69,7 +75,7 @@ def _cut_evenly(
         matrix_to_quat(_frames(axis.reshape(-1, 3))),
         scales.reshape(-1, 3),
         srgb_from_linear(colors.reshape(-1, 3)),
-        np.full(len(picks) * count, settings.opacity),
+        opacity.ravel(),
     )
 
 

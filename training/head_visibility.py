@@ -46,7 +46,7 @@ def _samples(
     corners = vertices[triangles]
     cross = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     area = 0.5 * np.linalg.norm(cross, axis=1)
-    counts = np.clip(area / SAMPLE_M**2, 3, 200).astype(int)
+    counts = np.clip(area / SAMPLE_M**2, 3, 10_000).astype(int)
     owner = np.repeat(np.arange(len(triangles)), counts)
     weights = rng.exponential(size=(len(owner), 3))
     return owner, weights / weights.sum(axis=1, keepdims=True)

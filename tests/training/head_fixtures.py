@@ -84,13 +84,13 @@ def small_head():
 
 def small_strands(mesh, count, direction):
     """Straight strands that leave the skin's first triangles."""
-    corners = mesh.vertices[mesh.triangles[:count]]
+    corners = mesh.vertices[mesh.triangles[np.linspace(0, 1000, count).astype(int)]]
     roots = corners.mean(axis=1)
     steps = np.linspace(0, 1, 5)[None, :, None]
     points = roots[:, None] + steps * direction
     return Strands(
         points,
-        np.arange(count),
+        np.linspace(0, 1000, count).astype(int),
         np.full((count, 3), 1 / 3),
         np.full((count, 5), 1e-4),
         np.full((count, 5, 3), 0.2),

@@ -20,6 +20,7 @@ from gaussian_heads.training.networks.mesh_head import (  # noqa: E402
 
 from .head_fixtures import EYE_RADIUS_M, EYES, small_head  # noqa: E402
 
+JAW_OPEN = ARKIT_BLENDSHAPES.index("jawOpen")
 COARSE = Spacing(
     lips=4.0, eyelids=3.0, brows=4.0, nose=4.0, ears=5.0, face=5.0, head=6.0, shoulders=6.0, teeth=3.0,
     mouth=3.0, eyes=3.0, irises=2.0, garment=15.0, collar=8.0,
@@ -119,9 +120,25 @@ def test_bound_strands_ride_on_their_roots_and_hair_stays(assembled, network):
     before, after = decode(network), decode(network, jawOpen=1.0)
     np.testing.assert_array_equal(after[0][still], before[0][still])
     roots = assembled.parts.bound
-    jaw = assembled.parts.rig.basis[ARKIT_BLENDSHAPES.index("jawOpen")]
-    expected = np.einsum("rk,rkc->rc", roots.root_barycentric, jaw[roots.triangles])[roots.owner]
-    np.testing.assert_allclose(after[0][bound] - before[0][bound], expected, atol=1e-6)
+    rest, jaw = (
+        np.einsum("rk,rkc->rc", roots.root_barycentric, field[roots.triangles])
+        for field in (assembled.parts.rig.neutral, assembled.parts.rig.basis[JAW_OPEN])
+    )
+    moved = np.linalg.norm(jaw, axis=1) > 1e-3
+    assert moved.any() and not moved.all()
+    np.testing.assert_allclose(before[0][bound], rest[roots.owner] + roots.offset_m, atol=1e-6)
+    # Each keeps its distance from its root, and turns by the angle its root makes about the pivot.
+    np.testing.assert_allclose(
+        np.linalg.norm(after[0][bound] - (rest + jaw)[roots.owner], axis=1),
+        np.linalg.norm(roots.offset_m, axis=1),
+        atol=1e-6,
+    )
+    arms = [rest - roots.pivot, rest + jaw - roots.pivot]
+    cosine = (arms[0] * arms[1]).sum(1) / np.prod([np.linalg.norm(a, axis=1) for a in arms], axis=0)
+    between = np.abs((before[1][bound] * after[1][bound]).sum(axis=1))
+    np.testing.assert_allclose(
+        2 * np.arccos(np.clip(between, 0, 1)), np.arccos(cosine)[roots.owner], atol=2e-3
+    )
 
 
 def test_exported_model_equals_the_network_within_its_steps(network):

@@ -158,27 +158,29 @@ class _Surface(nn.Module):
 
 
 class _Bound(nn.Module):
-    """Strand pieces that ride on their root triangle."""
+    """Strand pieces that ride on their root point and turn with it about a pivot."""
 
     def __init__(self, splats: BoundSplats, neutral: np.ndarray) -> None:
         super().__init__()
-        self.triangles = _Triangles(splats.triangles, neutral)
-        _constant(self, "weight", on_weight_grid(splats.root_barycentric))
-        _constant(self, "sum_corners", np.tile(np.eye(3), (3, 1)))
-        _index(self, "corner_of_axis", np.repeat(np.arange(3), 3))
+        weights = on_weight_grid(splats.root_barycentric)
+        for i in range(3):
+            _index(self, f"corner_{i}", splats.triangles[:, i])
+            _constant(self, f"weight_{i}", weights[:, i : i + 1])
+        _constant(self, "pivot", splats.pivot)
+        rest = np.einsum("rk,rkc->rc", weights, neutral[splats.triangles]) - splats.pivot
+        _constant(self, "rest_m", rest.T)
         _index(self, "owner", splats.owner)
         _constant(self, "offset_m", splats.offset_m.T)
         _constant(self, "quats", splats.quats.T)
 
     def forward(self, vertices: Tensor) -> tuple[Tensor, Tensor]:
         """Means and quats of the pieces."""
-        corners, along_u, along_v = self.triangles(vertices)
-        axes = _upright_frame(along_u, along_v)
-        root = (corners * self.weight[:, self.corner_of_axis]) @ self.sum_corners
-        frame = _quats_from_axes(axes, self.triangles.frame_quats)
-        per_root = torch.cat([*axes, frame]).T[self.owner].T
-        offset = sum(per_root[3 * i : 3 * i + 3] * self.offset_m[i] for i in range(3))
-        return root[self.owner] + offset.T, _multiply(per_root[9:], self.quats).T
+        root = sum(
+            vertices[getattr(self, f"corner_{i}")] * getattr(self, f"weight_{i}") for i in range(3)
+        )
+        turn = _shortest_turn(self.rest_m, (root - self.pivot).T).T[self.owner].T
+        means = root[self.owner] + _turned(turn, self.offset_m).T
+        return means, _multiply(turn, self.quats).T
 
 
 class _Eye(nn.Module):
@@ -205,12 +207,12 @@ class _Columns(nn.Module):
         _index(self, "control", columns.control)
         _constant(self, "inverse_weight", columns.inverse_weight)
         _constant(self, "unused", (columns.inverse_weight == 0).astype(np.float32) * 2)
-        _constant(self, "unmix", columns.unmix)
+        _constant(self, "mix", columns.mix)
 
     def forward(self, code: Tensor) -> Tensor:
         """Weights `[K]`."""
         share = torch.clamp(code[self.control] * self.inverse_weight + self.unused, 0.0, 1.0)
-        return share.amin(dim=1) @ self.unmix
+        return share.amin(dim=1) @ self.mix
 
 
 def rest_frames(neutral: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -258,9 +260,18 @@ def _principal_frame(along_u: Tensor, along_v: Tensor) -> tuple[list[Tensor], Te
     return [longest, _cross(normal, longest), normal], stretch
 
 
-def _upright_frame(along_u: Tensor, along_v: Tensor) -> list[Tensor]:
-    tangent, normal = _unit(along_u), _unit(_cross(along_u, along_v))
-    return [tangent, _cross(normal, tangent), normal]
+def _shortest_turn(start: Tensor, end: Tensor) -> Tensor:
+    """Unit quats `[4, R]` of the shortest turns between directions `[3, R]` less than 180 degrees apart."""
+    lengths = torch.sqrt((start * start).sum(0) * (end * end).sum(0))
+    half = lengths + (start * end).sum(0)
+    return _unit(torch.cat([half[None], _cross(start, end)]))
+
+
+def _turned(quats: Tensor, vectors: Tensor) -> Tensor:
+    """Vectors `[3, N]` turned by unit quats `[4, N]`."""
+    axis = quats[1:]
+    across = 2 * _cross(axis, vectors)
+    return vectors + quats[:1] * across + _cross(axis, across)
 
 
 def _quats_from_axes(axes: list[Tensor], near: Tensor) -> Tensor:

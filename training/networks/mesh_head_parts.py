@@ -59,13 +59,17 @@ class SurfaceSplats:
 
 @dataclass(frozen=True)
 class BoundSplats:
-    """Pieces of strands that ride rigidly on a root point of the mesh (brows, lashes)."""
+    """Pieces of strands that ride on a root point of the mesh (brows, lashes).
+
+    They turn as the root does about a pivot: lashes with their lid over the eyeball, brows over the skull.
+    """
 
     triangles: np.ndarray  # [R, 3]
     root_barycentric: np.ndarray  # [R, 3]
+    pivot: np.ndarray  # [R, 3]
     owner: np.ndarray  # [N] root of each splat
-    offset_m: np.ndarray  # [N, 3] from the root, in the root's rest frame
-    quats: np.ndarray  # [N, 4] in the root's rest frame
+    offset_m: np.ndarray  # [N, 3] from the root, at rest
+    quats: np.ndarray  # [N, 4] at rest
     look: SplatLook
 
 
@@ -80,11 +84,11 @@ class RigidSplats:
 
 @dataclass(frozen=True)
 class LightColumns:
-    """Light states as functions of the code: activation_k = min over c of code_c / weight_kc."""
+    """Weights of the light: min over c of clip(code_c / weight_kc, 0, 1) of every state, mixed into columns."""
 
-    inverse_weight: np.ndarray  # [K, C] 1 / weight, 0 where the state does not use the control
-    control: np.ndarray  # [K, C] code channel of each entry
-    unmix: np.ndarray  # [K, K] so that a blend gives every baked state exactly
+    inverse_weight: np.ndarray  # [S, C] 1 / weight, 0 where the state does not use the control
+    control: np.ndarray  # [S, C] code channel of each entry
+    mix: np.ndarray  # [S, K]
 
 
 @dataclass(frozen=True)
