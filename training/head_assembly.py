@@ -9,6 +9,7 @@ import numpy as np
 
 from ..core.spaces import ARKIT_BLENDSHAPES
 from .anchors import Anchors, Coverage, sample_anchors
+from .head_eye_shade import POWERS, fit_eye_shade
 from .head_eyes import EyeSettings, eye_parts, find_lid_vertices, make_eye_rig, make_lid_rig
 from .head_folder import HeadFolder, HeadMesh, Strands
 from .head_light import anchor_colors, compress_light, light_activations, light_changes
@@ -18,7 +19,7 @@ from .head_visibility import visible_triangles
 from .networks.mesh_head import on_weight_grid, rest_frames
 from .networks.mesh_head_parts import (
     BoundSplats,
-    LightColumns,
+    EyeSplats,
     MeshHeadParts,
     MeshRig,
     RigidSplats,
@@ -95,13 +96,14 @@ def assemble_head(head: HeadFolder, settings: HeadSettings) -> AssembledHead:
         lids=make_lid_rig(mesh, vertices.lids, settings.eyes),
         eyes=make_eye_rig(mesh, settings.eyes),
     )
-    columns, looks = _compressed(
-        head, [surface.look, *(eye.look for eye in eyes)], settings.light_columns
+    columns, light = compress_light(
+        light_activations(head.light)[0], surface.look.light, settings.light_columns
     )
+    surface = replace(surface, look=replace(surface.look, light=light))
     parts = MeshHeadParts(
         rig=rig,
-        surface=replace(vertices.renumbered(surface), look=looks[0]),
-        eyes=tuple(replace(eye, look=look) for eye, look in zip(eyes, looks[1:], strict=True)),
+        surface=vertices.renumbered(surface),
+        eyes=eyes,
         bound=vertices.renumbered(bound),
         still=still,
         columns=columns,
@@ -142,18 +144,6 @@ def _surface_spacings(mesh: HeadMesh, spacing: Spacing, seen: np.ndarray) -> lis
         (("garment",), garment_spacing_m(mesh, spacing)),
     ]
     return [np.where(mesh.part_mask(*names) & seen, wanted, np.inf) for names, wanted in groups]
-
-
-def _compressed(
-    head: HeadFolder, looks: list[SplatLook], max_columns: int
-) -> tuple[LightColumns, list[SplatLook]]:
-    """Low-rank light shared by several groups of splats."""
-    columns, _ = light_activations(head.light)
-    changes = np.concatenate([look.light for look in looks], axis=1)
-    columns, light = compress_light(columns, changes, max_columns)
-    ends = np.cumsum([len(look.colors) for look in looks])[:-1]
-    shares = np.split(light, ends, axis=1)
-    return columns, [replace(look, light=part) for look, part in zip(looks, shares, strict=True)]
 
 
 def _clean_basis(controls: np.ndarray) -> np.ndarray:
@@ -211,7 +201,7 @@ class _SplatMaker:
         )
         return splats, neck
 
-    def eye(self, eye: int, side: str) -> RigidSplats:
+    def eye(self, eye: int, side: str) -> EyeSplats:
         """Discs of one eyeball: the white, and the finer iris."""
         spacing = self.settings.spacing
         parts = []
@@ -220,11 +210,24 @@ class _SplatMaker:
             front = centres[:, 2] > self.mesh.eye_centers[eye, 2] + 2e-3
             wanted = np.where(self.mesh.part_mask(name) & front, wanted_mm * 1e-3, np.inf)
             parts.append(self._cover(wanted))
-        frames = [rest_frames(self.mesh.vertices, self._triangles_of(c.anchors))[1] for c in parts]
-        return RigidSplats(
-            means=np.concatenate([self._positions(c.anchors) for c in parts]),
-            quats=np.concatenate(frames),
-            look=_joined([self._disc_look(c) for c in parts]),
+        means = np.concatenate([self._positions(c.anchors) for c in parts])
+        look = _joined([self._disc_look(c) for c in parts])
+        from_center = means - self.mesh.eye_centers[eye]
+        shade = fit_eye_shade(
+            look.colors,
+            look.light,
+            from_center / np.linalg.norm(from_center, axis=1, keepdims=True),
+            np.arange(len(means)) < len(parts[0].anchors),
+        )
+        return EyeSplats(
+            means=means,
+            quats=np.concatenate(
+                [rest_frames(self.mesh.vertices, self._triangles_of(c.anchors))[1] for c in parts]
+            ),
+            powers=POWERS,
+            shade=shade.rest,
+            shade_change=shade.change,
+            look=replace(look, colors=shade.colors, light=look.light[:0]),
         )
 
     def hair(self) -> tuple[BoundSplats, RigidSplats, np.ndarray]:

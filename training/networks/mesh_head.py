@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from ...core.gaussians import matrix_to_quat
 from .mesh_head_parts import (
     BoundSplats,
+    EyeSplats,
     LightColumns,
     MeshHeadParts,
     MeshRig,
-    RigidSplats,
     SplatLook,
     SurfaceSplats,
 )
@@ -36,43 +36,36 @@ class MeshHead(nn.Module):
         self.eyes = nn.ModuleList([_Eye(splats) for splats in parts.eyes])
         has_strands = len(parts.bound.owner) > 0
         self.bound = _Bound(parts.bound, parts.rig.neutral) if has_strands else None
+        self.light = _Light(parts.columns, parts.surface.look)
         _constant(self, "still_means_m", parts.still.means)
         _constant(self, "still_quats", parts.still.quats)
-        self.columns = _Columns(parts.columns) if len(parts.columns.control) else None
-        looks = _looks(parts)
-        self.num_lit = sum(len(look.colors) for look in looks[:3])
-        light = np.concatenate([look.light for look in looks[:3]], axis=1)
-        _constant(self, "light", light.reshape(len(light), self.num_lit * 3))
-        for name in ("opacities", "colors"):
-            _constant(self, name, np.concatenate([getattr(look, name) for look in looks]))
-        rigid = [*(splats.look for splats in parts.eyes), parts.bound.look, parts.still.look]
+        rigid = [*(eye.look for eye in parts.eyes), parts.bound.look, parts.still.look]
+        opacities = [parts.surface.look.opacities, *(look.opacities for look in rigid)]
+        _constant(self, "opacities", np.concatenate(opacities))
         _constant(self, "rigid_scales_m", np.concatenate([look.scales for look in rigid]))
+        _constant(self, "strand_colors", np.concatenate([look.colors for look in rigid[2:]]))
 
     def forward(self, code: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
         """Return means, quats, scales, opacities, colors and landmarks for one code."""
         vertices, turns = self.rig(code)
         means, quats, scales = self.surface(vertices)
-        groups = [(means, quats)]
-        groups += [eye(turns[i], self.rig.centers[i]) for i, eye in enumerate(self.eyes)]
+        active, surface_colors = self.light(code)
+        eyes = [
+            eye(turn, self.rig.centers[i], active)
+            for i, (eye, turn) in enumerate(zip(self.eyes, turns, strict=True))
+        ]
+        rigid = [eye[:2] for eye in eyes]
         if self.bound is not None:
-            groups.append(self.bound(vertices))
-        groups.append((self.still_means_m, self.still_quats))
-        landmarks = vertices[self.rig.landmarks]
+            rigid.append(self.bound(vertices))
+        rigid.append((self.still_means_m, self.still_quats))
         return (
-            torch.cat([group[0] for group in groups]),
-            torch.cat([group[1] for group in groups]),
+            torch.cat([means, *(group[0] for group in rigid)]),
+            torch.cat([quats, *(group[1] for group in rigid)]),
             torch.cat([scales, self.rigid_scales_m]),
             self.opacities + 0.0 * code[0],
-            self._colors(code),
-            landmarks,
+            torch.cat([surface_colors, *(eye[2] for eye in eyes), self.strand_colors]),
+            vertices[self.rig.landmarks],
         )
-
-    def _colors(self, code: Tensor) -> Tensor:
-        if self.columns is None:
-            return self.colors + 0.0 * code[0]
-        change = (self.columns(code) @ self.light).reshape(-1, 3)
-        lit = torch.clamp(self.colors[: self.num_lit] + change, 0.0, 1.0)
-        return torch.cat([lit, self.colors[self.num_lit :]])
 
 
 class _Rig(nn.Module):
@@ -184,35 +177,59 @@ class _Bound(nn.Module):
 
 
 class _Eye(nn.Module):
-    """Splats that turn with one eyeball."""
+    """Splats that turn with one eyeball under a shade that does not."""
 
-    def __init__(self, splats: RigidSplats) -> None:
+    def __init__(self, splats: EyeSplats) -> None:
         super().__init__()
         _constant(self, "means_m", splats.means)
         _constant(self, "quats", splats.quats.T)
+        _constant(self, "colors", splats.look.colors)
+        _constant(self, "shade", splats.shade)
+        _constant(self, "shade_change", splats.shade_change)
+        self.powers = splats.powers
 
-    def forward(self, turn: Tensor, center: Tensor) -> tuple[Tensor, Tensor]:
-        """Means and quats after the turn `[3, 3]` about `center`."""
-        means = (self.means_m - center) @ turn.T + center
+    def forward(
+        self, turn: Tensor, center: Tensor, active: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Means, quats and colours after the turn `[3, 3]` about `center`."""
+        from_center = (self.means_m - center) @ turn.T
         axes = [turn[:, i : i + 1] for i in range(3)]
         identity = torch.tensor([[1.0], [0.0], [0.0], [0.0]])
-        return means, _multiply(_quats_from_axes(axes, identity), self.quats).T
+        quats = _multiply(_quats_from_axes(axes, identity), self.quats).T
+        return from_center + center, quats, self._colors(_unit(from_center.T), active)
+
+    def _colors(self, direction: Tensor, active: Tensor | None) -> Tensor:
+        shade = self.shade if active is None else self.shade + active @ self.shade_change
+        x, y = [torch.ones_like(direction[0])], [torch.ones_like(direction[1])]
+        for _ in range(max(max(pair) for pair in self.powers)):
+            x.append(x[-1] * direction[0])
+            y.append(y[-1] * direction[1])
+        features = torch.stack([x[a] * y[b] for a, b in self.powers])
+        brightness = torch.clamp(shade @ features, 0.0, 1.5)
+        return torch.clamp(self.colors * brightness[:, None], 0.0, 1.0)
 
 
-class _Columns(nn.Module):
-    """Weights of the light columns for a code."""
+class _Light(nn.Module):
+    """How far a code switches every light state on, and the surface's colours under them."""
 
-    def __init__(self, columns: LightColumns) -> None:
+    def __init__(self, columns: LightColumns, look: SplatLook) -> None:
         super().__init__()
+        self.has_states = len(columns.control) > 0
         _index(self, "control", columns.control)
         _constant(self, "inverse_weight", columns.inverse_weight)
         _constant(self, "unused", (columns.inverse_weight == 0).astype(np.float32) * 2)
         _constant(self, "mix", columns.mix)
+        _constant(self, "light", look.light.reshape(len(look.light), look.colors.size))
+        _constant(self, "colors", look.colors)
 
-    def forward(self, code: Tensor) -> Tensor:
-        """Weights `[K]`."""
+    def forward(self, code: Tensor) -> tuple[Tensor | None, Tensor]:
+        """Activations `[S]` (none where there is only the neutral) and colours `[N, 3]`."""
+        if not self.has_states:
+            return None, self.colors
         share = torch.clamp(code[self.control] * self.inverse_weight + self.unused, 0.0, 1.0)
-        return share.amin(dim=1) @ self.mix
+        active = share.amin(dim=1)
+        change = ((active @ self.mix) @ self.light).reshape(-1, 3)
+        return active, torch.clamp(self.colors + change, 0.0, 1.0)
 
 
 def rest_frames(neutral: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -324,15 +341,6 @@ def _cross(a: Tensor, b: Tensor) -> Tensor:
 
 def _unit(vectors: Tensor) -> Tensor:
     return vectors / torch.sqrt((vectors * vectors).sum(0) + 1e-20)
-
-
-def _looks(parts: MeshHeadParts) -> list[SplatLook]:
-    return [
-        parts.surface.look,
-        *(splats.look for splats in parts.eyes),
-        parts.bound.look,
-        parts.still.look,
-    ]
 
 
 def _constant(module: nn.Module, name: str, values: np.ndarray) -> None:

@@ -44,7 +44,7 @@ class SplatLook:
     scales: np.ndarray  # [N, 3] metres at rest
     opacities: np.ndarray  # [N]
     colors: np.ndarray  # [N, 3] sRGB
-    light: np.ndarray  # [K, N, 3] change of colour per light column; surface and eyes only
+    light: np.ndarray  # [K, N, 3] change of colour per light column; surface only
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,23 @@ class BoundSplats:
 
 
 @dataclass(frozen=True)
+class EyeSplats:
+    """Splats of an eyeball; their colour is their own times a shade that belongs to the place in the head.
+
+    The shade is a polynomial of the direction from the eye's centre, with the given powers of x and y.
+    """
+
+    means: np.ndarray  # [N, 3]
+    quats: np.ndarray  # [N, 4]
+    powers: tuple[tuple[int, int], ...]  # [M]
+    shade: np.ndarray  # [M] at rest
+    shade_change: np.ndarray  # [S, M] per light state
+    look: SplatLook
+
+
+@dataclass(frozen=True)
 class RigidSplats:
-    """Splats of the eyeballs (turned by the gaze) or of the skull (never moved)."""
+    """Splats of the skull's hair, which never move."""
 
     means: np.ndarray  # [N, 3]
     quats: np.ndarray  # [N, 4]
@@ -84,7 +99,7 @@ class RigidSplats:
 
 @dataclass(frozen=True)
 class LightColumns:
-    """Weights of the light: min over c of clip(code_c / weight_kc, 0, 1) of every state, mixed into columns."""
+    """Light states as functions of the code, min over c of clip(code_c / weight_sc, 0, 1), mixed to columns."""
 
     inverse_weight: np.ndarray  # [S, C] 1 / weight, 0 where the state does not use the control
     control: np.ndarray  # [S, C] code channel of each entry
@@ -97,7 +112,7 @@ class MeshHeadParts:
 
     rig: MeshRig
     surface: SurfaceSplats
-    eyes: tuple[RigidSplats, RigidSplats]
+    eyes: tuple[EyeSplats, EyeSplats]
     bound: BoundSplats
     still: RigidSplats
     columns: LightColumns
