@@ -32,8 +32,11 @@ def set_avatar(obj: bpy.types.Object, reference: str, loaded: LoadedAvatar) -> N
 def ensure_layer(obj: bpy.types.Object, layer: str, avatar: Avatar) -> None:
     """Make the ID property that holds a layer's code, keeping one of the right length."""
     name = layer_property(layer)
-    if name in obj and len(obj[name]) == avatar.code_dim:
-        return
+    if name in obj:
+        if len(obj[name]) == avatar.code_dim:
+            return
+        # Blender does not let an array change its length.
+        del obj[name]
     obj[name] = [0.0] * avatar.code_dim
     obj.property_overridable_library_set(f'["{name}"]', True)
     described = "speech" if name == CODE_PROPERTY else layer.replace("_", " ")

@@ -24,7 +24,7 @@ LENS_MM, SENSOR_HEIGHT_MM = 85.0, 24.0
 # The camera stands a little to one side, which shows the form of the face.
 AZIMUTH_DEG = 9.0
 # From crown to chin the head takes this part of the picture's height; the crown stays clear of the edge.
-HEAD_PART, CROWN_MARGIN = 0.60, 0.14
+HEAD_PART, CROWN_MARGIN = 0.64, 0.12
 # A head with hair is about this much wider than the face is high, chin to crown.
 HEAD_ASPECT = 1.1
 # Where a head without landmarks has its chin, below the eyes.

@@ -1,0 +1,157 @@
+"""A fresh, empty Blender with the add-on registered for every test, and small things to put into it."""
+
+from __future__ import annotations
+
+import importlib.util
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+bpy = pytest.importorskip("bpy", reason="needs the bpy wheel")
+pytest.importorskip("gaussian_heads_native", reason="needs gaussian-heads-native")
+
+import gaussian_heads  # noqa: E402
+from gaussian_heads.blender.avatars import load_avatar  # noqa: E402
+from gaussian_heads.blender.proxy import create_avatar_object  # noqa: E402
+from gaussian_heads.core.expression import ExpressionTrack  # noqa: E402
+from gaussian_heads.core.spaces import ARKIT_INDEX, ARKIT_SPACE  # noqa: E402
+
+_spec = importlib.util.spec_from_file_location(
+    "small_heads_for_blender", Path(__file__).parents[1] / "core" / "small_heads.py"
+)
+small_heads = importlib.util.module_from_spec(_spec)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def registered():
+    """The add-on in this process; Blender 4.5 wants it gone again at the end."""
+    import sys
+
+    from gaussian_heads.operators import base
+
+    sys.modules[_spec.name] = small_heads
+    _spec.loader.exec_module(small_heads)
+    gaussian_heads.register()
+    base.reraise_unexpected = True
+    yield
+    gaussian_heads.unregister()
+
+
+@pytest.fixture(autouse=True)
+def scene(registered):
+    """An empty scene of 32 x 24 pixels with the engine chosen and true colours."""
+    bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
+    scene = bpy.context.scene
+    scene.render.engine = "GAUSSIAN_HEADS"
+    scene.render.resolution_x, scene.render.resolution_y = 32, 24
+    scene.view_settings.view_transform = "Standard"
+    scene.render.dither_intensity = 0.0
+    return scene
+
+
+@pytest.fixture(scope="session")
+def avatar_file(registered, tmp_path_factory):
+    """A small avatar of 600 Gaussians in arkit52."""
+    return small_heads.small_linear_avatar(tmp_path_factory.mktemp("avatar") / "small.uhap")
+
+
+@pytest.fixture
+def head(scene, avatar_file):
+    """The small avatar's object at the origin."""
+    return create_avatar_object(str(avatar_file), load_avatar(avatar_file), scene.collection)
+
+
+@pytest.fixture
+def camera(scene):
+    """A camera 60 cm in front of the face, which looks along -Y."""
+    camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
+    scene.collection.objects.link(camera)
+    camera.location = (0.0, -0.6, -0.02)
+    camera.rotation_euler = (np.pi / 2, 0.0, 0.0)
+    scene.camera = camera
+    return camera
+
+
+def make_track(num_frames: int, seed: int = 1, *, fps: Fraction = Fraction(24)) -> ExpressionTrack:
+    """A track of noise: every speech channel moves, of the blink layer two channels, no head pose."""
+    random = np.random.default_rng(seed)
+    blink = np.zeros((num_frames, 52), np.float32)
+    for name in ("eyeBlinkLeft", "eyeBlinkRight"):
+        blink[:, ARKIT_INDEX[name]] = random.uniform(0.1, 1, num_frames)
+    speech = random.uniform(0.05, 1, (num_frames, 52)).astype(np.float32)
+    pose = np.zeros((num_frames, 6), np.float32)
+    return ExpressionTrack({"speech": speech, "blink": blink}, pose, ARKIT_SPACE, fps)
+
+
+class LoudnessAnalyser:
+    """Stands in for the speech network: jawOpen follows the loudness of each frame, nothing else moves."""
+
+    def track(
+        self, waveform, sample_rate, *, fps, start_sec=0.0, seed=0, style=None, progress=None
+    ):
+        num_frames = int(np.ceil(len(waveform) / sample_rate * float(fps) - 1e-6))
+        edges = (np.arange(num_frames + 1) * sample_rate / float(fps)).astype(int)
+        speech = np.zeros((num_frames, 52), np.float32)
+        for frame in range(num_frames):
+            piece = waveform[edges[frame] : edges[frame + 1]]
+            speech[frame, ARKIT_INDEX["jawOpen"]] = np.abs(piece).max() if piece.size else 0.0
+            if progress is not None and progress(frame / num_frames) is False:
+                raise RuntimeError("stopped")
+        pose = np.zeros((num_frames, 6), np.float32)
+        return ExpressionTrack({"speech": speech}, pose, ARKIT_SPACE, fps)
+
+
+@pytest.fixture
+def analyser():
+    """A deterministic stand-in for the speech network."""
+    return LoudnessAnalyser()
+
+
+@pytest.fixture
+def track():
+    """The maker of noise tracks."""
+    return make_track
+
+
+@pytest.fixture
+def clicks(tmp_path):
+    """Write a wav of `seconds` with a click (1.0, 20 ms) at each of the given times (s)."""
+    import soundfile
+
+    def write(seconds: float, times: list[float], name: str = "clicks.wav") -> Path:
+        waveform = np.zeros(int(seconds * 16000), np.float32)
+        for time in times:
+            start = int(round(time * 16000))
+            waveform[start : start + 320] = 0.9
+        soundfile.write(tmp_path / name, waveform, 16000)
+        return tmp_path / name
+
+    return write
+
+
+@pytest.fixture
+def picture(scene, tmp_path):
+    """Render the scene at a frame; RGBA [H, W, 4] float32 in linear light, top row first."""
+
+    def render(frame: int = 1) -> np.ndarray:
+        settings = scene.render.image_settings
+        if hasattr(settings, "media_type"):
+            settings.media_type = "IMAGE"
+        settings.file_format, settings.color_depth = "OPEN_EXR", "32"
+        settings.color_mode = "RGBA"
+        scene.frame_set(frame)
+        path = tmp_path / "picture.exr"
+        path.unlink(missing_ok=True)
+        scene.render.filepath = str(path)
+        bpy.ops.render.render(write_still=True)
+        image = bpy.data.images.load(str(path), check_existing=False)
+        image.colorspace_settings.name = "Non-Color"
+        pixels = np.empty(len(image.pixels), np.float32)
+        image.pixels.foreach_get(pixels)
+        width, height = image.size
+        bpy.data.images.remove(image)
+        return pixels.reshape(height, width, 4)[::-1]
+
+    return render
