@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,7 +17,7 @@ MEMBER = "basis.safetensors"
 NUM_LANDMARKS = 68
 # Stored form of each attribute and the number of its components.
 COMPONENTS = {"means": 3, "quats": 4, "log_scales": 3, "logit_opacities": 1, "colors": 3}
-MIN_LOG_SCALE, MAX_LOG_SCALE = np.log(1e-6), np.log(1.0)
+MIN_LOG_SCALE, MAX_LOG_SCALE = math.log(1e-6), math.log(1.0)
 MAX_LOGIT = 15.0
 MIN_QUAT_NORM = 1e-4
 

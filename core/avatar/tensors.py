@@ -54,7 +54,7 @@ def check_tensor(array: np.ndarray, spec: TensorSpec, member: str, name: str) ->
     if not fits:
         want = tuple("any" if n < 0 else n for n in spec.shape)
         _refuse(member, name, f"has shape {array.shape}, not {want}")
-    if array.dtype.kind == "f" and not (np.abs(array) <= MAX_NUMBER).all():
+    if array.dtype.kind == "f" and not float(np.abs(array).max(initial=0)) <= MAX_NUMBER:
         _refuse(member, name, f"holds numbers that are not finite or beyond {MAX_NUMBER:g}")
 
 
