@@ -27,7 +27,7 @@ from ..core.audio import SPEECH_RATE_HZ, load_audio
 from ..core.avatar import Avatar
 from ..core.expression import ExpressionTrack
 from ..core.measure import Head, measure_track
-from ..core.spaces import ARKIT_INDEX, ARKIT_SPACE
+from ..core.spaces import ARKIT_BLENDSHAPES, ARKIT_INDEX, ARKIT_SPACE
 from ..core.speech import SPEECH_LAYER, SpeechModel, SpeechStyle
 from ..core.speech.resampling import resample_curves
 from .networks.speech import FRAME_RATE_HZ
@@ -53,6 +53,18 @@ class Tally:
     by_phone: dict[str, list[bool]] = field(default_factory=dict)
     gap_r: list[float] = field(default_factory=list)
     loudness_r: list[list[float]] = field(default_factory=list)
+    gap_r_parted: list[float] = field(default_factory=list)
+    loudness_r_parted: list[list[float]] = field(default_factory=list)
+
+    def compare(self, gap: np.ndarray, baselines: list[np.ndarray], truth: np.ndarray) -> None:
+        """Add one recording's curves: over all of it, and where the true lips are parted."""
+        parted = truth > CLOSED_MM
+        self.gap_r.append(correlation(gap, truth))
+        self.loudness_r.append([correlation(curve, truth) for curve in baselines])
+        self.gap_r_parted.append(correlation(gap[parted], truth[parted]))
+        self.loudness_r_parted.append(
+            [correlation(curve[parted], truth[parted]) for curve in baselines]
+        )
 
 
 def true_curves(recording: Recording, num_frames: int) -> tuple[np.ndarray, np.ndarray]:
@@ -64,8 +76,16 @@ def true_curves(recording: Recording, num_frames: int) -> tuple[np.ndarray, np.n
     return arkit[0].numpy(), closure[0].numpy()
 
 
+def jaw_gaps(head: Head) -> tuple[np.ndarray, np.ndarray]:
+    """`jawOpen` from 0 to 1 and the lip gap in millimetres that it alone gives."""
+    jaws = np.linspace(0.0, 1.0, 51, dtype=np.float32)
+    codes = np.zeros((len(jaws), len(ARKIT_BLENDSHAPES)), np.float32)
+    codes[:, ARKIT_INDEX["jawOpen"]] = jaws
+    return jaws, lip_gap(codes, Fraction(1), head)
+
+
 def loudness_jaws(waveform: np.ndarray, times_sec: np.ndarray) -> Iterator[np.ndarray]:
-    """Candidates for the baseline: ARKit codes `[T, 52]` with the jaw at the smoothed loudness."""
+    """Candidates for the baseline: `jawOpen` `[T]` that follows the smoothed loudness."""
     hop = SPEECH_RATE_HZ // FRAME_RATE_HZ
     power = (waveform[: len(waveform) // hop * hop].reshape(-1, hop) ** 2).mean(1)
     for smoothing_sec in SMOOTHING_SEC:
@@ -73,11 +93,8 @@ def loudness_jaws(waveform: np.ndarray, times_sec: np.ndarray) -> Iterator[np.nd
         rms = np.sqrt(np.convolve(power, kernel / kernel.sum(), "same"))
         for exponent in (1.0, 0.5):
             level = (rms / max(np.percentile(rms, 95), 1e-9)) ** exponent
-            codes = np.zeros((len(times_sec), 52), np.float32)
-            frame_sec = (np.arange(len(level)) + 0.5) / FRAME_RATE_HZ
-            jaw = np.interp(times_sec, frame_sec, level) * BASELINE_JAW
-            codes[:, ARKIT_INDEX["jawOpen"]] = np.clip(jaw, 0.0, 1.0)
-            yield codes
+            level_sec = (np.arange(len(level)) + 0.5) / FRAME_RATE_HZ
+            yield np.clip(np.interp(times_sec, level_sec, level) * BASELINE_JAW, 0.0, 1.0)
 
 
 def lip_gap(codes: np.ndarray, fps: Fraction, head: Head) -> np.ndarray:
@@ -122,6 +139,7 @@ def count_closures(
 def evaluate(model: SpeechModel, head: Head, chosen: list[Recording], fps: Fraction) -> dict:
     """All figures over `chosen`, at `fps`."""
     tally = Tally()
+    jaws, gaps_of_jaws = jaw_gaps(head)
     for recording in chosen:
         waveform, rate = load_audio(recording.path, target_rate=SPEECH_RATE_HZ)
         track = model.track(waveform, rate, fps=fps, style=NO_BLINKS)
@@ -131,11 +149,8 @@ def evaluate(model: SpeechModel, head: Head, chosen: list[Recording], fps: Fract
         curves = true_curves(recording, len(waveform) * FRAME_RATE_HZ // rate)
         true_codes = resample_curves(*curves, FRAME_RATE_HZ, times_sec, float(1 / fps))
         true_gap = lip_gap(true_codes, fps, head)
-        tally.gap_r.append(correlation(gap, true_gap))
-        baselines = loudness_jaws(waveform, times_sec)
-        tally.loudness_r.append(
-            [correlation(lip_gap(codes, fps, head), true_gap) for codes in baselines]
-        )
+        baselines = [np.interp(j, jaws, gaps_of_jaws) for j in loudness_jaws(waveform, times_sec)]
+        tally.compare(gap, baselines, true_gap)
     return summary(tally) | {"recordings": len(chosen), "fps": str(fps), "head": head.name}
 
 
@@ -152,6 +167,8 @@ def summary(tally: Tally) -> dict:
         "gap_r": round(float(np.mean(tally.gap_r)), 4),
         "loudness_r": round(loudness_r, 4),
         "gap_r_above_loudness": round(float(np.mean(tally.gap_r)) - loudness_r, 4),
+        "gap_r_lips_parted": round(float(np.mean(tally.gap_r_parted)), 4),
+        "loudness_r_lips_parted": round(float(np.mean(tally.loudness_r_parted, axis=0).max()), 4),
         "closed_by_phone": {
             name: f"{sum(found)}/{len(found)}" for name, found in sorted(tally.by_phone.items())
         },

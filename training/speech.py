@@ -45,7 +45,7 @@ class TrainingConfig:
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     seed: int = 0
     synthetic_scale: float = 1.0  # of the minutes named in speech_data
-    steps: int = 2200
+    steps: int = 2000
     batch: int = 24
     learning_rate: float = 1.5e-3
     warm_up_steps: int = 150

@@ -1,0 +1,153 @@
+# ruff: noqa: E402 (torch may be missing)
+"""The speech network, its front end and mouth decoder, and the file they are exported to."""
+
+import json
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="the training environment is not installed")
+pytest.importorskip("onnxscript", reason="the training environment is not installed")
+
+from gaussian_heads.core.spaces import ARKIT_INDEX
+from gaussian_heads.core.speech import SpeechModel
+from gaussian_heads.training.networks.speech import (
+    FrontEnd,
+    SpeechNetwork,
+    SpeechNetworkConfig,
+    mel_bank,
+    normalise,
+    power_spectrum,
+)
+from gaussian_heads.training.speech_export import SpeechGraph, export_speech
+from gaussian_heads.training.speech_phones import PHONE_INDEX, PHONES
+from gaussian_heads.training.speech_visemes import TARGETS, MouthDecoder, window
+
+TINY = SpeechNetworkConfig(num_mels=20, width=16, dilations=(1, 2), context_frames=30)
+JAW, CLOSE, PUCKER, TONGUE = (
+    ARKIT_INDEX[n] for n in ("jawOpen", "mouthClose", "mouthPucker", "tongueOut")
+)
+
+
+def spoken(*phones):
+    """Certain posteriors `[1, 40, F]` of (phone, frames) one after the other."""
+    labels = np.repeat([PHONE_INDEX[name] for name, _ in phones], [n for _, n in phones])
+    return torch.nn.functional.one_hot(torch.tensor(labels), len(PHONES)).T[None].float()
+
+
+def decode(*phones):
+    arkit, closure = MouthDecoder()(spoken(*phones))
+    return arkit[0].numpy(), closure[0].numpy()
+
+
+def noise(num_samples, seed=0):
+    return np.random.default_rng(seed).normal(0, 0.1, num_samples).astype(np.float32)
+
+
+def test_front_end_is_the_power_spectrum_in_mel_bands():
+    waveform = noise(3200)
+    expected = power_spectrum(waveform) @ mel_bank(20)
+    mel = FrontEnd(20)(torch.from_numpy(waveform)[None])[0].T.numpy()
+    assert mel.shape == (20, 20)
+    assert np.allclose(mel, expected, rtol=1e-3, atol=1e-5)
+
+
+def test_every_mel_band_hears_something_at_every_warp():
+    for warp in (0.82, 1.0, 1.22):
+        assert (mel_bank(80, warp).sum(0) > 0).all()
+
+
+def test_features_do_not_depend_on_loudness_and_are_flat_in_silence():
+    mel = torch.rand(1, 20, 200) + 0.1
+    assert torch.allclose(normalise(mel, 30), normalise(100 * mel, 30), atol=1e-3)
+    assert not normalise(torch.zeros(1, 20, 200), 30).any()
+
+
+def test_network_gives_two_frames_per_step():
+    logits = SpeechNetwork(TINY).eval()(torch.zeros(2, 20, 14))
+    assert logits.shape == (2, len(PHONES), 14)
+
+
+def test_every_phone_has_a_target_and_only_known_controls():
+    assert set(TARGETS) == set(PHONES)
+    controls = set(MouthDecoder().controls)
+    assert all(set(target) <= controls for target in TARGETS.values())
+
+
+def test_silence_is_the_neutral_face():
+    arkit, closure = decode(("SIL", 40))
+    assert not arkit.any() and not closure.any()
+
+
+@pytest.mark.parametrize("phone", ["P", "B", "M"])
+def test_lips_close_for_bilabials_between_open_vowels(phone):
+    arkit, closure = decode(("AA", 12), (phone, 6), ("AA", 12))
+    assert closure[14] == pytest.approx(1.0) and closure[:5].max() == 0
+    assert arkit[14, CLOSE] > 0.9 * arkit[14, JAW] > 0
+    assert arkit[4, CLOSE] == 0 and arkit[4, JAW] > 0.3
+
+
+@pytest.mark.parametrize("phone", ["K", "T", "N", "S", "AA", "UW"])
+def test_lips_stay_apart_for_other_phones(phone):
+    arkit, closure = decode(("AA", 12), (phone, 6), ("AA", 12))
+    assert closure.max() == 0 and arkit[:, CLOSE].max() == 0
+
+
+def test_lips_round_before_the_rounded_sound_and_the_jaw_does_not():
+    arkit, _ = decode(("S", 30), ("UW", 15))
+    assert arkit[20, PUCKER] > 0.05
+    assert arkit[20, JAW] == pytest.approx(arkit[5, JAW], abs=0.005)
+
+
+def test_the_tongue_shows_between_the_teeth_only_where_it_should():
+    shown = {phone: decode(("AH", 10), (phone, 8), ("AH", 10))[0][13, TONGUE] for phone in PHONES}
+    assert shown["TH"] > 0.15 and shown["DH"] > 0.08
+    assert max(shown[p] for p in PHONES if p not in ("TH", "DH", "L")) == 0
+
+
+def test_windows_look_ahead_by_their_lead():
+    kernel = window(0.1, 0.03, 15)
+    assert np.argmax(kernel) - 15 == 3 and kernel.max() == pytest.approx(1.0)
+
+
+@pytest.mark.filterwarnings("default")
+def test_exported_file_keeps_the_contract_and_computes_the_same(tmp_path):
+    torch.manual_seed(0)
+    network = SpeechNetwork(TINY).eval()
+    path = tmp_path / "speech.onnx"
+    export_speech(network, path)
+    model = SpeechModel.open(path, num_threads=1)
+    graph = SpeechGraph(network).eval()
+    assert model.specification.context_frames == graph.context_frames()
+    for num_samples in (320, 6400, 48_000):
+        waveform = noise(num_samples)
+        arkit, closure = model.curves(waveform, 16_000)
+        with torch.no_grad():
+            expected = [value.numpy() for value in graph(torch.from_numpy(waveform))]
+        assert arkit.shape == (num_samples // 160, 52)
+        assert np.abs(arkit - expected[0]).max() < 2e-3
+        assert np.abs(closure - expected[1]).max() < 2e-2
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_frame_depends_on_nothing_beyond_the_stated_context(tmp_path):
+    torch.manual_seed(0)
+    network = SpeechNetwork(TINY).eval()
+    graph = SpeechGraph(network).eval()
+    context = graph.context_frames()
+    frames = 4 * context
+    waveform = torch.from_numpy(noise(160 * frames))
+    changed = waveform.clone()
+    changed[: 160 * context] = torch.from_numpy(noise(160 * context, seed=1))
+    with torch.no_grad():
+        before, after = graph(waveform)[0], graph(changed)[0]
+    assert torch.allclose(before[2 * context :], after[2 * context :], atol=1e-5)
+    assert not torch.allclose(before[:context], after[:context], atol=1e-5)
+
+
+def test_metadata_of_the_shipped_network_name_its_making():
+    from gaussian_heads.core.assets import SPEECH_MODEL
+
+    provenance = json.loads(SPEECH_MODEL.with_suffix(".json").read_text("utf8"))
+    assert provenance["config"]["seed"] == 0 and len(provenance["held_out"]) == 20
+    assert SPEECH_MODEL.stat().st_size < 8_000_000

@@ -1,0 +1,171 @@
+# ruff: noqa: E402 (torch may be missing)
+"""Data, crops and the training loop of the speech network, on generated speech."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="the training environment is not installed")
+pytest.importorskip("onnxscript", reason="the training environment is not installed")
+
+from gaussian_heads.training import speech_data
+from gaussian_heads.training.evaluate_speech import Tally, correlation, count_closures, summary
+from gaussian_heads.training.networks.speech import SpeechNetworkConfig
+from gaussian_heads.training.speech import SMALL, Trainer
+from gaussian_heads.training.speech_augment import AugmentConfig, CropMaker
+from gaussian_heads.training.speech_data import (
+    HELD_OUT,
+    VALIDATION,
+    Recording,
+    SpectrumCache,
+    frame_labels,
+    read_phones,
+    training_recordings,
+)
+from gaussian_heads.training.speech_phones import PHONE_INDEX, SILENCE, espeak_phone, flite_phone
+
+TINY = replace(SMALL, network=SpeechNetworkConfig(num_mels=20, width=16, dilations=(1,)), batch=2)
+CROP = AugmentConfig(crop_frames=60, silent_chance=0.0)
+
+
+def recording(name, speaker, text="some words", corpus="multi_en"):
+    return Recording(name, corpus, speaker, text, Path(name), [("AA", 0.1, 0.3)])
+
+
+@pytest.fixture
+def cache(tmp_path):
+    """Three clips of 1 s: quiet, then a loud low vowel."""
+    frames = 100
+    log_power = np.full((3 * frames, 257), -6.0, np.float16)
+    labels = np.zeros(3 * frames, np.uint8)
+    for clip in range(3):
+        span = slice(clip * frames + 40, (clip + 1) * frames)
+        log_power[span, :40], labels[span] = 1.0, PHONE_INDEX["AA"]
+    index = [{"source": source, "frames": frames} for source in ("multi_en", "slt", "espeak")]
+    np.save(tmp_path / "log_power.npy", log_power)
+    np.save(tmp_path / "labels.npy", labels)
+    (tmp_path / "index.json").write_text(json.dumps(index), encoding="utf8")
+    return SpectrumCache(tmp_path)
+
+
+def test_twenty_recordings_are_kept_out_and_none_is_used_for_tuning():
+    assert len(set(HELD_OUT)) == 20 and not set(HELD_OUT) & set(VALIDATION)
+
+
+def test_readers_and_texts_of_kept_recordings_are_not_trained_on():
+    everything = [
+        recording(HELD_OUT[0], "libri_533", "a text of its own"),
+        recording("533-1066-0009", "libri_533"),
+        recording("61-1", "libri_61", "A text, of its own!"),
+        recording("61-2", "libri_61", "another text"),
+        recording("coffee_00e09cf0a01d", "crowd_unknown", "two coffees"),
+        recording("coffee_zz", "crowd_unknown", "two coffees"),
+    ]
+    assert [r.name for r in training_recordings(everything)] == ["61-2", "coffee_zz"]
+
+
+def test_phone_times_are_read_with_the_aligners_lead_taken_off(tmp_path):
+    words = [{"w": [{"b": 0.1, "d": 0.05, "t": "P"}, {"b": 0.15, "d": 0.1, "t": "+NSN+"}]}]
+    (tmp_path / "a.json").write_text(json.dumps({"w": words}), encoding="utf8")
+    phones = read_phones(tmp_path / "a.json")
+    assert [phone[0] for phone in phones] == ["P", "SIL"]
+    assert phones[0][1:] == pytest.approx((0.11, 0.16))
+    labels = frame_labels(phones, 30)
+    assert (labels[11:16] == PHONE_INDEX["P"]).all() and labels[10] == labels[16] == SILENCE
+
+
+def test_missing_data_are_reported_with_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.delenv(speech_data.DATA_VARIABLE, raising=False)
+    with pytest.raises(SystemExit, match="--data or set GAUSSIAN_HEADS_DATA"):
+        speech_data.data_folder(tmp_path)
+
+
+def test_phone_names_of_the_synthesizers_map_to_classes():
+    assert [flite_phone(n) for n in ("pau", "ax", "zh", "??")] == ["SIL", "AH", "ZH", None]
+    assert [espeak_phone(n) for n in ("tS", "aI", "3:", "_:")] == ["CH", "AY", "ER", "SIL"]
+
+
+@pytest.mark.skipif(not shutil.which("flite"), reason="flite is not installed")
+def test_flite_speaks_with_exact_times():
+    from gaussian_heads.training.speech_synthesis import Delivery, speak_flite
+
+    utterance = speak_flite("papa", "slt", Delivery(stretch=1.1))
+    names = [name for name, _, _ in utterance.phones]
+    assert names == ["SIL", "P", "AA", "P", "AH", "SIL"]
+    assert utterance.phones[-1][2] == pytest.approx(len(utterance.waveform) / 16_000, abs=0.05)
+    for (_, _, end), (_, start, _) in zip(utterance.phones, utterance.phones[1:], strict=False):
+        assert end == start
+
+
+def test_crops_are_positive_and_keep_their_labels_at_the_sound(cache):
+    maker = CropMaker(cache, 20, CROP, seed=0)
+    for _ in range(20):
+        mel, labels = maker.draw()
+        assert mel.shape == (60, 20) and labels.shape == (60,)
+        assert np.isfinite(mel).all() and (mel >= 0).all()
+    mel, labels = maker._speech()
+    loud = mel.mean(1) > 0.5 * mel.mean(1).max()
+    assert np.mean(loud == (labels != SILENCE)) > 0.95
+
+
+def test_silent_crops_hold_no_speech(cache):
+    maker = CropMaker(cache, 20, replace(CROP, silent_chance=1.0), seed=0)
+    for _ in range(5):
+        mel, labels = maker.draw()
+        assert not labels.any()
+        levels = np.log10(mel.mean(1) + 1e-20)
+        assert levels.max() - levels.min() < 1.5  # a vowel stands out by several
+
+
+def test_a_run_that_was_stopped_goes_on_where_it_was(tmp_path):
+    torch.manual_seed(1)
+    mel, labels = torch.rand(2, 60, 20), torch.randint(0, 40, (2, 60))
+    first = Trainer(TINY, tmp_path)
+    losses = [first.train_step(mel, labels)[0] for _ in range(4)]
+    assert losses[-1] < losses[0]
+    first.save()
+    second = Trainer(TINY, tmp_path)
+    assert second.resume() and second.step == 4
+    for one, other in zip(first.network.parameters(), second.network.parameters(), strict=True):
+        assert torch.equal(one, other)
+    assert second.schedule.get_last_lr() == first.schedule.get_last_lr()
+
+
+def test_a_checkpoint_of_other_settings_is_not_taken(tmp_path):
+    Trainer(TINY, tmp_path).save()
+    with pytest.raises(SystemExit, match="other settings"):
+        Trainer(replace(TINY, batch=3), tmp_path).resume()
+
+
+def test_closures_are_counted_within_a_frame_of_the_phone():
+    times = np.arange(30) / 30
+    gap = np.full(30, 5.0)
+    gap[9] = 0.0
+    spoken = Recording("a", "multi_en", "s", "", Path("a"), [])
+    phones = [
+        ("K", 0.1, 0.2),
+        ("P", 0.32, 0.4),
+        ("B", 0.5, 0.6),
+        ("T", 0.29, 0.31),
+        ("S", 0.7, 0.8),
+    ]
+    tally = Tally()
+    count_closures(tally, replace(spoken, phones=phones), times, gap)
+    figures = summary(replace(tally, gap_r=[1.0], loudness_r=[[0.2, 0.5]], **PARTED))
+    assert figures["bilabials_closed"] == 0.5
+    assert figures["others_closed"] == pytest.approx(1 / 3, abs=1e-3)
+    assert figures["others_apart_closed"] == 0.0 and figures["closed_by_phone"]["T"] == "1/1"
+    assert figures["loudness_r"] == 0.5 and figures["gap_r_above_loudness"] == 0.5
+
+
+PARTED = {"gap_r_parted": [1.0], "loudness_r_parted": [[0.0, 0.0]]}
+
+
+def test_correlation_of_a_still_curve_is_nothing():
+    moving = np.arange(5.0)
+    assert correlation(moving, 2 * moving + 1) == pytest.approx(1.0)
+    assert correlation(moving, np.zeros(5)) == 0.0
