@@ -39,23 +39,18 @@ class OnnxDecoder:
     def decode(self, code: Float32[np.ndarray, " D"]) -> Gaussians:
         """The head in the pose `code`, without head pose."""
         raw = self._run(OUTPUTS[:-1], code)
-        quats = np.clip(raw["quats"], -MAX_QUAT, MAX_QUAT)
-        norms = np.linalg.norm(quats, axis=1, keepdims=True)
-        identity = np.array([1, 0, 0, 0], np.float32)
         return Gaussians(
-            means=np.clip(raw["means"], -MAX_EXTENT_M, MAX_EXTENT_M),
-            quats=np.where(
-                norms > MIN_QUAT_NORM, quats / np.maximum(norms, MIN_QUAT_NORM), identity
-            ),
-            scales=np.clip(raw["scales"], MIN_SCALE_M, MAX_SCALE_M),
-            opacities=np.clip(raw["opacities"], MIN_OPACITY, 1.0 - MIN_OPACITY),
-            colors=np.clip(raw["colors"], 0.0, 1.0),
+            means=_kept(raw["means"], -MAX_EXTENT_M, MAX_EXTENT_M),
+            quats=_normalised(raw["quats"]),
+            scales=_kept(raw["scales"], MIN_SCALE_M, MAX_SCALE_M),
+            opacities=_kept(raw["opacities"], MIN_OPACITY, 1.0 - MIN_OPACITY),
+            colors=_kept(raw["colors"], 0.0, 1.0),
         )
 
     def decode_landmarks(self, code: Float32[np.ndarray, " D"]) -> Float32[np.ndarray, "68 3"]:
         """The 68 landmarks (m) in the pose `code`."""
         points = self._run(OUTPUTS[-1:], code)["landmarks"]
-        return np.clip(points, -MAX_EXTENT_M, MAX_EXTENT_M)
+        return _kept(points, -MAX_EXTENT_M, MAX_EXTENT_M)
 
     def _run(self, names: tuple[str, ...], code: np.ndarray) -> dict[str, np.ndarray]:
         try:
@@ -65,12 +60,30 @@ class OnnxDecoder:
                 f"The avatar's decoder failed ({_first_line(error)}): export the avatar again."
             ) from None
         for name, value in zip(names, values, strict=True):
-            if not np.isfinite(value).all():
+            # The sum of many numbers is finite only if each of them is, and quickly taken.
+            if not np.isfinite(np.sum(value, dtype=np.float64)):
                 raise AvatarError(
                     f"The avatar's decoder gave '{name}' that are not finite: reduce the expression "
                     "or export the avatar again."
                 )
         return dict(zip(names, values, strict=True))
+
+
+def _kept(values: np.ndarray, low: float, high: float) -> np.ndarray:
+    """The fresh output of a run, clipped in place."""
+    return np.clip(values, low, high, out=values)
+
+
+def _normalised(quats: np.ndarray) -> np.ndarray:
+    """The fresh output of a run as unit quaternions, in place; a zero becomes the identity."""
+    _kept(quats, -MAX_QUAT, MAX_QUAT)
+    norms = np.sqrt(np.einsum("nc,nc->n", quats, quats))
+    zeros = norms < MIN_QUAT_NORM
+    if zeros.any():
+        quats[zeros] = (1, 0, 0, 0)
+        norms[zeros] = 1
+    quats /= norms[:, None]
+    return quats
 
 
 def onnx_from_bytes(

@@ -43,7 +43,9 @@ def pose_gaussians(
     whole = _quat_of_turn(pose[:3], np.ones(1))
     means = _moved(gaussians.means, whole, pose[3:], neck_pivot)
     quats = _each_times(gaussians.quats, _product_matrix(whole[0]).astype(np.float32))
-    part = np.flatnonzero(neck_weights != 1.0)
+    still = np.flatnonzero(neck_weights == 0.0)
+    means[still], quats[still] = gaussians.means[still], gaussians.quats[still]
+    part = np.flatnonzero((neck_weights > 0.0) & (neck_weights < 1.0))
     weights = neck_weights[part].astype(np.float64)
     turns = _quat_of_turn(pose[:3], weights)
     means[part] = _moved(gaussians.means[part], turns, weights[:, None] * pose[3:], neck_pivot)
@@ -73,13 +75,16 @@ def _moved(
     points: np.ndarray, turns: np.ndarray, translation: np.ndarray, pivot: np.ndarray
 ) -> np.ndarray:
     """Points `[M, 3]` turned about `pivot` by one quaternion or one each, then translated."""
-    matrices = quat_to_matrix(turns).astype(np.float32)
-    local = points - pivot
+    matrices = quat_to_matrix(turns)
+    # R (p - pivot) + pivot + t as R p + rest, the rest in double precision.
+    rest = (pivot + translation - matrices @ pivot.astype(np.float64)).astype(np.float32)
+    matrices = matrices.astype(np.float32)
     if len(matrices) == 1:
-        turned = _each_times(local, matrices[0])
+        turned = _each_times(points, matrices[0])
     else:
-        turned = np.einsum("nij,nj->ni", matrices, local)
-    return turned + (pivot + translation).astype(np.float32)
+        turned = np.einsum("nij,nj->ni", matrices, points)
+    turned += rest
+    return turned
 
 
 def _each_times(rows: np.ndarray, matrix: np.ndarray) -> np.ndarray:
