@@ -21,6 +21,7 @@ from gaussian_heads.core.render import RenderOutput, cpu, reference
 
 SIZES = {"512": (512, 512), "1080p": (1920, 1080)}
 COUNTS = {"60k": 60_000, "200k": 200_000}
+SCENES = [f"{count}_{size}" for count in COUNTS for size in SIZES]
 
 _Draw = Callable[[Gaussians, Camera], RenderOutput]
 
@@ -114,16 +115,16 @@ def main() -> None:
     """Measure what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--backends", nargs="+", default=["reference", "cpu", "cpu_1_thread"])
+    parser.add_argument("--scenes", nargs="+", default=SCENES, choices=SCENES)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--frames", type=int, default=25)
     arguments = parser.parse_args()
     draws = backend_draws(arguments.backends, arguments.threads)
     report = {"machine": platform.platform(), "threads": arguments.threads, "scenes": {}}
-    for count_name, count in COUNTS.items():
-        gaussians = synthetic_head(count)
-        for size_name, size in SIZES.items():
-            figures = measure_scene(gaussians, portrait_camera(*size), draws, arguments.frames)
-            report["scenes"][f"{count_name}_{size_name}"] = figures
+    for scene in arguments.scenes:
+        count, size = scene.split("_")
+        gaussians, camera = synthetic_head(COUNTS[count]), portrait_camera(*SIZES[size])
+        report["scenes"][scene] = measure_scene(gaussians, camera, draws, arguments.frames)
     json.dump(report, sys.stdout, indent=2)
     sys.stdout.write("\n")
 

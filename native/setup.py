@@ -4,11 +4,13 @@ GAUSSIAN_HEADS_NATIVE_TARGET names another platform to build for (see targets.py
 """
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
-from setuptools import setup
+from setuptools import Distribution, setup
 from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_py import build_py
 
@@ -27,20 +29,29 @@ class BuildWithLibrary(build_py):
         folder = Path(self.build_lib) / "gaussian_heads_native"
         for stale in folder.glob("rasterizer_*"):
             stale.unlink()
-        for name, processor in TARGET.processors.items():
-            output = folder / f"rasterizer_{name}{TARGET.suffix}"
-            subprocess.run(compile_command(TARGET, processor, output), check=True)
+        with tempfile.TemporaryDirectory() as temporary:
+            for name, processor in TARGET.processors.items():
+                library = Path(temporary) / f"rasterizer_{name}{TARGET.suffix}"
+                subprocess.run(compile_command(TARGET, processor, library), check=True)
+                # The library alone: linkers leave other files beside it on some platforms.
+                shutil.copy(library, folder)
+
+
+class BinaryDistribution(Distribution):
+    """Tells setuptools that the package belongs to a platform, although it has no extension modules."""
+
+    def has_ext_modules(self) -> bool:
+        return True
 
 
 class PlatformWheel(bdist_wheel):
     """A wheel for one platform and every Python 3: the library is loaded with ctypes."""
 
-    def finalize_options(self) -> None:
-        super().finalize_options()
-        self.root_is_pure = False
-
     def get_tag(self) -> tuple[str, str, str]:
         return "py3", "none", TARGET.wheel_tag
 
 
-setup(cmdclass={"build_py": BuildWithLibrary, "bdist_wheel": PlatformWheel})
+setup(
+    distclass=BinaryDistribution,
+    cmdclass={"build_py": BuildWithLibrary, "bdist_wheel": PlatformWheel},
+)

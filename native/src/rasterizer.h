@@ -1,11 +1,11 @@
 /* Public interface of the rasteriser: plain C, loaded with ctypes.
  *
- * A picture is made in three calls:
+ * A picture is made with two calls:
  *     gh_begin(workspace, &scene);   checks sizes, reserves memory
- *     gh_work(workspace);            by as many threads as the caller likes, at any time before gh_end
- *     (read the pictures once every gh_work has returned)
- * The library starts no threads and has no global state. Every gh_work call takes pieces of the work
- * until the picture is finished; the pixels do not depend on how many threads there are. */
+ *     gh_work(workspace);            by as many threads as the caller likes, each when it likes
+ * When a gh_work returns, the picture is finished; when all have, the workspace is free for the next.
+ * The library starts no threads and has no global state. Every gh_work takes pieces of the work until
+ * none is left, and the pixels do not depend on how many threads there are. */
 #ifndef GH_RASTERIZER_H
 #define GH_RASTERIZER_H
 
