@@ -59,11 +59,19 @@ def build_parser() -> argparse.ArgumentParser:
     info.add_argument("avatar", help="a .uhap file or builtin:NAME")
     info.set_defaults(run=commands.info)
 
+    _add_import_lam(subparsers)
+    return parser
+
+
+def _add_import_lam(subparsers: argparse._SubParsersAction) -> None:
     lam = subparsers.add_parser("import-lam", help="turn a LAM ARKit head into an avatar")
     lam.add_argument("zip", type=Path)
     lam.add_argument("--out", type=Path, required=True, help="the .uhap file to write")
+    lam.add_argument("--name", default="", help="of the avatar; the zip's by default")
+    lam.add_argument("--author", default="", help="who made the head")
+    lam.add_argument("--licence", help="under which the head may be used, as an SPDX identifier")
+    lam.add_argument("--consent", default="", help="what the pictured person agreed to")
     lam.set_defaults(run=commands.import_lam)
-    return parser
 
 
 def _add_animate(subparsers: argparse._SubParsersAction) -> None:

@@ -40,10 +40,16 @@ def info(options: argparse.Namespace) -> None:
 def import_lam(options: argparse.Namespace) -> None:
     """Write an avatar from a LAM head and print what it holds."""
     from ..core.avatar import Avatar, describe, write_avatar
-    from ..core.importers.lam import import_lam
+    from ..core.importers.lam import UNKNOWN_LICENCE, LamStatement, import_lam
 
     out = _with_suffix(options.out, ".uhap")
-    write_avatar(out, import_lam(options.zip))
+    statement = LamStatement(
+        name=options.name,
+        author=options.author,
+        licence=options.licence or UNKNOWN_LICENCE,
+        consent=options.consent,
+    )
+    write_avatar(out, import_lam(options.zip, statement))
     _say(describe(Avatar.open(out)))
 
 
