@@ -117,14 +117,14 @@ def track():
 
 @pytest.fixture
 def clicks(tmp_path):
-    """Write a wav of `seconds` with a click (1.0, 20 ms) at each of the given times (s)."""
+    """Write a wav of `seconds` with a click (0.9, 5 ms) at each of the given times (s)."""
     import soundfile
 
     def write(seconds: float, times: list[float], name: str = "clicks.wav") -> Path:
         waveform = np.zeros(int(seconds * 16000), np.float32)
         for time in times:
             start = int(round(time * 16000))
-            waveform[start : start + 320] = 0.9
+            waveform[start : start + 80] = 0.9
         soundfile.write(tmp_path / name, waveform, 16000)
         return tmp_path / name
 

@@ -1,0 +1,100 @@
+"""Panels draw what exists: every property and operator they name is looked up."""
+
+from types import SimpleNamespace
+
+import bpy
+import pytest
+from gaussian_heads.blender import jobs
+from gaussian_heads.blender.strips import strip_collection
+from gaussian_heads.panels import sidebar
+
+
+class Layout:
+    """Stands in for UILayout: records labels and properties, refuses names that do not exist."""
+
+    def __init__(self):
+        self.labels, self.properties, self.operators, self.progresses = [], [], [], []
+
+    def column(self, **_):
+        return self
+
+    row = column
+
+    def label(self, *, text, icon="NONE"):
+        self.labels.append(text)
+
+    def prop(self, data, name, **_):
+        assert name in data.bl_rna.properties, name
+        self.properties.append(name)
+
+    def prop_search(self, data, name, source, collection, **_):
+        assert name in data.bl_rna.properties and collection in source.bl_rna.properties
+        self.properties.append(name)
+
+    def operator(self, name, **_):
+        module, verb = name.split(".")
+        assert verb in dir(getattr(bpy.ops, module)), name
+        self.operators.append(name)
+        return SimpleNamespace()
+
+    def progress(self, *, factor, text):
+        self.progresses.append(factor)
+
+
+def draw(panel):
+    layout = Layout()
+    stand_in = SimpleNamespace(layout=layout)
+    for name in ("_draw_bake", "control_set"):
+        if hasattr(panel, name):
+            value = getattr(panel, name)
+            setattr(stand_in, name, value.__get__(stand_in) if callable(value) else value)
+    panel.draw(stand_in, bpy.context)
+    return layout
+
+
+def test_empty_scene_says_what_to_do(scene):
+    assert draw(sidebar.GAUSSIAN_HEADS_PT_avatar).labels == ["Load a head to begin"]
+    assert "Load or select" in draw(sidebar.GAUSSIAN_HEADS_PT_speech).labels[0]
+    assert not sidebar.GAUSSIAN_HEADS_PT_arkit.poll(bpy.context)
+
+
+def test_speech_without_a_strip_says_what_to_do(scene, head):
+    drawn = draw(sidebar.GAUSSIAN_HEADS_PT_sequencer_speech)
+    assert drawn.labels == ["Add a sound in the Video Sequencer"]
+    assert "sound_strip" not in drawn.properties
+
+
+def test_speech_shows_strip_bake_and_strengths(scene, head, clicks):
+    strip_collection(scene).new_sound("Line", str(clicks(1.0, [])), channel=1, frame_start=1)
+    drawn = draw(sidebar.GAUSSIAN_HEADS_PT_speech)
+    assert drawn.properties == ["sound_strip", "seed", "strength_speech", "strength_upper_face",
+                                "strength_blink", "strength_gaze"]  # fmt: skip
+    assert drawn.operators == ["gaussian_heads.bake_speech"]
+
+
+def test_running_analysis_shows_progress_and_cancel(scene, head, monkeypatch):
+    monkeypatch.setitem(jobs._jobs, head.session_uid, SimpleNamespace(progress=0.25))
+    drawn = draw(sidebar.GAUSSIAN_HEADS_PT_speech)
+    assert drawn.progresses == [0.25] and drawn.operators == ["gaussian_heads.cancel_bake"]
+
+
+@pytest.mark.parametrize(
+    ("panel", "count"),
+    [
+        (sidebar.GAUSSIAN_HEADS_PT_expression, 2),
+        (sidebar.GAUSSIAN_HEADS_PT_arkit, 52),
+        (sidebar.GAUSSIAN_HEADS_PT_action_units, 18),
+        (sidebar.GAUSSIAN_HEADS_PT_visemes, 15),
+    ],
+)
+def test_controls_are_all_there(scene, head, panel, count):
+    assert panel.poll(bpy.context)
+    assert len(draw(panel).properties) == count
+
+
+def test_render_warns_of_a_view_transform_that_changes_colours(scene, head):
+    scene.view_settings.view_transform = "AgX"
+    assert draw(sidebar.GAUSSIAN_HEADS_PT_render).labels == ["AgX changes the head's colours"]
+    scene.render.engine = "BLENDER_WORKBENCH"
+    drawn = draw(sidebar.GAUSSIAN_HEADS_PT_render)
+    assert drawn.operators == ["gaussian_heads.setup_render"]
