@@ -78,9 +78,8 @@ def set_up(venv: Path, version: str | None, bpy: str | None, extras: str) -> Non
         create(venv, interpreter, version)
     say(f"installing bpy {bpy} and the packages (about 450 MB, once)")
     pip = [python_of(venv), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    run([*pip, f"bpy=={bpy}"])
-    run([*pip, "--force-reinstall", "--no-deps", ROOT / "native"])
-    run([*pip, "--editable", f"{ROOT}[{extras}]"])
+    # One call, so that the resolver keeps to the numpy that this bpy was built for.
+    run([*pip, f"bpy=={bpy}", ROOT / "native", "--editable", f"{ROOT}[{extras}]"])
     check_libraries(venv)
     stamp.write_text(wanted, "utf8")
 
