@@ -9,6 +9,7 @@ from ..core.avatar import Avatar
 from .avatars import LoadedAvatar
 from .axes import to_object_space
 from .codes import CODE_PROPERTY, layer_property
+from .properties import CONTROL_SETS
 
 
 def create_avatar_object(
@@ -26,6 +27,10 @@ def set_avatar(obj: bpy.types.Object, reference: str, loaded: LoadedAvatar) -> N
     """Point `obj` at an avatar and give it a speech layer of the right length."""
     obj.gaussian_head.avatar = reference
     obj.gaussian_head.avatar_sha256 = loaded.sha256
+    for controls in CONTROL_SETS:
+        # From Blender 5.0 on an override keeps nothing of a group that was never written.
+        group = getattr(obj.gaussian_head, controls.attribute)
+        setattr(group, controls.names[0], getattr(group, controls.names[0]))
     ensure_layer(obj, "speech", loaded.avatar)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from fractions import Fraction
 from pathlib import Path
 
@@ -18,21 +17,14 @@ from gaussian_heads.blender.proxy import create_avatar_object  # noqa: E402
 from gaussian_heads.core.expression import ExpressionTrack  # noqa: E402
 from gaussian_heads.core.spaces import ARKIT_INDEX, ARKIT_SPACE  # noqa: E402
 
-_spec = importlib.util.spec_from_file_location(
-    "small_heads_for_blender", Path(__file__).parents[1] / "core" / "small_heads.py"
-)
-small_heads = importlib.util.module_from_spec(_spec)
+from ..core.small_heads import small_linear_avatar  # noqa: E402
 
 
 @pytest.fixture(scope="session", autouse=True)
 def registered():
     """The add-on in this process; Blender 4.5 wants it gone again at the end."""
-    import sys
-
     from gaussian_heads.operators import base
 
-    sys.modules[_spec.name] = small_heads
-    _spec.loader.exec_module(small_heads)
     gaussian_heads.register()
     base.reraise_unexpected = True
     yield
@@ -54,7 +46,7 @@ def scene(registered):
 @pytest.fixture(scope="session")
 def avatar_file(registered, tmp_path_factory):
     """A small avatar of 600 Gaussians in arkit52."""
-    return small_heads.small_linear_avatar(tmp_path_factory.mktemp("avatar") / "small.uhap")
+    return small_linear_avatar(tmp_path_factory.mktemp("avatar") / "small.uhap")
 
 
 @pytest.fixture
