@@ -1,0 +1,145 @@
+"""The extension as users get it: built, validated and installed by Blender's own tool, then at work."""
+
+import json
+import os
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import bpy
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+MANIFEST = tomllib.loads((ROOT / "blender_manifest.toml").read_text("utf8"))
+MISSING = [name for name in MANIFEST["wheels"] if not (ROOT / name).is_file()]
+
+# Import names of the wheels that the add-on uses itself.
+BROUGHT = (
+    "gaussian_heads_native", "jaxtyping", "onnxruntime", "safetensors", "soundfile", "soxr",
+    "_cffi_backend", "_soundfile", "_soundfile_data", "cffi", "wadler_lindig",
+)  # fmt: skip
+
+pytestmark = [
+    pytest.mark.skipif(
+        bool(MISSING), reason=f"{len(MISSING)} wheels are not there: run make package"
+    ),
+    pytest.mark.skipif(sys.platform != "linux", reason="installs the Linux zip"),
+]
+
+# Runs in a process of its own, which knows nothing of the editable install.
+INSTALL_AND_ANIMATE = """
+import json, sys
+sys.path = [path for path in sys.path if path not in HIDDEN]
+sys.meta_path = [f for f in sys.meta_path if "editable" not in repr(f).lower()]
+from importlib.machinery import PathFinder
+
+class OnlyBrought:
+    "Finds the packages of the extension's wheels in Blender's extensions folder and nowhere else."
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if path is not None or name not in BROUGHT:
+            return None
+        spec = PathFinder.find_spec(name, [p for p in sys.path if "extensions" in p])
+        if spec is None:
+            raise ModuleNotFoundError(name)
+        return spec
+
+sys.meta_path.insert(0, OnlyBrought)
+import bpy
+bpy.ops.extensions.package_install_files(filepath=ZIP, repo="user_default", enable_on_install=True)
+module = "bl_ext.user_default.gaussian_heads"
+assert module in bpy.context.preferences.addons, "not enabled"
+assert "gaussian_heads" not in sys.modules, "the editable install was used"
+import importlib
+cli = importlib.import_module(module + ".blender.cli")
+out = sys.argv[-1]
+audio = importlib.import_module(module + ".core.assets").SAMPLE_SENTENCE
+code = cli.main(["animate", str(audio), "--out", out + "/frames", "--size", "64", "64", "--fps", "2",
+                 "--save-blend", out + "/demo.blend"])
+print("RESULT", json.dumps({
+    "code": code,
+    "engine": bpy.context.scene.render.engine,
+    "brought": [importlib.import_module(name).__file__ for name in BROUGHT],
+    "still_enabled": module in bpy.context.preferences.addons,
+}))
+import addon_utils
+addon_utils.disable(module)
+assert not hasattr(bpy.types.Object, "gaussian_head")
+"""
+
+
+def extension_tool():
+    scripts = Path(bpy.utils.resource_path("LOCAL")) / "scripts"
+    return scripts / "addons_core" / "bl_pkg" / "cli" / "blender_ext.py"
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory):
+    """The Linux zip, built as a release is."""
+    folder = tmp_path_factory.mktemp("dist")
+    run(
+        extension_tool(), "build", "--source-dir", ROOT, "--output-dir", folder, "--split-platforms"
+    )
+    names = sorted(path.name for path in folder.iterdir())
+    assert names == [
+        f"gaussian_heads-{MANIFEST['version']}-{platform.replace('-', '_')}.zip"
+        for platform in sorted(MANIFEST["platforms"])
+    ]
+    return folder / f"gaussian_heads-{MANIFEST['version']}-linux_x64.zip"
+
+
+def run(*words, **options):
+    result = subprocess.run(
+        [sys.executable, *map(str, words)], capture_output=True, text=True, timeout=600, **options
+    )
+    assert result.returncode == 0, f"{result.stdout[-3000:]}\n{result.stderr[-3000:]}"
+    return result.stdout
+
+
+def test_package_validates(package):
+    assert "Success" in run(extension_tool(), "validate", package)
+
+
+def test_package_holds_what_runs_and_nothing_else(package):
+    with zipfile.ZipFile(package) as archive:
+        names = archive.namelist()
+    folders = {name.split("/")[0] for name in names}
+    wanted = {"assets", "blender", "core", "operators", "panels", "training", "wheels"}
+    wanted |= {"__init__.py", "blender_manifest.toml", "LICENSE", "NOTICE"}
+    assert wanted <= folders
+    assert not folders & {
+        "tests",
+        "native",
+        "bench",
+        "docs",
+        "build",
+        "out",
+        "dist",
+        ".venv",
+        ".git",
+    }
+    assert not [name for name in names if name.startswith("training/capture/")]
+    assert not [name for name in names if "win_amd64" in name or "macosx" in name]
+    assert not [name for name in names if "numpy" in name or name.endswith(".pyc")]
+    for python in ("cp311", "cp313"):
+        assert any("onnxruntime" in name and python in name for name in names)
+    assert package.stat().st_size < 200e6
+
+
+def test_installed_extension_animates_the_sample(package, tmp_path):
+    script = tmp_path / "install.py"
+    hidden = [str(ROOT), str(Path(__file__).parent)]
+    script.write_text(
+        f"HIDDEN = {hidden!r}\nBROUGHT = {BROUGHT!r}\nZIP = {str(package)!r}\n{INSTALL_AND_ANIMATE}"
+    )
+    home = tmp_path / "home"
+    home.mkdir()
+    printed = run("-P", script, tmp_path, env={**os.environ, "BLENDER_USER_RESOURCES": str(home)})
+    line = next(line for line in printed.splitlines() if line.startswith("RESULT "))
+    result = json.loads(line.removeprefix("RESULT "))
+    assert result["code"] == 0 and result["engine"] == "GAUSSIAN_HEADS" and result["still_enabled"]
+    assert (tmp_path / "demo.blend").is_file()
+    assert len(list((tmp_path / "frames").glob("*.png"))) == 15
+    assert all(Path(file).is_relative_to(home) for file in result["brought"])
