@@ -187,7 +187,7 @@ class _SplatMaker:
     def surface(self, spacings: list[np.ndarray]) -> tuple[SurfaceSplats, np.ndarray]:
         """Discs on everything that deforms with the mesh, and their neck weights."""
         coverages = [self._cover(spacing) for spacing in spacings if np.isfinite(spacing).any()]
-        looks = [self._disc_look(coverage) for coverage in coverages]
+        colored = [self._disc_look(coverage) for coverage in coverages]
         triangle = np.concatenate([c.anchors.triangle for c in coverages])
         barycentric = np.concatenate([c.anchors.barycentric for c in coverages])
         used, owner = np.unique(triangle, return_inverse=True)
@@ -197,7 +197,8 @@ class _SplatMaker:
             triangles=self.mesh.triangles[used],
             owner=owner,
             barycentric=barycentric,
-            look=_joined(looks),
+            color_range=np.concatenate([colors for _, colors in colored], axis=1),
+            look=_joined([look for look, _ in colored]),
         )
         return splats, neck
 
@@ -211,7 +212,7 @@ class _SplatMaker:
             wanted = np.where(self.mesh.part_mask(name) & front, wanted_mm * 1e-3, np.inf)
             parts.append(self._cover(wanted))
         means = np.concatenate([self._positions(c.anchors) for c in parts])
-        look = _joined([self._disc_look(c) for c in parts])
+        look = _joined([self._disc_look(c)[0] for c in parts])
         from_center = means - self.mesh.eye_centers[eye]
         shade = fit_eye_shade(
             look.colors,
@@ -252,18 +253,20 @@ class _SplatMaker:
     def _triangles_of(self, anchors: Anchors) -> np.ndarray:
         return self.mesh.triangles[anchors.triangle]
 
-    def _disc_look(self, coverage: Coverage) -> SplatLook:
+    def _disc_look(self, coverage: Coverage) -> tuple[SplatLook, np.ndarray]:
+        """Look of discs, and the lowest and highest colour `[2, N, 3]` of any state."""
         settings, spacing = self.settings, coverage.anchors.spacing
         colors = anchor_colors(
             self.mesh, coverage, self.head.light, settings.tangent_sigma, settings.sharpening_rounds
         )
         tangent, normal = settings.tangent_sigma * spacing, settings.normal_sigma * spacing
-        return SplatLook(
+        look = SplatLook(
             scales=np.stack([tangent, tangent, normal], axis=1),
             opacities=np.full(len(spacing), settings.opacity),
             colors=colors[0],
             light=light_changes(colors, self.head.light, self._positions(coverage.anchors)),
         )
+        return look, np.stack([colors.min(axis=0), colors.max(axis=0)])
 
     def _bind(self, name: str, strands: Strands, pieces: Pieces) -> BoundSplats:
         roots, owner = np.unique(pieces.strand, return_inverse=True)

@@ -20,17 +20,17 @@ class Spacing:
     """Distance of neighbouring anchors per region, in millimetres."""
 
     lips: float = 0.7
-    eyelids: float = 0.6
+    eyelids: float = 0.65
     brows: float = 0.9
     nose: float = 0.95
-    face: float = 1.4
+    face: float = 1.5
     ears: float = 1.5
-    head: float = 4.2
+    head: float = 4.6
     shoulders: float = 3.2
-    teeth: float = 0.75
+    teeth: float = 0.85
     mouth: float = 1.3
-    eyes: float = 0.9
-    irises: float = 0.42
+    eyes: float = 1.0
+    irises: float = 0.48
     garment: float = 7.0
     collar: float = 2.2
 

@@ -115,6 +115,27 @@ def test_light_states_come_out_exactly_and_each_side_for_itself(assembled, netwo
     assert change[x > 0.02].min() > 0.01 and change[x < -0.02].max() == 0
 
 
+def test_states_do_not_add_up_beyond_what_any_of_them_shows(assembled, network):
+    surface = groups(assembled)[0]
+    low, high = assembled.parts.surface.color_range
+    both = decode(network, jawOpen=1.0, eyeBlinkLeft=1.0, eyeBlinkRight=1.0)[4][surface]
+    assert (both >= low - 1e-6).all() and (both <= high + 1e-6).all()
+
+
+def test_lid_shadow_stays_when_the_eye_turns(assembled, network):
+    left = groups(assembled)[1]
+    eye = assembled.parts.eyes[0]
+    before, after = decode(network), decode(network, eyeLookOutLeft=0.5)
+    shade_before = before[4][left] / np.maximum(eye.look.colors, 1e-3)
+    shade_after = after[4][left] / np.maximum(eye.look.colors, 1e-3)
+    # The fixture's light grows with x: what turns to +X gets brighter, and where it ends up counts.
+    fit = np.polyfit(before[0][left][:, 0], shade_before[:, 0], 3)
+    assert np.mean(shade_after > shade_before) > 0.8
+    inner = after[0][left][:, 0] < before[0][left][:, 0].max()
+    expected = np.polyval(fit, after[0][left][inner, 0])
+    assert np.corrcoef(expected, shade_after[inner, 0])[0, 1] > 0.9
+
+
 def test_bound_strands_ride_on_their_roots_and_hair_stays(assembled, network):
     *_, bound, still = groups(assembled)
     before, after = decode(network), decode(network, jawOpen=1.0)

@@ -17,7 +17,6 @@ from .mesh_head_parts import (
     LightColumns,
     MeshHeadParts,
     MeshRig,
-    SplatLook,
     SurfaceSplats,
 )
 
@@ -36,7 +35,7 @@ class MeshHead(nn.Module):
         self.eyes = nn.ModuleList([_Eye(splats) for splats in parts.eyes])
         has_strands = len(parts.bound.owner) > 0
         self.bound = _Bound(parts.bound, parts.rig.neutral) if has_strands else None
-        self.light = _Light(parts.columns, parts.surface.look)
+        self.light = _Light(parts.columns, parts.surface)
         _constant(self, "still_means_m", parts.still.means)
         _constant(self, "still_quats", parts.still.quats)
         rigid = [*(eye.look for eye in parts.eyes), parts.bound.look, parts.still.look]
@@ -212,8 +211,9 @@ class _Eye(nn.Module):
 class _Light(nn.Module):
     """How far a code switches every light state on, and the surface's colours under them."""
 
-    def __init__(self, columns: LightColumns, look: SplatLook) -> None:
+    def __init__(self, columns: LightColumns, splats: SurfaceSplats) -> None:
         super().__init__()
+        look = splats.look
         self.has_states = len(columns.control) > 0
         _index(self, "control", columns.control)
         _constant(self, "inverse_weight", columns.inverse_weight)
@@ -221,6 +221,8 @@ class _Light(nn.Module):
         _constant(self, "mix", columns.mix)
         _constant(self, "light", look.light.reshape(len(look.light), look.colors.size))
         _constant(self, "colors", look.colors)
+        _constant(self, "lowest_colors", splats.color_range[0])
+        _constant(self, "highest_colors", splats.color_range[1])
 
     def forward(self, code: Tensor) -> tuple[Tensor | None, Tensor]:
         """Activations `[S]` (none where there is only the neutral) and colours `[N, 3]`."""
@@ -229,7 +231,8 @@ class _Light(nn.Module):
         share = torch.clamp(code[self.control] * self.inverse_weight + self.unused, 0.0, 1.0)
         active = share.amin(dim=1)
         change = ((active @ self.mix) @ self.light).reshape(-1, 3)
-        return active, torch.clamp(self.colors + change, 0.0, 1.0)
+        blended = torch.minimum(self.colors + change, self.highest_colors)
+        return active, torch.maximum(blended, self.lowest_colors)
 
 
 def rest_frames(neutral: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

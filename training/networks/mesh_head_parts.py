@@ -54,6 +54,8 @@ class SurfaceSplats:
     triangles: np.ndarray  # [T, 3]
     owner: np.ndarray  # [N] triangle of each splat
     barycentric: np.ndarray  # [N, 3]
+    # Blended light stays within what some baked state shows: two that open the mouth do not add up.
+    color_range: np.ndarray  # [2, N, 3] sRGB, lowest and highest
     look: SplatLook
 
 
