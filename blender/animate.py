@@ -163,6 +163,10 @@ def _build_scene(
     )
     obj.gaussian_head.sound_strip = strip.name
     scene.sync_mode = "AUDIO_SYNC"
+    for workspace in bpy.data.workspaces:
+        # From 5.0 on the Sequencer shows the scene that the workspace names.
+        if hasattr(workspace, "sequencer_scene"):
+            workspace.sequencer_scene = scene
     with tempfile.TemporaryDirectory() as scratch:
         speech = request_speech(scene, obj, Path(scratch))
         track = analyse(speech, analyser or speech_model(), report)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import bpy
@@ -26,6 +27,7 @@ _cache: dict[tuple[str, int, int], LoadedAvatar] = {}
 _lock = threading.Lock()
 
 
+@cache
 def builtin_names() -> tuple[str, ...]:
     """Names of the avatars that ship, in alphabetical order."""
     return tuple(assets.builtin_avatars())

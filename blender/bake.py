@@ -9,7 +9,7 @@ import bpy
 import numpy as np
 
 from ..core.avatar import Avatar
-from ..core.errors import TrackError
+from ..core.errors import GaussianHeadsError, TrackError
 from ..core.expression import ExpressionTrack
 from .animation import (
     CurveAddress,
@@ -48,6 +48,7 @@ def bake_track(obj: bpy.types.Object, track: ExpressionTrack, first_frame: int) 
 
     Replaces only the keys of the track's own properties inside its range; all else stays.
     """
+    _require_editable(obj)
     avatar = object_avatar(obj).avatar
     avatar.require_space(track.code_space)
     require_code_space(obj, avatar)
@@ -63,6 +64,14 @@ def bake_track(obj: bpy.types.Object, track: ExpressionTrack, first_frame: int) 
     action.update_tag()
     obj.update_tag()
     return BakeResult(action.name, len(curves), first_frame, first_frame + track.num_frames - 1)
+
+
+def _require_editable(obj: bpy.types.Object) -> None:
+    if not obj.is_editable:
+        raise GaussianHeadsError(
+            f"'{obj.name}' is linked from a library: make it editable with "
+            "Object > Library Override > Make, then bake again."
+        )
 
 
 def _check_layers(track: ExpressionTrack, avatar: Avatar) -> None:

@@ -73,7 +73,7 @@ def pinhole_camera(
     )
     return Camera(
         viewmat=_world_to_camera(camera_object.matrix_world),
-        K=_pixel_intrinsics(np.array(projection, np.float64), window),
+        K=pixel_intrinsics(np.array(projection, np.float64), window),
         width=window.width,
         height=window.height,
     )
@@ -86,10 +86,15 @@ def _world_to_camera(matrix_world: object) -> np.ndarray:
     if not np.isfinite(lengths).all() or lengths.min() <= 0:
         raise RenderError("The camera's scale is zero or not finite: reset its scale to 1.")
     axes[:3, :3] /= lengths
-    return _BLENDER_TO_OPENCV @ np.linalg.inv(axes)
+    return opencv_axes(np.linalg.inv(axes))
 
 
-def _pixel_intrinsics(projection: np.ndarray, window: RenderWindow) -> np.ndarray:
+def opencv_axes(view_matrix: np.ndarray) -> np.ndarray:
+    """World to camera `[4, 4]` in our axes, from Blender's view matrix."""
+    return _BLENDER_TO_OPENCV @ view_matrix
+
+
+def pixel_intrinsics(projection: np.ndarray, window: RenderWindow) -> np.ndarray:
     """K `[3, 3]` in the window's pixels of an OpenGL `projection` `[4, 4]` over the full image."""
     half_width, half_height = window.full_width / 2, window.full_height / 2
     top = window.bottom + window.height

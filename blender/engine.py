@@ -13,6 +13,7 @@ from ..core.render import RenderOutput, render
 from .camera import pinhole_camera
 from .colors import combined_pass
 from .gathering import GatheredScene, gather_gaussians, within_clip
+from .viewport import ViewportPicture
 from .world import world_color
 
 logger = logging.getLogger(__name__)
@@ -36,6 +37,7 @@ class GaussianHeadsEngine(bpy.types.RenderEngine):
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
+        self._viewport = ViewportPicture()
 
     def update_render_passes(self, scene: bpy.types.Scene, layer: bpy.types.ViewLayer) -> None:
         """Announce the passes to the compositor."""
@@ -56,6 +58,15 @@ class GaussianHeadsEngine(bpy.types.RenderEngine):
             if not is_done and not self.test_break():
                 # Blender prints the traceback and would save a black frame without this report.
                 self._fail("The frame could not be drawn; the reason stands in the console.")
+
+    def view_update(self, context: bpy.types.Context, depsgraph: bpy.types.Depsgraph) -> None:
+        """The scene changed under a viewport in rendered mode."""
+        self._viewport.forget_scene()
+
+    def view_draw(self, context: bpy.types.Context, depsgraph: bpy.types.Depsgraph) -> None:
+        """Draw a viewport in rendered mode; what cannot be drawn is said in its corner."""
+        self._viewport.draw(context, depsgraph)
+        self.update_stats("Gaussian Heads", self._viewport.sentence)
 
     def _render(self, depsgraph: bpy.types.Depsgraph) -> None:
         started_sec = time.perf_counter()

@@ -1,10 +1,12 @@
 """Avatar paths in saved scenes, and what survives a save and a load."""
 
 import bpy
+import numpy as np
 import pytest
 from gaussian_heads.blender import avatars
 from gaussian_heads.blender.avatars import object_avatar
-from gaussian_heads.core.errors import AvatarError
+from gaussian_heads.blender.bake import bake_track
+from gaussian_heads.core.errors import AvatarError, GaussianHeadsError
 
 
 def save(path, **options):
@@ -58,7 +60,7 @@ def test_settings_survive_save_and_load(head, avatar_file):
     assert settings.arkit.jawOpen == pytest.approx(0.2) and obj["expr_code"][5] == 0.25
 
 
-def test_linked_and_overridden_head_finds_its_file(head, avatar_file, tmp_path):
+def test_linked_and_overridden_head(head, avatar_file, tmp_path, track):
     library = avatar_file.parent / "library.blend"
     save(library)
     bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
@@ -68,16 +70,21 @@ def test_linked_and_overridden_head_finds_its_file(head, avatar_file, tmp_path):
     linked = into.objects[0]
     bpy.context.scene.collection.objects.link(linked)
     assert object_avatar(linked).avatar.num_gaussians == 600
+    with pytest.raises(GaussianHeadsError, match="Library Override"):
+        bake_track(linked, track(5), 1)
     override = linked.override_create(remap_local_usages=True)
     assert object_avatar(override).avatar.num_gaussians == 600
     override.gaussian_head.strength_speech = 0.5
     override.gaussian_head.arkit.jawOpen = 0.4
     override["expr_code"][3] = 0.5
+    bake_track(override, track(5), 1)
     bpy.ops.wm.save_mainfile()
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "shot.blend"))
     kept = next(o for o in bpy.data.objects if o.override_library)
     assert kept.gaussian_head.strength_speech == pytest.approx(0.5)
-    assert kept.gaussian_head.arkit.jawOpen == pytest.approx(0.4) and kept["expr_code"][3] == 0.5
+    assert kept.gaussian_head.arkit.jawOpen == pytest.approx(0.4)
+    bpy.context.scene.frame_set(3)
+    np.testing.assert_allclose(kept["expr_code"], track(5).layers["speech"][2], atol=1e-6)
 
 
 def test_changed_file_is_opened_again(head, avatar_file, tmp_path):
