@@ -12,12 +12,12 @@ from .mesh import HeadMesh, vertex_normals
 from .strands import Strands, bind_roots, taper
 
 BROW_LANDMARKS = {"right": (21, 20, 19, 18, 17), "left": (22, 23, 24, 25, 26)}
-HAIRS_PER_BROW = 520
+HAIRS_PER_BROW = 620
 HAIRS_PER_LID = {True: 125, False: 58}  # upper, lower
 BROW_POINTS, LASH_POINTS = 7, 8
 BROW_COLOUR = np.array([0.040, 0.023, 0.0145])
 LASH_COLOUR = np.array([0.012, 0.008, 0.006])
-BROW_HALF_WIDTH_M = 0.0040
+BROW_HALF_WIDTH_M = 0.0046
 
 
 def groom_brows(mesh: HeadMesh, seed: int) -> Strands:
@@ -58,16 +58,19 @@ def grow_brow(mesh: HeadMesh, side: str, surface: Surface, rng: np.random.Genera
     """Hairs [S, P, 3] of one brow."""
     control = mesh.vertices[mesh.landmarks68[list(BROW_LANDMARKS[side])]].astype(np.float64)
     spline = CubicSpline(np.linspace(0.0, 1.0, len(control)), control)
-    s = rng.beta(1.05, 1.25, HAIRS_PER_BROW) * 1.03 - 0.02
+    tail = 0.90  # the landmarks reach further round the temple than hair grows
+    s = rng.beta(1.05, 1.2, HAIRS_PER_BROW) * tail
     across = rng.normal(0.0, 0.42, HAIRS_PER_BROW).clip(-1, 1)
-    width = BROW_HALF_WIDTH_M * np.interp(s, [-0.02, 0.12, 0.5, 1.0], [0.72, 1.0, 0.80, 0.22])
+    width = BROW_HALF_WIDTH_M * np.interp(s, [0.0, 0.12, 0.5, tail], [0.80, 1.05, 0.92, 0.30])
     along = spline(s, 1)
     along /= np.linalg.norm(along, axis=1, keepdims=True)
     up = np.array([0.0, 1.0, 0.0]) - along * along[:, 1:2]
     up /= np.linalg.norm(up, axis=1, keepdims=True)
-    roots = spline(s) + up * (across * width - 0.0008)[:, None]
+    # The landmarks run along the upper edge of the brow; its head sits lower than its arch.
+    drop = np.interp(s, [0.0, 0.25, 0.6, tail], [0.0042, 0.0030, 0.0022, 0.0016])
+    roots = spline(s) + up * (across * width - drop)[:, None]
     # Upper hairs lean down, lower hairs lean up, so that they close to a ridge.
-    lean = np.interp(s, [0.0, 0.15, 0.35, 0.7, 1.0], [1.25, 0.95, 0.55, 0.22, 0.02])
+    lean = np.interp(s, [0.0, 0.15, 0.35, 0.7, 1.0], [1.15, 0.80, 0.42, 0.16, 0.02])
     lean = lean - 0.42 * across * np.clip(s * 2.2, 0.0, 1.0) + 0.16 * rng.normal(size=len(s))
     length = np.interp(s, [0.0, 0.2, 0.6, 1.0], [0.0062, 0.0085, 0.0080, 0.0052])
     length = length * rng.uniform(0.6, 1.12, len(s))
@@ -116,6 +119,6 @@ def grow_lashes(
     for share in np.linspace(0.0, 1.0, LASH_POINTS):
         column = np.clip(root + (tuft - root) * 0.75 * share**1.5, 0, columns - 1)
         place = sheet(np.stack([np.clip(reach * share, 0, rows - 1), column], axis=1))
-        curl = 0.0016 * share**2.2 if is_upper else -0.0003 * share**2
+        curl = 0.0046 * share**1.8 if is_upper else -0.0003 * share**2
         hairs.append(place + np.array([0.0, curl, 0.0]))
     return np.stack(hairs, axis=1)

@@ -32,15 +32,15 @@ class Style:
     strands: int = 7000
     points: int = 22
     part_x_m: float = 0.021
-    ends_y_m: float = -0.098
+    ends_y_m: float = -0.116
     volume_m: float = 0.0135
     clumps: int = 420
-    wave_m: float = 0.0042
+    wave_m: float = 0.0062
     wave_length_m: float = 0.062
-    flyaways: float = 0.04
+    flyaways: float = 0.022
     root_radius_m: float = 0.00016
     root_colour: tuple[float, float, float] = (0.036, 0.0205, 0.0125)
-    tip_colour: tuple[float, float, float] = (0.125, 0.068, 0.036)
+    tip_colour: tuple[float, float, float] = (0.112, 0.060, 0.031)
 
 
 @dataclass(frozen=True)
@@ -128,9 +128,9 @@ def grow(roots: np.ndarray, hull: Hull, style: Style, rng: np.random.Generator) 
     # Hair from the crown lies on the hair from below it.
     layer = np.clip((roots[:, 1] + 0.06) / 0.16, 0.0, 1.0)
     lift = style.volume_m * (0.25 + 0.75 * layer) * rng.uniform(0.55, 1.1, len(roots))
-    ends = style.ends_y_m + 0.010 * rng.normal(size=len(roots)) + 0.012 * (1 - layer)
+    ends = style.ends_y_m + 0.015 * rng.normal(size=len(roots)) + 0.016 * (1 - layer)
     ends -= 0.016 * np.clip((roots[:, 2] + 0.02) / 0.06, 0.0, 1.0)
-    steps = 90
+    steps = 100
     length = 0.0035
     path = [roots]
     position, travelled = roots.copy(), np.zeros(len(roots))
@@ -160,7 +160,6 @@ def keep_outside(points: np.ndarray, hull: Hull, lift: np.ndarray) -> np.ndarray
     surface = hull(points) + lift
     carried = np.clip((points[:, 1] + 0.015) / 0.03, 0.0, 1.0)
     target = np.where(distance < surface, surface, distance + carried * (surface - distance))
-    # The hair hangs in front of neither neck nor collar more than a hand's breadth.
     return CENTER + offset * (target / distance)[:, None]
 
 

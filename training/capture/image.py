@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from scipy.ndimage import gaussian_filter, map_coordinates
+from scipy.ndimage import distance_transform_edt, map_coordinates
 
 
 def srgb_to_linear(values: np.ndarray) -> np.ndarray:
@@ -50,18 +50,40 @@ def sample(image: np.ndarray, uv: np.ndarray, *, wrap: bool = False) -> np.ndarr
     return np.stack(planes, axis=1)
 
 
-def fill(image: np.ndarray, known: np.ndarray, finest: float = 2.0) -> np.ndarray:
-    """Fill where `known` [H, W] is 0 from the nearest scale of blur that has something to say."""
-    weight = known.astype(np.float64)
-    result, have = image * weight[..., None], weight
-    sigma = finest
-    while sigma < max(image.shape):
-        blurred_weight = gaussian_filter(weight, sigma)
-        blurred = np.stack(
-            [gaussian_filter(image[..., k] * weight, sigma) for k in range(image.shape[2])], axis=2
-        )
-        share = np.clip(blurred_weight / 0.15, 0.0, 1.0) * (1.0 - have)
-        result = result + share[..., None] * blurred / np.maximum(blurred_weight, 1e-9)[..., None]
-        have = have + share
-        sigma *= 2.0
-    return result / np.maximum(have, 1e-6)[..., None]
+def fill(image: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Fill [H, W, C] where `known` [H, W] is 0, smoothly, from coarser and coarser averages."""
+    height, width = known.shape
+    if min(height, width) <= 2:
+        total = max(float(known.sum()), 1e-6)
+        return np.broadcast_to((image * known[..., None]).sum((0, 1)) / total, image.shape)
+    padded = np.pad(known, ((0, height % 2), (0, width % 2)))
+    colours = np.pad(image * known[..., None], ((0, height % 2), (0, width % 2), (0, 0)))
+    weight = pool(padded)
+    average = pool(colours) / np.maximum(weight, 1e-6)[..., None]
+    coarse = fill(average, np.minimum(weight, 1.0))
+    zoom = (padded.shape[0] / coarse.shape[0], padded.shape[1] / coarse.shape[1])
+    rows = (np.arange(height) + 0.5) / zoom[0] - 0.5
+    columns = (np.arange(width) + 0.5) / zoom[1] - 0.5
+    grid = np.meshgrid(rows, columns, indexing="ij")
+    guess = np.stack(
+        [
+            map_coordinates(coarse[..., k], grid, order=1, mode="nearest")
+            for k in range(image.shape[2])
+        ],
+        axis=2,
+    )
+    share = np.clip(known, 0.0, 1.0)[..., None]
+    return image * share + guess * (1.0 - share)
+
+
+def pool(values: np.ndarray) -> np.ndarray:
+    """Means of 2 x 2 blocks of [H, W, ...], H and W even."""
+    height, width = values.shape[:2]
+    blocks = values.reshape(height // 2, 2, width // 2, 2, *values.shape[2:])
+    return blocks.mean(axis=(1, 3))
+
+
+def extend(image: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Continue [H, W, C] beyond the mask `known` with the nearest known value."""
+    rows, columns = distance_transform_edt(~known, return_distances=False, return_indices=True)
+    return image[rows, columns]

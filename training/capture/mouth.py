@@ -12,8 +12,8 @@ from .noise import solid_noise
 from .texels import Texels
 
 OUTER_LIP = range(48, 60)
-TEETH_COLOUR = np.array([0.66, 0.585, 0.47])
-TEETH_ROOT_GAIN = np.array([0.86, 0.74, 0.58])
+TEETH_COLOUR = np.array([0.70, 0.645, 0.555])
+TEETH_ROOT_GAIN = np.array([0.90, 0.80, 0.66])
 GUMS_COLOUR = np.array([0.47, 0.155, 0.150])
 TONGUE_COLOUR = np.array([0.52, 0.205, 0.190])
 CAVITY_COLOUR = np.array([0.33, 0.085, 0.080])
@@ -66,13 +66,13 @@ def teeth_colour(points: np.ndarray) -> np.ndarray:
 
 def gums_colour(points: np.ndarray) -> np.ndarray:
     """Moist pink with darker and paler patches [N, 3]."""
-    tone = 1.0 + 0.10 * solid_noise(points, 0.003, 43, octaves=2)
+    tone = 1.0 + 0.05 * solid_noise(points, 0.003, 43, octaves=2)
     return GUMS_COLOUR * tone[:, None]
 
 
 def tongue_colour(points: np.ndarray) -> np.ndarray:
     """Pink with a paler, rough back and a groove along the middle [N, 3]."""
-    papillae = 0.09 * solid_noise(points, 0.0009, 44) + 0.07 * solid_noise(points, 0.004, 45)
+    papillae = 0.035 * solid_noise(points, 0.0011, 44) + 0.045 * solid_noise(points, 0.004, 45)
     groove = 0.14 * np.exp(-0.5 * (points[:, 0] / 0.0012) ** 2)
     coat = np.clip((0.004 - points[:, 2]) / 0.02, 0.0, 1.0)[:, None] * np.array([0.05, 0.09, 0.08])
     return TONGUE_COLOUR * (1.0 + papillae - groove)[:, None] + coat

@@ -64,6 +64,14 @@ def load_scan(path: Path) -> Scan:
     )
 
 
+def skin_triangles(scan: Scan) -> np.ndarray:
+    """Mask [F] without the caps of arms and neck and the eyeballs, which lie apart in the UVs."""
+    u, v = scan.uvs.mean(1).T
+    caps = v < 0.14
+    eyeballs = (v > 0.93) & (np.abs(u - 0.5) > 0.42)
+    return ~(caps | eyeballs)
+
+
 def surface_samples(scan: Scan, per_side: int = 4) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Points [S, 3] spread over the scan with their UVs [S, 2] and unit normals [S, 3]."""
     steps = (np.arange(per_side) + 1 / 3) / per_side
@@ -73,8 +81,10 @@ def surface_samples(scan: Scan, per_side: int = 4) -> tuple[np.ndarray, np.ndarr
     corner = scan.vertices[scan.triangles]
     normals = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+    outside = skin_triangles(scan)
+    corner, normals = corner[outside], normals[outside]
     points = np.einsum("sk,fkc->fsc", weights, corner).reshape(-1, 3)
-    uvs = np.einsum("sk,fkc->fsc", weights, scan.uvs).reshape(-1, 2)
+    uvs = np.einsum("sk,fkc->fsc", weights, scan.uvs[outside]).reshape(-1, 2)
     return points, uvs, np.repeat(normals, len(weights), axis=0)
 
 

@@ -33,6 +33,7 @@ EYES = (
 BETWEEN_BROWS = ((488, 262), (524, 262), (524, 284), (488, 284))
 # What the shaven scalp is painted over with belongs to the hair, not to this person's skin.
 SCALP_FROM_ROW = 200
+NECK_ENDS_M = -0.118
 
 
 @dataclass(frozen=True)
@@ -40,12 +41,12 @@ class Complexion:
     """Colours of one person's skin; gains multiply linear RGB."""
 
     # Overall tint against the scan.
-    tint: tuple[float, float, float] = (1.10, 1.02, 0.98)
-    flatten: float = 0.45  # how far broad colour differences of the scan are evened out
-    blush: tuple[float, float, float] = (1.03, 0.86, 0.86)
-    lip: tuple[float, float, float] = (0.46, 0.165, 0.155)
-    lip_strength: float = 0.72
-    freckles: float = 0.10
+    tint: tuple[float, float, float] = (1.05, 1.10, 1.08)
+    flatten: float = 0.65  # how far broad colour differences of the scan are evened out
+    blush: tuple[float, float, float] = (1.02, 0.91, 0.92)
+    lip: tuple[float, float, float] = (0.44, 0.150, 0.150)
+    lip_strength: float = 0.80
+    freckles: float = 0.028
 
 
 def clean_scan_colour(colour: np.ndarray) -> np.ndarray:
@@ -78,6 +79,15 @@ def carry_colour(mesh: HeadMesh, texels: Texels, sources: Sources) -> np.ndarray
     )
     values = np.zeros((len(texels.rows), 3), np.float32)
     values[is_skin] = sample(colour, uvs)
+    return mend_neck(texels, values, is_skin)
+
+
+def mend_neck(texels: Texels, values: np.ndarray, is_skin: np.ndarray) -> np.ndarray:
+    """Below the larynx the scan meets its cut edges and armpits: continue the skin from above."""
+    low = texels.positions[:, 1] + 0.35 * (texels.positions[:, 2] + 0.08) < NECK_ENDS_M
+    known = texels.image((is_skin & ~low)[:, None].astype(np.float32))[..., 0]
+    filled = fill(texels.image(values), known)[texels.rows, texels.columns]
+    values[is_skin & low] = filled[is_skin & low]
     return values
 
 
@@ -149,7 +159,7 @@ def mottling(points: np.ndarray, freckles: float) -> np.ndarray:
     blood = solid_noise(points, 0.0035, 21, octaves=3)
     melanin = solid_noise(points, 0.0016, 22, octaves=2)
     grain = solid_noise(points, 0.0006, 23)
-    gains = 1.0 + blood[:, None] * np.array([0.006, -0.026, -0.024])
+    gains = 1.0 + blood[:, None] * np.array([0.004, -0.016, -0.014])
     gains *= 1.0 + melanin[:, None] * np.array([0.018, 0.026, 0.030])
     gains *= 1.0 + grain[:, None] * np.array([0.016, 0.020, 0.022])
     spots = np.clip((solid_noise(points, 0.0019, 24) - 1.55) * 1.6, 0.0, 1.0)

@@ -1,0 +1,124 @@
+"""Build one synthetic head for the Gaussians: mesh, baked light, strands and reference pictures.
+
+python -m gaussian_heads.training.capture --data DATA --out build/heads/ada
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from ...core.errors import GaussianHeadsError
+from ...core.files import replace_on_success
+from . import ict
+from .face_hair import groom_brows, groom_lashes
+from .hair import Style, groom_hair, skull_hull
+from .hair_light import light_face_hair, light_hair
+from .identity import IDENTITIES, Identity
+from .material_maps import Surfaces
+from .mesh import HeadMesh, build_mesh, save_mesh
+from .sources import Sources, find_sources
+from .strands import Strands, save_strands
+from .surfaces import build_surfaces
+from .texels import Texels, build_texels
+
+LOG = logging.getLogger(__name__)
+STAGES = ("mesh", "strands", "bake", "reference")
+SIDES_PX = {"draft": 1024, "final": 1024}
+BAKE_SAMPLES = {"draft": 8, "final": 24}
+REFERENCE_SAMPLES = {"draft": 12, "final": 48}
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", help="data folder, else GAUSSIAN_HEADS_DATA")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--identity", choices=sorted(IDENTITIES), default="ada")
+    parser.add_argument("--quality", choices=sorted(SIDES_PX), default="final")
+    parser.add_argument("--stages", nargs="+", choices=STAGES, default=list(STAGES))
+    return parser.parse_args(arguments)
+
+
+def groom(mesh: HeadMesh, model: ict.IctModel, identity: Identity) -> dict[str, Strands]:
+    """All strands of the head with their albedo."""
+    shape = ict.shape_identity(model, identity)
+    origin = ict.eye_centers(model, shape).mean(0)
+    return {
+        "hair": groom_hair(mesh, Style(), identity.seed),
+        "brows": groom_brows(mesh, identity.seed + 1),
+        "lashes": groom_lashes(mesh, model, shape, origin, identity.seed + 2),
+    }
+
+
+def cached_surfaces(
+    out: Path, mesh: HeadMesh, texels: Texels, identity: Identity, sources: Sources
+) -> Surfaces:
+    """The painted atlas, from the folder if it was painted before."""
+    path = out / "surfaces.npz"
+    if not path.is_file():
+        surfaces = build_surfaces(mesh, texels, identity, sources)
+        with replace_on_success(path) as temporary:
+            np.savez_compressed(temporary, **vars(surfaces))
+    with np.load(path) as stored:
+        return Surfaces(**{name: stored[name] for name in stored.files})
+
+
+def run(options: argparse.Namespace) -> None:
+    """Build every wanted stage that the folder lacks."""
+    sources = find_sources(options.data)
+    identity = IDENTITIES[options.identity]
+    model = ict.load_model(sources)
+    mesh = build_mesh(model, identity)
+    if "mesh" in options.stages:
+        save_mesh(options.out / "head.npz", mesh)
+        LOG.info("wrote %s", options.out / "head.npz")
+    groups = groom(mesh, model, identity)
+    if "strands" in options.stages:
+        lit = {name: light_face_hair(group) for name, group in groups.items() if name != "hair"}
+        lit = {"hair": light_hair(groups["hair"], skull_hull(mesh)), **lit}
+        save_strands(options.out / "strands.npz", lit)
+        LOG.info("wrote %s", options.out / "strands.npz")
+    if "bake" in options.stages or "reference" in options.stages:
+        photograph(options, mesh, groups, identity, sources)
+
+
+def photograph(
+    options: argparse.Namespace,
+    mesh: HeadMesh,
+    groups: dict[str, Strands],
+    identity: Identity,
+    sources: Sources,
+) -> None:
+    """The stages that need Cycles."""
+    from .bake import BakeQuality, LightBaker
+    from .reference import ReferenceQuality, render_references
+    from .scene import Studio
+
+    texels = build_texels(mesh, SIDES_PX[options.quality])
+    surfaces = cached_surfaces(options.out, mesh, texels, identity, sources)
+    if "bake" in options.stages:
+        quality = BakeQuality(samples=BAKE_SAMPLES[options.quality])
+        LightBaker(Studio(mesh, groups, surfaces), texels, options.out, quality).run()
+    if "reference" in options.stages:
+        quality = ReferenceQuality(samples=REFERENCE_SAMPLES[options.quality])
+        render_references(Studio(mesh, groups, surfaces), options.out / "reference", quality)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; returns the exit code."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    try:
+        run(parse(arguments))
+    except GaussianHeadsError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

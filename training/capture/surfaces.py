@@ -1,0 +1,132 @@
+"""The atlas images of the head's material: colour, roughness, fine relief, flesh, eye light."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .eyes import catch_light, eye_frame, paint_eyes
+from .hair import above_hairline
+from .identity import Identity
+from .image import extend, read_data, sample
+from .lighting import KEY
+from .material_maps import Surfaces
+from .mesh import PART, HeadMesh
+from .mouth import lip_mask, paint_mouth
+from .noise import solid_noise
+from .skin import Complexion, carry_colour, near, paint_skin
+from .sources import Sources
+from .texels import Texels
+
+SHIRT_COLOUR = np.array([0.030, 0.037, 0.052])
+SCALP_COLOUR = np.array([0.085, 0.055, 0.040])
+ROUGHNESS = {"teeth": 0.22, "gums": 0.28, "tongue": 0.36, "mouth_cavity": 0.34, "garment": 0.92}
+FLESH = {"teeth": 0.25, "gums": 0.6, "tongue": 0.7, "mouth_cavity": 0.5, "garment": 0.0}
+PORES_PER_METRE = 28.0  # repeats of the micro-normal tile
+PORE_HEIGHT_M = 0.00011
+CATCH_LIGHT = 0.75
+
+
+def build_surfaces(
+    mesh: HeadMesh, texels: Texels, identity: Identity, sources: Sources
+) -> Surfaces:
+    """Paint every image of the atlas."""
+    lips = lip_mask(mesh, texels)
+    colour = paint_skin(mesh, texels, carry_colour(mesh, texels, sources), Complexion(), lips)
+    colour = shade_scalp(texels, colour)
+    colour = paint_mouth(texels, colour)
+    colour = paint_eyes(mesh, texels, colour, identity, sources)
+    colour[texels.part == PART["garment"]] = shirt_colour(texels)
+    images = {
+        "colour": colour,
+        "roughness": roughness(mesh, texels, lips)[:, None],
+        "height": relief(texels, lips, sources)[:, None],
+        "flesh": flesh(texels)[:, None],
+        "glow": np.repeat(eye_light(mesh, texels)[:, None], 3, axis=1),
+    }
+    known = texels.mask()
+    return Surfaces(
+        **{name: extend(texels.image(v.astype(np.float32)), known) for name, v in images.items()}
+    )
+
+
+def shade_scalp(texels: Texels, colour: np.ndarray) -> np.ndarray:
+    """Darken the skin under the hair: roots too fine and dense to be drawn one by one."""
+    skin = np.isin(texels.part, [PART["face"], PART["back_head"]])
+    covered = np.zeros(len(texels.rows))
+    covered[skin] = np.clip(above_hairline(texels.positions[skin].astype(np.float64)) / 0.016, 0, 1)
+    covered = 0.82 * covered[:, None] ** 1.3
+    return colour * (1.0 - covered) + SCALP_COLOUR * covered
+
+
+def shirt_colour(texels: Texels) -> np.ndarray:
+    """A dark knit: fine vertical ribs and a little unevenness [N, 3]."""
+    points = texels.positions[texels.part == PART["garment"]].astype(np.float64)
+    turn = np.arctan2(points[:, 0], points[:, 2] + 0.08)
+    ribs = 0.5 + 0.5 * np.sin(turn * 330.0)
+    tone = 0.92 + 0.14 * ribs + 0.07 * solid_noise(points, 0.004, 71, octaves=2)
+    return SHIRT_COLOUR * tone[:, None]
+
+
+def roughness(mesh: HeadMesh, texels: Texels, lips: np.ndarray) -> np.ndarray:
+    """Roughness [N]: oily nose and forehead, moist lips, dry cheeks, wet eyes."""
+    points = texels.positions.astype(np.float64)
+    landmarks = mesh.vertices[mesh.landmarks68].astype(np.float64)
+    values = 0.50 + 0.035 * solid_noise(points, 0.0025, 72, octaves=2)
+    oily = near(points, landmarks[[27, 28, 29, 30]], 0.009)
+    oily += 0.7 * near(points, landmarks[[21, 22]] + np.array([0, 0.022, 0]), 0.022)
+    values -= 0.075 * np.clip(oily, 0, 1)
+    values -= 0.14 * lips
+    values -= 0.10 * near(
+        points, landmarks[[36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47]], 0.0016
+    )
+    for name, value in ROUGHNESS.items():
+        values[texels.part == PART[name]] = value
+    eyes = [PART[f"{part}_{side}"] for part in ("sclera", "iris") for side in ("left", "right")]
+    values[np.isin(texels.part, eyes)] = 0.16
+    return values
+
+
+def relief(texels: Texels, lips: np.ndarray, sources: Sources) -> np.ndarray:
+    """Height [N] in metres: pores and creases of the skin, grain of lips, knit of the shirt."""
+    points = texels.positions.astype(np.float64)
+    tile = read_data(sources.shaders / "skin_micro_nrm_ao.png")
+    # The tile's third channel darkens in the pores: it serves as their depth.
+    depth = (
+        sample(tile, points[:, :2] * PORES_PER_METRE * 1.7, wrap=True)[:, -1] - tile[..., -1].mean()
+    )
+    depth = depth / max(float(tile[..., -1].std()), 1e-6)
+    skin = np.isin(texels.part, [PART["face"], PART["back_head"]])
+    height = PORE_HEIGHT_M * (0.30 * depth + 0.55 * solid_noise(points, 0.0011, 73, octaves=2))
+    height += 0.00005 * solid_noise(points, 0.0032, 74)
+    squeezed = points * np.array([1.0, 0.14, 0.14])
+    creases = 0.00012 * solid_noise(squeezed, 0.0008, 75, octaves=2)
+    height = np.where(skin, height * (1 - lips) + creases * lips, 0.0)
+    tongue = texels.part == PART["tongue"]
+    height[tongue] = 0.00018 * solid_noise(points[tongue], 0.0009, 76)
+    shirt = texels.part == PART["garment"]
+    turn = np.arctan2(points[shirt, 0], points[shirt, 2] + 0.08)
+    folds = 0.0012 * solid_noise(points[shirt] * np.array([1.0, 0.45, 1.0]), 0.045, 77)
+    height[shirt] = 0.00007 * np.sin(turn * 330.0) + folds
+    return height
+
+
+def flesh(texels: Texels) -> np.ndarray:
+    """Subsurface weight [N]."""
+    values = np.full(len(texels.rows), 0.85)
+    for name, value in FLESH.items():
+        values[texels.part == PART[name]] = value
+    eyes = [PART[f"{part}_{side}"] for part in ("sclera", "iris") for side in ("left", "right")]
+    values[np.isin(texels.part, eyes)] = 0.0
+    return values
+
+
+def eye_light(mesh: HeadMesh, texels: Texels) -> np.ndarray:
+    """The key's mirror image in both corneas [N], added as it is."""
+    glow = np.zeros(len(texels.rows))
+    for side in ("left", "right"):
+        names = [PART[f"sclera_{side}"], PART[f"iris_{side}"]]
+        chosen = np.isin(texels.part, names)
+        points = texels.positions[chosen].astype(np.float64)
+        toward = np.asarray(KEY.place) - mesh.eye_centers[0 if side == "left" else 1]
+        glow[chosen] = CATCH_LIGHT * catch_light(points, eye_frame(mesh, side), toward, 0.20)
+    return glow
