@@ -2,7 +2,7 @@
 PYTHON ?= $(firstword $(foreach p,python3.11 python3.13 python3,$(if $(shell $(p) -c 'print(1)' 2>/dev/null),$(p))))
 BIN := .venv/bin
 
-.PHONY: demo test test-versions test-native lint package bench clean set-up
+.PHONY: demo test test-versions test-training test-native lint package bench clean set-up
 
 demo: set-up
 	$(BIN)/gaussian-heads animate assets/audio/sample.flac --out out/demo.mp4 --size 512 512 --save-blend out/demo.blend
@@ -13,6 +13,11 @@ test: set-up
 # The Blender tests in every other supported bpy wheel; a Python that is missing is said and passed over.
 test-versions:
 	.ci/test_versions
+
+# The tests that need torch, in an environment of their own.
+test-training:
+	@$(PYTHON) .ci/set_up.py --venv .venv-training --extras development,training
+	.venv-training/bin/python -m pytest tests/training
 
 # Sanitizers and fuzzing of the C rasteriser.
 test-native:
