@@ -14,8 +14,8 @@ from .colors import combined_pass
 from .gathering import gather_gaussians
 from .world import world_color
 
-# Beyond this many pixels the picture is made smaller and stretched, to stay interactive.
-MAX_PIXELS = 500_000
+# Beyond this many pixels the picture is made smaller and stretched; while time runs, speed counts more.
+MAX_PIXELS, MAX_PIXELS_PLAYING = 2_000_000, 300_000
 # An orthographic view is drawn as a very long lens from this far behind the view's own plane.
 ORTHOGRAPHIC_DISTANCE_M = 60.0
 
@@ -40,7 +40,9 @@ class ViewportPicture:
         from gpu_extras.presets import draw_texture_2d
 
         region = context.region
-        size = picture_size(region.width, region.height)
+        is_playing = context.screen is not None and context.screen.is_animation_playing
+        most = MAX_PIXELS_PLAYING if is_playing else MAX_PIXELS
+        size = picture_size(region.width, region.height, most)
         view = context.region_data
         key = (size, *(tuple(v) for v in view.view_matrix), *(tuple(v) for v in view.window_matrix))
         if key != self._key:
@@ -74,9 +76,9 @@ class ViewportPicture:
         return np.ascontiguousarray(combined_pass(colors, alphas, background), np.float32)
 
 
-def picture_size(width: int, height: int) -> tuple[int, int]:
-    """Size in pixels of the picture for a region of `width` x `height`."""
-    factor = min(1.0, (MAX_PIXELS / max(1, width * height)) ** 0.5)
+def picture_size(width: int, height: int, most: int) -> tuple[int, int]:
+    """Size of the picture for a region of `width` x `height` pixels, with at most `most` of them."""
+    factor = min(1.0, (most / max(1, width * height)) ** 0.5)
     return max(1, round(width * factor)), max(1, round(height * factor))
 
 

@@ -177,7 +177,7 @@ class GAUSSIAN_HEADS_PT_render(_Sidebar, bpy.types.Panel):
         scene = context.scene
         layout.operator(GAUSSIAN_HEADS_OT_setup_render.bl_idname, icon="OUTLINER_OB_CAMERA")
         if scene.render.engine != ENGINE_ID:
-            layout.label(text="Another render engine is chosen", icon="INFO")
+            layout.label(text="Set up to draw with this engine", icon="INFO")
             return
         if scene.view_settings.view_transform != "Standard":
             name = scene.view_settings.view_transform

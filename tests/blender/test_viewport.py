@@ -5,7 +5,12 @@ from types import SimpleNamespace
 import bpy
 import numpy as np
 import pytest
-from gaussian_heads.blender.viewport import MAX_PIXELS, picture_size, view_camera
+from gaussian_heads.blender.viewport import (
+    MAX_PIXELS,
+    MAX_PIXELS_PLAYING,
+    picture_size,
+    view_camera,
+)
 from mathutils import Matrix, Vector
 
 VIEW = Matrix.LocRotScale(Vector((0.4, -2.0, 0.3)), Matrix.Rotation(1.4, 3, "X"), None).inverted()
@@ -46,11 +51,12 @@ def test_orthographic_view_is_a_long_lens():
 
 
 @pytest.mark.parametrize("region", [(640, 480), (1920, 1080), (3840, 2160), (1, 1)])
-def test_picture_is_bounded_and_keeps_its_shape(region):
-    width, height = picture_size(*region)
-    assert 1 <= width * height <= MAX_PIXELS * 1.01
+@pytest.mark.parametrize("most", [MAX_PIXELS, MAX_PIXELS_PLAYING])
+def test_picture_is_bounded_and_keeps_its_shape(region, most):
+    width, height = picture_size(*region, most)
+    assert 1 <= width * height <= most * 1.01
     assert width / height == pytest.approx(region[0] / region[1], rel=0.01)
-    if region[0] * region[1] <= MAX_PIXELS:
+    if region[0] * region[1] <= most:
         assert (width, height) == region
 
 
