@@ -19,7 +19,7 @@ _UNEXPECTED = (OSError, ValueError, TypeError, RuntimeError, MemoryError)
 class SpeechJob:
     """One analysis in a thread that touches nothing of Blender's.
 
-    `scratch` is deleted when the job is closed; `object_uid` says whose speech it is.
+    `scratch` is deleted when the thread ends; `object_uid` says whose speech it is.
     """
 
     def __init__(
@@ -71,16 +71,14 @@ class SpeechJob:
             raise GaussianHeadsError("The analysis of the sound was stopped: start it again.")
         return self._track
 
-    def close(self) -> None:
-        """Give back the scratch folder; call it once the thread has ended."""
-        self._scratch.cleanup()
-
     def _work(self) -> None:
         # What goes wrong belongs to the one who waits: `result` raises it in his thread.
         try:
             self._track = analyse(self.request, self._analyser, self._report)
         except (GaussianHeadsError, *_UNEXPECTED) as error:
             self._error = error
+        finally:
+            self._scratch.cleanup()
 
     def _report(self, done: float) -> bool:
         self.progress = done
@@ -102,9 +100,9 @@ def add_job(job: SpeechJob) -> None:
 
 
 def remove_job(job: SpeechJob) -> None:
-    """Forget a finished job and its files."""
-    _jobs.pop(job.object_uid, None)
-    job.close()
+    """Forget a job; a thread that was asked to stop may still need a moment to do so."""
+    if _jobs.get(job.object_uid) is job:
+        del _jobs[job.object_uid]
 
 
 def job_object(job: SpeechJob) -> bpy.types.Object:

@@ -63,7 +63,7 @@ class GAUSSIAN_HEADS_OT_bake_speech(GuardedOperator, bpy.types.Operator):
         for area in context.screen.areas:
             if area.type in {"VIEW_3D", "SEQUENCE_EDITOR"}:
                 area.tag_redraw()
-        if job.is_running:
+        if job.is_running and not job.is_cancelled:
             return {"PASS_THROUGH"}
         self._stop_timer(context)
         return self.guard(self._finish, context, job)
@@ -71,7 +71,6 @@ class GAUSSIAN_HEADS_OT_bake_speech(GuardedOperator, bpy.types.Operator):
     def cancel(self, context: bpy.types.Context) -> None:
         """Blender ends the operator, because a file is loaded or the window closes."""
         self._job.cancel()
-        self._job.wait()
         remove_job(self._job)
         self._stop_timer(context)
 

@@ -1,5 +1,7 @@
 """The operators as a script calls them, in background mode."""
 
+from pathlib import Path
+
 import bpy
 import numpy as np
 import pytest
@@ -141,11 +143,15 @@ def test_deleted_avatar_is_said_when_the_job_ends(scene, head, strip, analyser, 
     from gaussian_heads.core.errors import GaussianHeadsError
 
     request = request_speech(scene, head, tmp_path)
-    job = jobs.SpeechJob(request, analyser, head.session_uid, tempfile.TemporaryDirectory())
+    scratch = tempfile.TemporaryDirectory()
+    job = jobs.SpeechJob(request, analyser, head.session_uid, scratch)
     bpy.data.objects.remove(head)
+    jobs.add_job(job)
+    job.wait()
+    assert job.result().num_frames == 48 and not Path(scratch.name).exists()
     with pytest.raises(GaussianHeadsError, match="was deleted"):
         jobs.job_object(job)
-    job.close()
+    jobs.remove_job(job)
 
 
 def test_setup_render_changes_what_is_missing(scene, head):
