@@ -14,12 +14,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 DIST = ROOT / "dist"
-PLATFORMS = ("linux-x64", "windows-x64", "macos-arm64")
+MANIFEST = tomllib.loads((ROOT / "blender_manifest.toml").read_text("utf8"))
 
 
 def main() -> int:
     """Build the native wheels and the zips; returns the exit code."""
-    subprocess.run([sys.executable, ROOT / "native" / "build_wheels.py", *PLATFORMS], check=True)
+    subprocess.run(
+        [sys.executable, ROOT / "native" / "build_wheels.py", *MANIFEST["platforms"]], check=True
+    )
     missing = missing_wheels()
     if missing:
         sys.stderr.write(
@@ -29,17 +31,8 @@ def main() -> int:
     shutil.rmtree(DIST, ignore_errors=True)
     DIST.mkdir()
     tool = blender_extension_tool()
-    build = [
-        sys.executable,
-        tool,
-        "build",
-        "--source-dir",
-        ROOT,
-        "--output-dir",
-        DIST,
-        "--split-platforms",
-    ]
-    subprocess.run(build, check=True)
+    folders = ["--source-dir", ROOT, "--output-dir", DIST]
+    subprocess.run([sys.executable, tool, "build", *folders, "--split-platforms"], check=True)
     for path in sorted(DIST.glob("*.zip")):
         subprocess.run([sys.executable, tool, "validate", path], check=True)
         sys.stdout.write(f"{path.relative_to(ROOT)} {path.stat().st_size / 1e6:.1f} MB\n")
@@ -48,8 +41,7 @@ def main() -> int:
 
 def missing_wheels() -> list[str]:
     """Names of wheels that the manifest lists and the folder lacks."""
-    manifest = tomllib.loads((ROOT / "blender_manifest.toml").read_text("utf8"))
-    return [name for name in manifest["wheels"] if not (ROOT / name).is_file()]
+    return [name for name in MANIFEST["wheels"] if not (ROOT / name).is_file()]
 
 
 def blender_extension_tool() -> Path:
