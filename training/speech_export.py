@@ -19,7 +19,7 @@ from torch.nn import functional
 from ..core.audio import SPEECH_RATE_HZ
 from ..core.files import replace_on_success
 from ..core.spaces import ARKIT_INDEX, ARKIT_SPACE
-from .networks.speech import FRAME_RATE_HZ, HOP, FrontEnd, SpeechNetwork, normalise
+from .networks.speech import FRAME_RATE_HZ, HOP, MIN_STD, FrontEnd, SpeechNetwork, centre
 from .speech_visemes import MouthDecoder
 
 SAMPLES_STEP = 2 * HOP
@@ -28,6 +28,9 @@ OPSET = 18
 # Louder speech opens the jaw wider: slope per unit of normalised log power around its usual value.
 EFFORT_SLOPE, EFFORT_CENTRE, EFFORT_LOW, EFFORT_HIGH = 0.35, 0.45, 0.8, 1.2
 EFFORT_FRAMES = 31
+# Log power of steady noise (white, pink, hum) spreads by .35 at most, that of speech with as much
+# noise as speech by .43 or more: below, nobody speaks and the mouth rests.
+STEADY_STD, SPEECH_STD = 0.36, 0.43
 
 
 class SpeechGraph(nn.Module):
@@ -39,17 +42,26 @@ class SpeechGraph(nn.Module):
         self.network = network
         self.decoder = MouthDecoder()
 
-    def posteriors(self, waveform: Tensor) -> tuple[Tensor, Tensor]:
-        """Features `[1, M, F]` and phone posteriors `[1, 40, F]`."""
+    def posteriors(self, waveform: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Features `[1, M, F]`, variance of the sound `[1, 1, F]`, phone posteriors `[1, 40, F]`."""
         mel_power = self.front_end(waveform[None])
-        features = normalise(mel_power, self.network.config.context_frames)
-        return features, torch.softmax(self.network(features), dim=1)
+        centred, variance = centre(mel_power, self.network.config.context_frames)
+        features = centred / torch.sqrt(variance + MIN_STD**2)
+        return features, variance, torch.softmax(self.network(features), dim=1)
 
     def forward(self, waveform: Tensor) -> tuple[Tensor, Tensor]:
-        features, posteriors = self.posteriors(waveform)
+        features, variance, posteriors = self.posteriors(waveform)
         arkit, closure = self.decoder(posteriors)
-        scale = self._scale(features)
-        return torch.clamp(arkit[0] * scale, 0.0, 1.0), closure[0]
+        presence = self._presence(variance)
+        arkit = arkit[0] * self._scale(features) * presence[:, None]
+        return torch.clamp(arkit, 0.0, 1.0), closure[0] * presence
+
+    @staticmethod
+    def _presence(variance: Tensor) -> Tensor:
+        """0 where the sound is steady noise, 1 where somebody may speak, `[F]`."""
+        low, high = STEADY_STD**2, SPEECH_STD**2
+        ramp = torch.clamp((variance[0, 0] - low) / (high - low), 0.0, 1.0)
+        return ramp * ramp * (3.0 - 2.0 * ramp)
 
     def _scale(self, features: Tensor) -> Tensor:
         """Factor of every weight `[F, 52]`: the jaw, and what closes the lips over it, by effort."""

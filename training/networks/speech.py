@@ -72,8 +72,8 @@ def power_spectrum(waveform: np.ndarray) -> np.ndarray:
     return (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
 
 
-def normalise(mel_power: Tensor, context_frames: int) -> Tensor:
-    """Log mel power `[B, M, F]` less its mean per band, over one spread, both within ±context."""
+def centre(mel_power: Tensor, context_frames: int) -> tuple[Tensor, Tensor]:
+    """Log10 mel power less its local mean `[B, M, F]`, and its local variance over all bands `[B, 1, F]`."""
 
     def local_mean(values: Tensor) -> Tensor:
         return functional.avg_pool1d(
@@ -88,9 +88,14 @@ def normalise(mel_power: Tensor, context_frames: int) -> Tensor:
     mel_power = mel_power / ABSOLUTE_FLOOR
     level = local_mean(mel_power.mean(1, keepdim=True))
     logs = torch.log10(mel_power + RELATIVE_FLOOR * level + 1.0)
-    mean = local_mean(logs)
-    variance = local_mean(((logs - mean) ** 2).mean(1, keepdim=True))
-    return (logs - mean) / torch.sqrt(variance + MIN_STD**2)
+    centred = logs - local_mean(logs)
+    return centred, local_mean((centred**2).mean(1, keepdim=True))
+
+
+def normalise(mel_power: Tensor, context_frames: int) -> Tensor:
+    """Features `[B, M, F]` of mel power `[B, M, F]`: centred logs over one spread for all bands."""
+    centred, variance = centre(mel_power, context_frames)
+    return centred / torch.sqrt(variance + MIN_STD**2)
 
 
 class FrontEnd(nn.Module):
