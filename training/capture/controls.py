@@ -23,7 +23,7 @@ TONGUE_ROOM = {
     "mouthUpperUp_L": 0.10,
     "mouthUpperUp_R": 0.10,
 }
-TONGUE_OUT_CM = 2.6
+TONGUE_OUT_CM = 3.2
 TONGUE_LIFT_CM = 0.85
 TONGUE_DROOP_CM = 1.5
 

@@ -24,9 +24,9 @@ CORNEA_RADIUS_M = 0.0080
 class IrisColours:
     """Linear colours of an iris from the pupil outward."""
 
-    collarette: tuple[float, float, float] = (0.30, 0.155, 0.055)
-    body: tuple[float, float, float] = (0.165, 0.150, 0.085)
-    rim: tuple[float, float, float] = (0.045, 0.048, 0.042)
+    collarette: tuple[float, float, float] = (0.170, 0.098, 0.042)
+    body: tuple[float, float, float] = (0.098, 0.096, 0.066)
+    rim: tuple[float, float, float] = (0.024, 0.027, 0.026)
 
 
 @dataclass(frozen=True)

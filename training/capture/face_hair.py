@@ -13,10 +13,11 @@ from .strands import Strands, bind_roots, taper
 
 BROW_LANDMARKS = {"right": (21, 20, 19, 18, 17), "left": (22, 23, 24, 25, 26)}
 HAIRS_PER_BROW = 620
-HAIRS_PER_LID = {True: 125, False: 58}  # upper, lower
+HAIRS_PER_LID = {True: 150, False: 72}  # upper, lower
 BROW_POINTS, LASH_POINTS = 7, 8
-BROW_COLOUR = np.array([0.040, 0.023, 0.0145])
-LASH_COLOUR = np.array([0.012, 0.008, 0.006])
+BROW_COLOUR = np.array([0.062, 0.037, 0.0235])
+LASH_COLOUR = np.array([0.016, 0.0105, 0.008])
+LASH_RADIUS_M = {True: 0.000068, False: 0.000042}  # upper, lower
 BROW_HALF_WIDTH_M = 0.0046
 
 
@@ -31,7 +32,7 @@ def groom_brows(mesh: HeadMesh, seed: int) -> Strands:
     tone = np.exp(0.25 * rng.normal(size=(len(points), 1, 1)))
     colour = np.broadcast_to(BROW_COLOUR, points.shape) * tone
     return Strands(
-        points, taper(len(points), BROW_POINTS, 0.000075, 0.3), colour, triangle, barycentric
+        points, taper(len(points), BROW_POINTS, 0.000062, 0.3), colour, triangle, barycentric
     )
 
 
@@ -61,7 +62,7 @@ def grow_brow(mesh: HeadMesh, side: str, surface: Surface, rng: np.random.Genera
     tail = 0.90  # the landmarks reach further round the temple than hair grows
     s = rng.beta(1.05, 1.2, HAIRS_PER_BROW) * tail
     across = rng.normal(0.0, 0.42, HAIRS_PER_BROW).clip(-1, 1)
-    width = BROW_HALF_WIDTH_M * np.interp(s, [0.0, 0.12, 0.5, tail], [0.80, 1.05, 0.92, 0.30])
+    width = BROW_HALF_WIDTH_M * np.interp(s, [0.0, 0.12, 0.5, tail], [0.50, 1.0, 0.92, 0.30])
     along = spline(s, 1)
     along /= np.linalg.norm(along, axis=1, keepdims=True)
     up = np.array([0.0, 1.0, 0.0]) - along * along[:, 1:2]
@@ -73,7 +74,7 @@ def grow_brow(mesh: HeadMesh, side: str, surface: Surface, rng: np.random.Genera
     lean = np.interp(s, [0.0, 0.15, 0.35, 0.7, 1.0], [1.15, 0.80, 0.42, 0.16, 0.02])
     lean = lean - 0.42 * across * np.clip(s * 2.2, 0.0, 1.0) + 0.16 * rng.normal(size=len(s))
     length = np.interp(s, [0.0, 0.2, 0.6, 1.0], [0.0062, 0.0085, 0.0080, 0.0052])
-    length = length * rng.uniform(0.6, 1.12, len(s))
+    length = length * rng.uniform(0.55, 1.12, len(s))
     hairs = [surface.lay(roots, np.full(len(s), -2e-4))]
     place = roots.copy()
     for step in range(1, BROW_POINTS):
@@ -92,16 +93,17 @@ def groom_lashes(
     """All four rows of lashes, following ICT's lash cards in `shape` [V, 3] centimetres."""
     rng = np.random.default_rng(seed)
     metres = (shape - origin) * METRES_PER_ICT_UNIT
-    hairs = []
+    hairs, thickness = [], []
     for card in lash_cards(model):
         count = HAIRS_PER_LID[card.is_upper] // 3 + 1
         hairs.append(grow_lashes(metres[card.vertices], card.is_upper, count, rng))
-    points = np.concatenate(hairs)
+        thickness.append(np.full(count, LASH_RADIUS_M[card.is_upper]))
+    points, root_m = np.concatenate(hairs), np.concatenate(thickness)[:, None]
     triangle, barycentric = bind_roots(mesh, points[:, 0], ("face",))
     tone = np.exp(0.2 * rng.normal(size=(len(points), 1, 1)))
     colour = np.broadcast_to(LASH_COLOUR, points.shape) * tone
     return Strands(
-        points, taper(len(points), LASH_POINTS, 0.000085, 0.15), colour, triangle, barycentric
+        points, root_m * taper(len(points), LASH_POINTS, 1.0, 0.15), colour, triangle, barycentric
     )
 
 
@@ -114,7 +116,7 @@ def grow_lashes(
     root = rng.uniform(0.6, columns - 1.6, count)
     tuft = np.round(root * 1.15) / 1.15 + 0.12 * rng.normal(size=count)
     middle = 1.0 - np.abs(root / (columns - 1) - 0.5) * 0.7
-    reach = (0.95 if is_upper else 0.92) * (rows - 1) * middle * rng.uniform(0.62, 1.0, count)
+    reach = (0.92 if is_upper else 0.66) * (rows - 1) * middle * rng.uniform(0.62, 1.0, count)
     hairs = []
     for share in np.linspace(0.0, 1.0, LASH_POINTS):
         column = np.clip(root + (tuft - root) * 0.75 * share**1.5, 0, columns - 1)

@@ -127,5 +127,7 @@ def grid_faces(rings: int, segments: int) -> tuple[np.ndarray, np.ndarray]:
     u = np.stack([column, column, column + 1, column + 1], axis=1) / segments
     v = 1.0 - np.stack([row, row + 1, row + 1, row], axis=1) / (rings - 1)
     uv = np.stack([u, v], axis=2)
-    triangles = np.concatenate([corner[:, [0, 1, 2]], corner[:, [0, 2, 3]]])
-    return triangles, np.concatenate([uv[:, [0, 1, 2]], uv[:, [0, 2, 3]]])
+    # Wound so that the cloth faces outwards.
+    halves = ([0, 2, 1], [0, 3, 2])
+    triangles = np.concatenate([corner[:, half] for half in halves])
+    return triangles, np.concatenate([uv[:, half] for half in halves])

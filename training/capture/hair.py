@@ -29,16 +29,16 @@ HAIRLINE = np.array(
 class Style:
     """What makes this haircut; lengths in metres."""
 
-    strands: int = 7000
+    strands: int = 9000
     points: int = 22
     part_x_m: float = 0.021
     ends_y_m: float = -0.116
     volume_m: float = 0.0135
-    clumps: int = 420
-    wave_m: float = 0.0062
+    clumps: int = 480
+    wave_m: float = 0.0085
     wave_length_m: float = 0.062
     flyaways: float = 0.022
-    root_radius_m: float = 0.00016
+    root_radius_m: float = 0.00019
     root_colour: tuple[float, float, float] = (0.036, 0.0205, 0.0125)
     tip_colour: tuple[float, float, float] = (0.112, 0.060, 0.031)
 
@@ -84,8 +84,10 @@ def hairline_height(points: np.ndarray) -> np.ndarray:
     return curve(turn)
 
 
-def above_hairline(points: np.ndarray) -> np.ndarray:
-    """Metres [N] above the ragged hairline: positive where hair grows."""
+def above_hairline(points: np.ndarray, *, is_ragged: bool = True) -> np.ndarray:
+    """Metres [N] above the hairline, ragged or smooth: positive where hair grows."""
+    if not is_ragged:
+        return points[:, 1] - hairline_height(points)
     ragged = 0.0016 * solid_noise(points, 0.004, 61) + 0.0012 * solid_noise(points, 0.0012, 62)
     return points[:, 1] - hairline_height(points) + ragged
 
@@ -127,7 +129,7 @@ def grow(roots: np.ndarray, hull: Hull, style: Style, rng: np.random.Generator) 
     side = np.where(roots[:, 0] > part_line(roots, style), 1.0, -1.0)
     # Hair from the crown lies on the hair from below it.
     layer = np.clip((roots[:, 1] + 0.06) / 0.16, 0.0, 1.0)
-    lift = style.volume_m * (0.25 + 0.75 * layer) * rng.uniform(0.55, 1.1, len(roots))
+    lift = style.volume_m * (0.25 + 0.75 * layer) * rng.uniform(0.70, 1.05, len(roots))
     ends = style.ends_y_m + 0.015 * rng.normal(size=len(roots)) + 0.016 * (1 - layer)
     ends -= 0.016 * np.clip((roots[:, 2] + 0.02) / 0.06, 0.0, 1.0)
     steps = 100
@@ -195,9 +197,9 @@ def clump_and_wave(points: np.ndarray, style: Style, rng: np.random.Generator) -
     sideways = np.cross(outward, tangent)
     sideways /= np.maximum(np.linalg.norm(sideways, axis=2, keepdims=True), 1e-9)
     swing = (
-        style.wave_m * along**0.8 * rng.uniform(0.5, 1.2, (style.clumps,))[nearest][:, None, None]
+        style.wave_m * along**1.25 * rng.uniform(0.5, 1.2, (style.clumps,))[nearest][:, None, None]
     )
-    waved = gathered + swing * (np.sin(angle) * sideways + 0.35 * np.cos(angle) * outward)
+    waved = gathered + swing * (np.sin(angle) * sideways + 0.22 * np.cos(angle) * outward)
     stray = np.where(rng.random(count) < style.flyaways, 0.0045, 0.0007)[:, None, None]
     jitter = np.cumsum(rng.normal(size=(count, steps, 3)), axis=1) / np.sqrt(steps)
     return waved + stray * along * (jitter + np.abs(jitter) * outward * 0.5)

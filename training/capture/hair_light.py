@@ -15,10 +15,10 @@ from .strands import Strands
 VOXEL_M = 0.0035
 STEP_M, STEPS = 0.0045, 22
 # Light that a strand scatters forwards still arrives: only this share of its shadow counts.
-SHADOW_SHARE = 0.42
+SHADOW_SHARE = 0.34
 DOME_DIRECTIONS = 14
-GLOSS, GLOSS_POWER = 0.045, 46.0
-TINTED_GLOSS, TINTED_POWER = 0.55, 14.0
+GLOSS, GLOSS_POWER = 0.085, 30.0
+TINTED_GLOSS, TINTED_POWER = 0.75, 12.0
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,7 @@ def close_blink(
     gap = closed[upper, 1] - floor + OVERLAP_CM
     travel = np.maximum(-blink[upper, 1], 0.05)
     # Near the corners the lid hardly moves: stretching it there would fold the skin.
-    fade = np.sin(np.linspace(0.0, np.pi, len(upper))) ** 0.5
+    fade = np.sin(np.linspace(0.0, np.pi, len(upper))) ** 0.22
     stretch = np.clip(gap, 0.0, None) / travel * fade
     order = np.argsort(shape[upper, 0])
     per_vertex = np.interp(shape[:, 0], shape[upper[order], 0], stretch[order])

@@ -220,6 +220,12 @@ def hair_material(name: str) -> bpy.types.Material:
     tint.attribute_name = "tint"
     shader.inputs["Roughness"].default_value = 0.34
     shader.inputs["Radial Roughness"].default_value = 0.42
-    tree.links.new(tint.outputs["Color"], shader.inputs["Color"])
+    # Fewer white reflections than glass-clear cuticles give: hair is worn, not polished.
+    shader.inputs["IOR"].default_value = 1.38
+    darker = tree.nodes.new("ShaderNodeVectorMath")
+    darker.operation = "SCALE"
+    darker.inputs["Scale"].default_value = 0.75
+    tree.links.new(tint.outputs["Color"], darker.inputs[0])
+    tree.links.new(darker.outputs[0], shader.inputs["Color"])
     tree.links.new(shader.outputs[0], output.inputs[0])
     return material

@@ -46,7 +46,7 @@ def sheen(
         total += lobe[:, None] * np.asarray(lamp.colour)
     grazing = F0 + (1 - F0) * (1 - np.clip((normals * view).sum(1), 0, 1)) ** 5
     mirrored = 2 * (normals * view).sum(1, keepdims=True) * normals - view
-    sky = np.clip(0.55 + 0.5 * mirrored[:, 1:], 0.1, 1.1) * np.asarray(DOME_COLOUR)
+    sky = np.clip(0.55 + 0.5 * mirrored[:, 1:2], 0.1, 1.1) * np.asarray(DOME_COLOUR)
     total += (grazing * (1 - 0.75 * rough))[:, None] * sky
     arrives = light @ LUMINANCE
     open_share = np.clip(arrives / np.maximum(expected + 0.35, 1e-3), 0.0, 1.0)

@@ -42,7 +42,7 @@ class Complexion:
 
     # Overall tint against the scan.
     tint: tuple[float, float, float] = (1.05, 1.10, 1.08)
-    flatten: float = 0.65  # how far broad colour differences of the scan are evened out
+    flatten: float = 0.82  # how far broad colour differences of the scan are evened out
     blush: tuple[float, float, float] = (1.02, 0.91, 0.92)
     lip: tuple[float, float, float] = (0.44, 0.150, 0.150)
     lip_strength: float = 0.80

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .eyes import catch_light, eye_frame, paint_eyes
+from .eyes import catch_light, eye_frame, paint_eyes, smooth_step
 from .hair import above_hairline
 from .identity import Identity
 from .image import extend, read_data, sample
@@ -53,8 +53,9 @@ def shade_scalp(texels: Texels, colour: np.ndarray) -> np.ndarray:
     """Darken the skin under the hair: roots too fine and dense to be drawn one by one."""
     skin = np.isin(texels.part, [PART["face"], PART["back_head"]])
     covered = np.zeros(len(texels.rows))
-    covered[skin] = np.clip(above_hairline(texels.positions[skin].astype(np.float64)) / 0.016, 0, 1)
-    covered = 0.82 * covered[:, None] ** 1.3
+    height = above_hairline(texels.positions[skin].astype(np.float64), is_ragged=False)
+    covered[skin] = smooth_step(-0.003, 0.020, height)
+    covered = 0.80 * covered[:, None]
     return colour * (1.0 - covered) + SCALP_COLOUR * covered
 
 
