@@ -13,7 +13,7 @@ from pathlib import Path
 
 import bpy
 
-from ..core.assets import default_avatar_reference
+from ..core.assets import SPEECH_MODEL, default_avatar_reference
 from ..core.audio import load_audio
 from ..core.camera import MAX_SIDE_PX
 from ..core.errors import GaussianHeadsError, RenderError
@@ -31,6 +31,8 @@ from .video import encode_video, require_video_size, use_video_output
 
 JOB_FILE = "job.json"
 JOB_VERSION = 1
+# Endings by which someone means one file, which is only written as .mp4.
+FILE_SUFFIXES = {".avi", ".exr", ".gif", ".jpg", ".m4v", ".mkv", ".mov", ".png", ".webm"}
 # Where in the whole job the analysis and the frames end.
 LISTENING_PART, RENDERING_PART = 0.05, 0.97
 
@@ -90,7 +92,7 @@ def animate(
     load_audio(request.audio, decode_with_aud)
     scene, bake = _build_scene(request, _part(report, 0.0, LISTENING_PART), analyser)
     folder = request.frames_folder
-    _claim_folder(folder, _job(request))
+    _claim_folder(request, _job(request))
     if request.save_blend is not None:
         save_blend(scene, request)
     paths = [
@@ -136,7 +138,7 @@ def _check(request: AnimateRequest) -> None:
         require_video_size(request.width, request.height)
         if request.is_transparent:
             raise RenderError("An mp4 has no transparency: choose a folder for --out.")
-    elif request.out.suffix and not request.out.is_dir():
+    elif request.out.suffix.lower() in FILE_SUFFIXES:
         raise RenderError(
             f"'{request.out}' is no .mp4 and no folder: end the name in .mp4 or leave out its extension."
         )
@@ -193,6 +195,7 @@ def _job(request: AnimateRequest) -> dict[str, object]:
         "format": "gaussian_heads.job",
         "version": JOB_VERSION,
         "audio_sha256": hashlib.sha256(request.audio.read_bytes()).hexdigest(),
+        "speech_sha256": hashlib.sha256(SPEECH_MODEL.read_bytes()).hexdigest(),
         "avatar": reference,
         "avatar_sha256": load_avatar(avatar_path(reference)).sha256,
         "fps": str(request.fps),
@@ -205,14 +208,19 @@ def _job(request: AnimateRequest) -> dict[str, object]:
     }
 
 
-def _claim_folder(folder: Path, job: dict[str, object]) -> None:
-    """Write the job file into `folder`, or refuse a folder with the frames of another job."""
+def _claim_folder(request: AnimateRequest, job: dict[str, object]) -> None:
+    """Write the job file beside the frames. Frames of another job are refused, or discarded if only kept
+    for a video that was never finished."""
+    folder = request.frames_folder
     path = folder / JOB_FILE
     if folder.is_dir():
-        present = path.is_file()
-        if present and _read_job(path) == job:
+        present = _read_job(path)
+        if present == job:
             return
-        if present or any(folder.glob("*.png")) or any(folder.glob("*.exr")):
+        is_ours = present is not None and present.get("format") == job["format"]
+        if request.is_video and is_ours:
+            shutil.rmtree(folder)
+        elif is_ours or any(folder.glob("*.png")) or any(folder.glob("*.exr")):
             raise GaussianHeadsError(
                 f"The folder '{folder}' holds the frames of another job: delete it or choose another."
             )
@@ -220,11 +228,12 @@ def _claim_folder(folder: Path, job: dict[str, object]) -> None:
         temporary.write_text(json.dumps(job, indent=1) + "\n", "utf8")
 
 
-def _read_job(path: Path) -> object:
+def _read_job(path: Path) -> dict[str, object] | None:
     try:
-        return json.loads(path.read_text("utf8"))
-    except ValueError:
+        job = json.loads(path.read_text("utf8"))
+    except (OSError, ValueError):
         return None
+    return job if isinstance(job, dict) else None
 
 
 def _relative(path: Path) -> str:

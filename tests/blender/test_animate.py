@@ -56,6 +56,11 @@ def test_frames_follow_the_sound(request_of, analyser):
     np.testing.assert_array_equal(pixels(request.out / "0012.png"), rest)
 
 
+def test_a_folder_may_have_a_dot_in_its_name(request_of, analyser, tmp_path):
+    animate(request_of(out=tmp_path / "shot.010"), silent, analyser)
+    assert (tmp_path / "shot.010" / "0012.png").is_file()
+
+
 def test_progress_grows_to_one(request_of, analyser):
     told = []
     animate(request_of(), told.append, analyser)
@@ -89,6 +94,23 @@ def test_frames_of_another_job_are_not_mixed(request_of, analyser):
         animate(request_of(seed=5), silent, analyser)
     job = json.loads((request_of().out / "job.json").read_text())
     assert job["seed"] == 0 and len(job["audio_sha256"]) == 64
+
+
+def test_leftovers_of_an_unfinished_video_are_discarded(request_of, analyser, tmp_path):
+    animate(request_of(out=tmp_path / "first"), silent, analyser)
+    leftover = (tmp_path / "first").rename(tmp_path / "talk.frames")
+    request = request_of(out=tmp_path / "talk.mp4", seed=7)
+    assert animate(request, silent, analyser).num_drawn == 12
+    assert request.out.is_file() and not leftover.exists()
+
+
+def test_a_folder_with_other_pictures_is_left_alone(request_of, analyser, tmp_path):
+    other = tmp_path / "talk.frames" / "holiday.png"
+    other.parent.mkdir()
+    other.write_bytes(b"mine")
+    with pytest.raises(GaussianHeadsError, match="another job"):
+        animate(request_of(out=tmp_path / "talk.mp4"), silent, analyser)
+    assert other.read_bytes() == b"mine"
 
 
 def test_transparent_exr(request_of, analyser):

@@ -96,6 +96,19 @@ def test_packed_sound_needs_no_file(scene, clicks, analyser, tmp_path):
     assert heard_frames(scene, strip, analyser, tmp_path) == [11]
 
 
+def test_mixdown_hears_the_chosen_strip_alone(scene, clicks, analyser, tmp_path, monkeypatch):
+    monkeypatch.setattr("gaussian_heads.blender.sound.is_retimed", lambda strip: True)
+    strip = add_sound(scene, clicks(4.0, [40.5 / 24]), start=7)
+    other = add_sound(scene, clicks(4.0, [1.02], "other.wav"), channel=3)
+    muted = add_sound(scene, clicks(4.0, [1.52], "muted.wav"), channel=4)
+    muted.mute = True
+    scene.frame_start, scene.frame_end = 5, 9
+    set_handles(strip, 20, 60)
+    assert heard_frames(scene, strip, analyser, tmp_path) == [47]
+    assert (scene.frame_start, scene.frame_end) == (5, 9)
+    assert [s.mute for s in (strip, other, muted)] == [False, False, True]
+
+
 @pytest.mark.skipif(
     bpy.app.version < (5, 2), reason="retiming_keys.add crashes Blender 4.5 and 5.0 themselves"
 )
