@@ -162,9 +162,8 @@ CLOSURE_POSE: Mapping[str, float] = {
     "mouthRollUpper": 0.08,
 }
 CLOSE_PER_JAW = 0.92
-# What parts the lips ends where they close; a spread or rounded closure keeps half of its shape.
+# What parts the lips ends where they close; rounded or spread lips close in that shape.
 KEPT_IN_CLOSURE: Mapping[str, float] = {
-    "jawOpen": 1.0,
     "mouthLowerDown": 0.0,
     "mouthUpperUp": 0.0,
     "mouthFunnel": 0.0,
@@ -172,7 +171,6 @@ KEPT_IN_CLOSURE: Mapping[str, float] = {
     "mouthShrugLower": 0.5,
     "tongueOut": 0.0,
 }
-KEPT_OTHERWISE = 0.6
 
 
 def window(half_width_sec: float, lead_sec: float, radius: int) -> np.ndarray:
@@ -217,7 +215,7 @@ class MouthDecoder(nn.Module):
         return rows, np.array(kernels), [len(numerators) + owner for owner in owners]
 
     def _kept(self) -> Tensor:
-        kept = [KEPT_IN_CLOSURE.get(name, KEPT_OTHERWISE) for name in self.controls]
+        kept = [KEPT_IN_CLOSURE.get(name, 1.0) for name in self.controls]
         return torch.tensor(kept, dtype=torch.float32)[None, :, None]
 
     def _spread(self) -> Tensor:
