@@ -7,13 +7,14 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ..core.spaces import ARKIT_BLENDSHAPES
 from .anchors import Anchors, Coverage, sample_anchors
 from .head_eye_shade import POWERS, fit_eye_shade
 from .head_eyes import EyeSettings, eye_parts, find_lid_vertices, make_eye_rig, make_lid_rig
 from .head_folder import HeadFolder, HeadMesh, Strands
 from .head_light import anchor_colors, compress_light, light_activations, light_changes
+from .head_mouth_light import make_aperture, mouth_changes
 from .head_regions import Spacing, garment_spacing_m, skin_spacing_m
+from .head_rig import pose_mesh
 from .head_strands import Pieces, StrandSettings, cut_strands
 from .head_visibility import visible_triangles
 from .networks.mesh_head import on_weight_grid, rest_frames
@@ -41,6 +42,7 @@ REVEALING = (
 )
 SKIN = ("face", "back_head", "eye_socket")
 INNER_MOUTH = ("mouth_cavity", "gums", "tongue")
+INSIDE = (*INNER_MOUTH, "teeth")
 # Brows slide over a skull about this point.
 SKULL_CENTER_M = np.array([0.0, 0.0, -0.06])
 # Deltas below this are noise of the model's float16 storage.
@@ -96,8 +98,15 @@ def assemble_head(head: HeadFolder, settings: HeadSettings) -> AssembledHead:
         lids=make_lid_rig(mesh, vertices.lids, settings.eyes),
         eyes=make_eye_rig(mesh, settings.eyes),
     )
-    columns, light = compress_light(
-        light_activations(head.light)[0], surface.look.light, settings.light_columns
+    aperture = make_aperture(mesh, head.light)
+    mix, light = compress_light(surface.look.light, settings.light_columns)
+    columns = replace(
+        light_activations(head.light)[0],
+        mix=mix,
+        aperture=aperture
+        and replace(
+            aperture, upper=vertices.index[aperture.upper], lower=vertices.index[aperture.lower]
+        ),
     )
     surface = replace(surface, look=replace(surface.look, light=light))
     parts = MeshHeadParts(
@@ -115,14 +124,6 @@ def assemble_head(head: HeadFolder, settings: HeadSettings) -> AssembledHead:
         len(neck), len(surface.owner), eye_count, len(bound.owner), len(still.means), len(vertices.used),
     )  # fmt: skip
     return AssembledHead(parts, neck)
-
-
-def pose_mesh(mesh: HeadMesh, weights: dict[str, float]) -> np.ndarray:
-    """Vertices `[V, 3]` of the linear rig under named control weights."""
-    vertices = mesh.vertices.copy()
-    for name, weight in weights.items():
-        vertices += weight * mesh.controls[ARKIT_BLENDSHAPES.index(name)]
-    return vertices
 
 
 def _seen_triangles(mesh: HeadMesh, rng: np.random.Generator) -> np.ndarray:
@@ -216,7 +217,7 @@ class _SplatMaker:
         from_center = means - self.mesh.eye_centers[eye]
         shade = fit_eye_shade(
             look.colors,
-            look.light,
+            look.light[:-1],
             from_center / np.linalg.norm(from_center, axis=1, keepdims=True),
             np.arange(len(means)) < len(parts[0].anchors),
         )
@@ -264,9 +265,17 @@ class _SplatMaker:
             scales=np.stack([tangent, tangent, normal], axis=1),
             opacities=np.full(len(spacing), settings.opacity),
             colors=colors[0],
-            light=light_changes(colors, self.head.light, self._positions(coverage.anchors)),
+            light=self._changes(colors, coverage.anchors),
         )
         return look, np.stack([colors.min(axis=0), colors.max(axis=0)])
+
+    def _changes(self, colors: np.ndarray, anchors: Anchors) -> np.ndarray:
+        """Change of colour `[S + 1, N, 3]` per light state, and with the mouth's aperture."""
+        states = self.head.light
+        if self.mesh.part_mask(*INSIDE)[anchors.triangle].all():
+            return mouth_changes(self.mesh, colors, states, light_activations(states)[1])
+        changes = light_changes(colors, states, self._positions(anchors))
+        return np.concatenate([changes, np.zeros((1, *colors.shape[1:]))])
 
     def _bind(self, name: str, strands: Strands, pieces: Pieces) -> BoundSplats:
         roots, owner = np.unique(pieces.strand, return_inverse=True)

@@ -15,6 +15,8 @@ from .networks.mesh_head_parts import LightColumns
 MIDLINE_FADE_M = 8e-3
 DIRECTIONS = ("jawLeft", "jawRight", "mouthLeft", "mouthRight")
 NEIGHBOURS = 12
+# Columns of light span this much, which fits signed bytes in steps of 1 / 255.
+STORED_RANGE = 127 / 255
 
 
 def srgb_from_linear(linear: np.ndarray) -> np.ndarray:
@@ -103,7 +105,7 @@ def light_activations(states: tuple[LightState, ...]) -> tuple[LightColumns, lis
         for slot, name in enumerate(names):
             control[row, slot] = ARKIT_BLENDSHAPES.index(name)
             inverse[row, slot] = 1 / states[index].controls[name]
-    columns = LightColumns(inverse, control, np.eye(len(entries)))
+    columns = LightColumns(inverse, control, np.eye(len(entries)), None)
     return columns, [(index, side) for index, side, _ in entries]
 
 
@@ -138,18 +140,18 @@ def light_changes(
     return changes
 
 
-def compress_light(
-    columns: LightColumns, changes: np.ndarray, max_columns: int
-) -> tuple[LightColumns, np.ndarray]:
-    """Low-rank form of the changes: mixed columns and `[K, N, 3]`, the best for `max_columns`."""
+def compress_light(changes: np.ndarray, max_columns: int) -> tuple[np.ndarray, np.ndarray]:
+    """Low-rank form of changes `[S, N, 3]`: a mix `[S, K]` and columns `[K, N, 3]`, the best of that rank."""
     count = len(changes)
-    if count <= max_columns:
-        return columns, changes
-    flat = changes.reshape(count, -1)
-    values, vectors = np.linalg.eigh(flat @ flat.T)
-    kept = vectors[:, np.argsort(values)[::-1][:max_columns]]
-    mixed = LightColumns(columns.inverse_weight, columns.control, columns.mix @ kept)
-    return mixed, (kept.T @ flat).reshape(max_columns, *changes.shape[1:])
+    mix, light = np.eye(count), changes
+    if count > max_columns:
+        flat = changes.reshape(count, -1)
+        values, vectors = np.linalg.eigh(flat @ flat.T)
+        mix = vectors[:, np.argsort(values)[::-1][:max_columns]]
+        light = (mix.T @ flat).reshape(max_columns, *changes.shape[1:])
+    # All columns on one scale, so that each uses all the steps it is stored in.
+    largest = np.maximum(np.abs(light).max(axis=(1, 2), initial=0.0), 1e-6)
+    return mix * (largest / STORED_RANGE), light * (STORED_RANGE / largest)[:, None, None]
 
 
 def _code(state: LightState) -> np.ndarray:

@@ -117,6 +117,7 @@ def test_contact_sheet_shows_every_pair(package, tmp_path, capsys):
     out = tmp_path / "sheet.png"
     options = ["--avatar", package, "--reference", folder, "--out", out, "--side", "40"]
     assert draw_contact_sheet([str(option) for option in options]) == 0
-    assert Image.open(out).size == (2 * 2 * 40, 2 * 40 + 18)
+    with Image.open(out) as sheet:
+        assert sheet.size == (2 * 2 * 40, 2 * 40 + 18)
     printed = capsys.readouterr().out
     assert printed.count(" dB") == 4 and "jaw" in printed

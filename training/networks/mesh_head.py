@@ -21,6 +21,8 @@ from .mesh_head_parts import (
 )
 
 EPSILON = 1e-12
+# Where no bake has seen the eyeball, the shade's polynomial must not turn it black.
+DARKEST_SHADE = 0.15
 # Barycentric weights are stored as multiples of one over this.
 WEIGHT_STEPS = 250
 
@@ -48,7 +50,7 @@ class MeshHead(nn.Module):
         """Return means, quats, scales, opacities, colors and landmarks for one code."""
         vertices, turns = self.rig(code)
         means, quats, scales = self.surface(vertices)
-        active, surface_colors = self.light(code)
+        active, surface_colors = self.light(code, vertices)
         eyes = [
             eye(turn, self.rig.centers[i], active)
             for i, (eye, turn) in enumerate(zip(self.eyes, turns, strict=True))
@@ -204,7 +206,7 @@ class _Eye(nn.Module):
             x.append(x[-1] * direction[0])
             y.append(y[-1] * direction[1])
         features = torch.stack([x[a] * y[b] for a, b in self.powers])
-        brightness = torch.clamp(shade @ features, 0.0, 1.5)
+        brightness = torch.clamp(shade @ features, DARKEST_SHADE, 1.5)
         return torch.clamp(self.colors * brightness[:, None], 0.0, 1.0)
 
 
@@ -215,6 +217,10 @@ class _Light(nn.Module):
         super().__init__()
         look = splats.look
         self.has_states = len(columns.control) > 0
+        self.aperture = columns.aperture
+        if self.aperture is not None:
+            _index(self, "upper_lip", self.aperture.upper)
+            _index(self, "lower_lip", self.aperture.lower)
         _index(self, "control", columns.control)
         _constant(self, "inverse_weight", columns.inverse_weight)
         _constant(self, "unused", (columns.inverse_weight == 0).astype(np.float32) * 2)
@@ -224,15 +230,23 @@ class _Light(nn.Module):
         _constant(self, "lowest_colors", splats.color_range[0])
         _constant(self, "highest_colors", splats.color_range[1])
 
-    def forward(self, code: Tensor) -> tuple[Tensor | None, Tensor]:
+    def forward(self, code: Tensor, vertices: Tensor) -> tuple[Tensor | None, Tensor]:
         """Activations `[S]` (none where there is only the neutral) and colours `[N, 3]`."""
         if not self.has_states:
             return None, self.colors
         share = torch.clamp(code[self.control] * self.inverse_weight + self.unused, 0.0, 1.0)
         active = share.amin(dim=1)
-        change = ((active @ self.mix) @ self.light).reshape(-1, 3)
+        rows = torch.cat([active, self._open_share(vertices)])
+        change = ((rows @ self.mix) @ self.light).reshape(-1, 3)
         blended = torch.minimum(self.colors + change, self.highest_colors)
         return active, torch.maximum(blended, self.lowest_colors)
+
+    def _open_share(self, vertices: Tensor) -> Tensor:
+        if self.aperture is None:
+            return torch.zeros(1)
+        gap = (vertices[self.upper_lip, 1] - vertices[self.lower_lip, 1]).mean()
+        share = (gap - self.aperture.rest_m) / self.aperture.full_m
+        return torch.clamp(share, 1e-6, 1.0).reshape(1) ** self.aperture.exponent
 
 
 def rest_frames(neutral: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -100,12 +100,24 @@ class RigidSplats:
 
 
 @dataclass(frozen=True)
+class Aperture:
+    """Share of the mouth's light from its open state: ((gap - rest) / full) ** exponent in [0, 1]."""
+
+    upper: np.ndarray  # vertices of the upper inner lip
+    lower: np.ndarray  # vertices of the lower inner lip
+    rest_m: float
+    full_m: float
+    exponent: float
+
+
+@dataclass(frozen=True)
 class LightColumns:
     """Light states as functions of the code, min over c of clip(code_c / weight_sc, 0, 1), mixed to columns."""
 
     inverse_weight: np.ndarray  # [S, C] 1 / weight, 0 where the state does not use the control
     control: np.ndarray  # [S, C] code channel of each entry
-    mix: np.ndarray  # [S, K]
+    mix: np.ndarray  # [S + 1, K], the last row for the mouth's aperture
+    aperture: Aperture | None
 
 
 @dataclass(frozen=True)
