@@ -27,12 +27,15 @@ def combined_pass(
     `colors` [H, W, 3] are premultiplied sRGB with the top row first. Over a background everything blends
     in display values, as the Gaussians were made to; without one the straight colour is linearised.
     """
-    covered = alphas[..., None]
-    rgba = np.ones((*alphas.shape, 4), np.float32)
+    shown = alphas > 0
+    covered = alphas[shown, None]
+    rgba = np.zeros((*alphas.shape, 4), np.float32)
     if background_linear is None:
-        straight = colors / np.maximum(covered, 1e-6)
-        rgba[..., :3] = srgb_to_linear(straight) * covered
+        rgba[shown, :3] = srgb_to_linear(colors[shown] / covered) * covered
         rgba[..., 3] = alphas
     else:
-        rgba[..., :3] = srgb_to_linear(colors + (1 - covered) * linear_to_srgb(background_linear))
+        behind = linear_to_srgb(background_linear).astype(np.float32)
+        rgba[..., :3] = background_linear
+        rgba[shown, :3] = srgb_to_linear(colors[shown] + (1 - covered) * behind)
+        rgba[..., 3] = 1.0
     return rgba[::-1]

@@ -23,6 +23,8 @@ ENGINE_ID = "GAUSSIAN_HEADS"
 EMPTY_DEPTH_M = 1e10
 # A pixel shows the head rather than what lies behind it from half coverage on.
 DEPTH_ALPHA = 0.5
+# An animation says a thing once and not at every frame.
+_warnings_given: set[str] = set()
 
 
 class GaussianHeadsEngine(bpy.types.RenderEngine):
@@ -75,7 +77,8 @@ class GaussianHeadsEngine(bpy.types.RenderEngine):
         camera = pinhole_camera(scene.camera, depsgraph, scene.render)
         self.update_stats("Gaussian Heads", "Decoding")
         gathered = gather_gaussians(depsgraph)
-        for warning in gathered.warnings:
+        for warning in set(gathered.warnings) - _warnings_given:
+            _warnings_given.add(warning)
             self.report({"WARNING"}, warning)
         if self.test_break():
             return
@@ -109,6 +112,11 @@ class GaussianHeadsEngine(bpy.types.RenderEngine):
         heads = "1 head" if gathered.num_heads == 1 else f"{gathered.num_heads} heads"
         count = gathered.gaussians.num_gaussians
         self.update_stats("Gaussian Heads", f"{heads}, {count:,} Gaussians, {duration_sec:.2f} s")
+
+
+def forget_warnings() -> None:
+    """Another file was loaded: say everything again."""
+    _warnings_given.clear()
 
 
 def _refuse_stereo(scene: bpy.types.Scene) -> None:

@@ -9,6 +9,7 @@ import bpy
 from bpy.app.handlers import persistent
 
 from .avatars import forget_avatars, is_builtin
+from .engine import forget_warnings
 
 _before_copy: dict[str, str] = {}
 
@@ -16,6 +17,7 @@ _before_copy: dict[str, str] = {}
 @persistent
 def _on_load(*_: object) -> None:
     forget_avatars()
+    forget_warnings()
 
 
 @persistent
