@@ -15,8 +15,24 @@ _TIMING_NAMES = (
 
 
 def sequencer_scene(context: bpy.types.Context) -> bpy.types.Scene:
-    """The scene whose sequencer the user edits; from 5.0 on it may differ from the 3D scene."""
-    return getattr(context, "sequencer_scene", None) or context.scene
+    """The scene with the sound strips: the edited one, the 3D scene, or one that a workspace edits.
+
+    From 5.0 on every workspace names the scene that its Sequencer shows, which may differ from the 3D
+    scene; without any sound strip this is the 3D scene.
+    """
+    edited = [getattr(context, "sequencer_scene", None), context.scene]
+    edited += [getattr(workspace, "sequencer_scene", None) for workspace in bpy.data.workspaces]
+    return next((scene for scene in edited if scene and sound_strips(scene)), context.scene)
+
+
+def require_same_rate(scene: bpy.types.Scene, edited: bpy.types.Scene) -> None:
+    """Raise unless the frames of the sequencer's scene are those of the avatar's."""
+    ours, theirs = scene_rate(scene), scene_rate(edited)
+    if ours != theirs:
+        raise TimingError(
+            f"The scene '{scene.name}' runs at {float(ours):.6g} fps, '{edited.name}' with the sound "
+            f"at {float(theirs):.6g}: give both the same frame rate."
+        )
 
 
 def strip_collection(scene: bpy.types.Scene) -> bpy.types.bpy_prop_collection:

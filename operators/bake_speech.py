@@ -16,7 +16,7 @@ from ..blender.jobs import (
     running_job,
 )
 from ..blender.speech import apply_speech, request_speech, speech_model
-from ..blender.strips import sequencer_scene, sound_strips
+from ..blender.strips import require_same_rate, sequencer_scene, sound_strips
 from .base import CANCELLED, GuardedOperator, Outcome, active_avatar
 
 POLL_SEC = 0.1
@@ -82,11 +82,13 @@ class GAUSSIAN_HEADS_OT_bake_speech(GuardedOperator, bpy.types.Operator):
 
     def _begin(self, context: bpy.types.Context) -> SpeechJob:
         obj = active_avatar(context)
+        edited = sequencer_scene(context)
+        require_same_rate(context.scene, edited)
         model = speech_model()
         scratch, folder = new_scratch()
         with ExitStack() as undo:
             undo.callback(scratch.cleanup)
-            request = request_speech(sequencer_scene(context), obj, folder)
+            request = request_speech(edited, obj, folder)
             undo.pop_all()
         job = SpeechJob(request, model, obj.session_uid, scratch)
         add_job(job)

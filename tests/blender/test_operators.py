@@ -80,6 +80,19 @@ def test_bake_keys_the_strip(scene, head, strip, stand_in):
     assert not jobs._jobs
 
 
+@pytest.mark.skipif(bpy.app.version < (5, 0), reason="one scene for all before Blender 5.0")
+def test_strip_of_the_workspaces_own_sequencer_scene(scene, head, clicks, stand_in):
+    edit = bpy.data.scenes.new("Edit")
+    bpy.data.workspaces[0].sequencer_scene = edit
+    strip_collection(edit).new_sound("Line", str(clicks(1.0, [])), channel=1, frame_start=3)
+    edit.render.fps = 30
+    with pytest.raises(RuntimeError, match="runs at 24 fps, 'Edit' with the sound at 30"):
+        bpy.ops.gaussian_heads.bake_speech()
+    edit.render.fps = 24
+    assert bpy.ops.gaussian_heads.bake_speech() == {"FINISHED"}
+    assert tuple(head.animation_data.action.frame_range) == (3, 26)
+
+
 def test_bake_of_the_only_avatar_needs_no_selection(scene, head, strip, stand_in):
     bpy.context.view_layer.objects.active = None
     assert bpy.ops.gaussian_heads.bake_speech() == {"FINISHED"}
