@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 from dataclasses import dataclass
 from functools import cache
@@ -45,7 +46,7 @@ def avatar_path(reference: str, library: bpy.types.Library | None = None) -> Pat
             raise AvatarError(
                 f"The avatar '{reference}' lies beside a scene that is not saved: import it again."
             )
-        reference = bpy.path.abspath(reference, library=library)
+        reference = os.path.normpath(bpy.path.abspath(reference, library=library))
     return assets.avatar_path(reference)
 
 

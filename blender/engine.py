@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 
 import bpy
@@ -15,8 +14,6 @@ from .colors import combined_pass
 from .gathering import GatheredScene, gather_gaussians, within_clip
 from .viewport import ViewportPicture
 from .world import world_color
-
-logger = logging.getLogger(__name__)
 
 ENGINE_ID = "GAUSSIAN_HEADS"
 # What Blender's own engines write where nothing was hit.
@@ -104,7 +101,6 @@ class GaussianHeadsEngine(bpy.types.RenderEngine):
         self.end_result(result)
 
     def _fail(self, sentence: str) -> None:
-        logger.error(sentence)
         self.error_set(sentence)
         self.report({"ERROR"}, sentence)
 
