@@ -110,7 +110,7 @@ def test_mixdown_hears_the_chosen_strip_alone(scene, clicks, analyser, tmp_path,
 
 
 @pytest.mark.skipif(
-    bpy.app.version < (5, 2), reason="retiming_keys.add crashes Blender 4.5 and 5.0 themselves"
+    bpy.app.version < (5, 1), reason="retiming_keys.add crashes Blender 4.5 and 5.0 themselves"
 )
 def test_retimed_strip_is_heard_as_it_plays(scene, clicks, analyser, tmp_path):
     strip = add_sound(scene, clicks(4.0, [40.5 / 24]), start=1)
