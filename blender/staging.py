@@ -22,7 +22,7 @@ BACKGROUND_LINEAR = (0.030, 0.036, 0.047)
 # A long portrait lens on a sensor 24 mm high: little distortion of nose and ears.
 LENS_MM, SENSOR_HEIGHT_MM = 85.0, 24.0
 # The camera stands a little to one side, which shows the form of the face.
-AZIMUTH_DEG = 9.0
+AZIMUTH_DEG = 6.0
 # From crown to chin the head takes this part of the picture's height; the crown stays clear of the edge.
 HEAD_PART, CROWN_MARGIN = 0.64, 0.12
 # A head with hair is about this much wider than the face is high, chin to crown.
