@@ -29,8 +29,8 @@ from .texels import Texels, build_texels
 LOG = logging.getLogger(__name__)
 STAGES = ("mesh", "strands", "bake", "reference")
 SIDES_PX = {"draft": 1024, "final": 1024}
-BAKE_SAMPLES = {"draft": 8, "final": 24}
-REFERENCE_SAMPLES = {"draft": 12, "final": 48}
+BAKE_SAMPLES = {"draft": 12, "final": 32}
+REFERENCE_SAMPLES = {"draft": 10, "final": 48}
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:

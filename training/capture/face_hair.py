@@ -60,15 +60,15 @@ def grow_brow(mesh: HeadMesh, side: str, surface: Surface, rng: np.random.Genera
     control = mesh.vertices[mesh.landmarks68[list(BROW_LANDMARKS[side])]].astype(np.float64)
     spline = CubicSpline(np.linspace(0.0, 1.0, len(control)), control)
     tail = 0.90  # the landmarks reach further round the temple than hair grows
-    s = rng.beta(1.05, 1.2, HAIRS_PER_BROW) * tail
-    across = rng.normal(0.0, 0.42, HAIRS_PER_BROW).clip(-1, 1)
+    s = rng.beta(1.3, 1.25, HAIRS_PER_BROW) * tail
+    across = rng.normal(0.0, 0.46, HAIRS_PER_BROW).clip(-1.2, 1.2)
     width = BROW_HALF_WIDTH_M * np.interp(s, [0.0, 0.12, 0.5, tail], [0.50, 1.0, 0.92, 0.30])
     along = spline(s, 1)
     along /= np.linalg.norm(along, axis=1, keepdims=True)
     up = np.array([0.0, 1.0, 0.0]) - along * along[:, 1:2]
     up /= np.linalg.norm(up, axis=1, keepdims=True)
     # The landmarks run along the upper edge of the brow; its head sits lower than its arch.
-    drop = np.interp(s, [0.0, 0.25, 0.6, tail], [0.0042, 0.0030, 0.0022, 0.0016])
+    drop = np.interp(s, [0.0, 0.25, 0.6, tail], [0.0052, 0.0030, 0.0014, 0.0002])
     roots = spline(s) + up * (across * width - drop)[:, None]
     # Upper hairs lean down, lower hairs lean up, so that they close to a ridge.
     lean = np.interp(s, [0.0, 0.15, 0.35, 0.7, 1.0], [1.15, 0.80, 0.42, 0.16, 0.02])

@@ -33,7 +33,7 @@ class Style:
     points: int = 22
     part_x_m: float = 0.021
     ends_y_m: float = -0.116
-    volume_m: float = 0.0135
+    volume_m: float = 0.0125
     clumps: int = 480
     wave_m: float = 0.0085
     wave_length_m: float = 0.062
@@ -74,7 +74,7 @@ def skull_hull(mesh: HeadMesh) -> Hull:
     distance, nearest = cKDTree(offset / length[:, None]).query(ray.reshape(-1, 3), k=4)
     radius = length[nearest].max(1).reshape(rows, columns)
     wide = maximum_filter(radius, 3, mode=("nearest", "wrap"))
-    return Hull(gaussian_filter(wide, 2.0, mode=("nearest", "wrap")))
+    return Hull(gaussian_filter(wide, 3.2, mode=("nearest", "wrap")))
 
 
 def hairline_height(points: np.ndarray) -> np.ndarray:
@@ -142,7 +142,7 @@ def grow(roots: np.ndarray, hull: Hull, style: Style, rng: np.random.Generator) 
         alive = (position[:, 1] > ends)[:, None]
         position = position + alive * length * direction
         travelled += length * alive[:, 0]
-        rise = 1.0 - np.exp(-travelled / 0.022)
+        rise = 1.0 - np.exp(-travelled / 0.034)
         position = keep_outside(position, hull, lift * rise)
         path.append(position)
     return resample(np.stack(path, axis=1), style.points)
@@ -160,7 +160,7 @@ def keep_outside(points: np.ndarray, hull: Hull, lift: np.ndarray) -> np.ndarray
     offset = points - CENTER
     distance = np.linalg.norm(offset, axis=1)
     surface = hull(points) + lift
-    carried = np.clip((points[:, 1] + 0.015) / 0.03, 0.0, 1.0)
+    carried = np.clip((points[:, 1] + 0.045) / 0.085, 0.0, 1.0)
     target = np.where(distance < surface, surface, distance + carried * (surface - distance))
     return CENTER + offset * (target / distance)[:, None]
 

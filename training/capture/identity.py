@@ -30,9 +30,10 @@ ADA = Identity(
     name="ada",
     modes=ADA_MODES,
     resting={
-        "mouthSmile_L": 0.07,
-        "mouthSmile_R": 0.04,
-        "browOuterUp_R": 0.06,
+        "mouthSmile_L": 0.17,
+        "mouthSmile_R": 0.13,
+        "browOuterUp_L": 0.10,
+        "browOuterUp_R": 0.16,
         "eyeSquint_L": 0.06,
         "eyeLookIn_L": 0.10,
         "eyeLookIn_R": 0.10,

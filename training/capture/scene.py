@@ -83,7 +83,7 @@ def set_up_cycles(scene: bpy.types.Scene) -> None:
     scene.render.engine = "CYCLES"
     scene.cycles.device = "CPU"
     scene.cycles.use_denoising = True
-    scene.cycles.max_bounces = 6
+    scene.cycles.max_bounces = 4
     scene.cycles.transparent_max_bounces = 12
     scene.cycles.sample_clamp_indirect = 4.0
     scene.cycles.seed = 1
@@ -147,6 +147,7 @@ def head_material(surfaces: Surfaces) -> bpy.types.Material:
     material = bpy.data.materials.new("head")
     tree = material.node_tree
     shader = tree.nodes["Principled BSDF"]
+    shader.subsurface_method = "BURLEY"
 
     def texture(name: str, values: np.ndarray) -> bpy.types.NodeSocket:
         node = tree.nodes.new("ShaderNodeTexImage")

@@ -34,6 +34,8 @@ BETWEEN_BROWS = ((488, 262), (524, 262), (524, 284), (488, 284))
 # What the shaven scalp is painted over with belongs to the hair, not to this person's skin.
 SCALP_FROM_ROW = 200
 NECK_ENDS_M = -0.118
+# Widths of the tones that are evened out, texels of an atlas of 1024.
+BROAD_PX, NARROW_PX = 24.0, 8.0
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,9 @@ def paint_skin(
     """Final linear skin colour [N, 3]; `lips` [N] says how much of a texel is lip."""
     points = texels.positions.astype(np.float64)
     landmarks = mesh.vertices[mesh.landmarks68].astype(np.float64)
-    colour = even_out(texels, carried, complexion.flatten) * np.asarray(complexion.tint)
+    colour = even_out(texels, carried, BROAD_PX, complexion.flatten)
+    # The scan's own shadows beside nose and eyes are narrower.
+    colour = even_out(texels, colour, NARROW_PX, 0.55) * np.asarray(complexion.tint)
     flush = blush_map(points, landmarks)
     colour = colour * (1.0 + flush[:, None] * (np.asarray(complexion.blush) - 1.0))
     colour = colour * (1.0 - shade_under_eyes(points, landmarks)[:, None] * (0.13, 0.17, 0.12))
@@ -118,12 +122,12 @@ def paint_skin(
     return np.clip(colour * (1.0 - amount) + lip_colour * amount, 0.005, 0.95).astype(np.float32)
 
 
-def even_out(texels: Texels, carried: np.ndarray, amount: float) -> np.ndarray:
-    """Pull the broad tone of the scan towards its mean: baked light and tan lines go."""
+def even_out(texels: Texels, carried: np.ndarray, blur_px: float, amount: float) -> np.ndarray:
+    """Pull the tone of the scan, `blur_px` wide, towards its mean: baked light goes."""
     is_skin = skin_mask(texels)
     image = texels.image(carried)
     known = texels.image(is_skin[:, None].astype(np.float32))[..., 0]
-    broad_sigma = 24.0 * texels.resolution / 1024.0
+    broad_sigma = blur_px * texels.resolution / 1024.0
     weight = np.maximum(gaussian_filter(known, broad_sigma), 1e-4)
     broad = np.stack(
         [gaussian_filter(image[..., k] * known, broad_sigma) / weight for k in range(3)], axis=2
