@@ -26,7 +26,7 @@ SAMPLES_STEP = 2 * HOP
 KIND, VERSION = "gaussian_heads.speech", 1
 OPSET = 18
 # Louder speech opens the jaw wider: slope per unit of normalised log power around its usual value.
-EFFORT_SLOPE, EFFORT_CENTRE, EFFORT_LOW, EFFORT_HIGH = 0.35, 0.45, 0.8, 1.2
+EFFORT_SLOPE, EFFORT_CENTRE, EFFORT_LOW, EFFORT_HIGH = 0.6, 0.45, 0.7, 1.35
 EFFORT_FRAMES = 31
 # Log power of steady noise (white, pink, hum) spreads by .35 at most, that of speech with as much
 # noise as speech by .43 or more: below, nobody speaks and the mouth rests.
