@@ -62,7 +62,7 @@ class HeadSettings:
     opacity: float = 0.95
     sharpening_rounds: int = 4
     # Rank of the light's change over all baked states.
-    light_columns: int = 20
+    light_columns: int = 32
     strands: dict[str, StrandSettings] = field(
         default_factory=lambda: {
             "hair": StrandSettings(18.0, 0.15, 0.85, max_strands=3000),
@@ -100,6 +100,11 @@ def assemble_head(head: HeadFolder, settings: HeadSettings) -> AssembledHead:
     )
     aperture = make_aperture(mesh, head.light)
     mix, light = compress_light(surface.look.light, settings.light_columns)
+    lost = np.tensordot(mix, light, axes=1) - surface.look.light
+    logger.info(
+        "light: %d states in %d columns, largest rms error of a state %.4f",
+        len(mix), len(light), np.sqrt((lost**2).mean(axis=(1, 2))).max(initial=0.0),
+    )  # fmt: skip
     columns = replace(
         light_activations(head.light)[0],
         mix=mix,
@@ -229,7 +234,18 @@ class _SplatMaker:
             powers=POWERS,
             shade=shade.rest,
             shade_change=shade.change,
+            is_late=self._shuts_lids(),
             look=replace(look, colors=shade.colors, light=look.light[:0]),
+        )
+
+    def _shuts_lids(self) -> np.ndarray:
+        states = self.head.light
+        return np.array(
+            [
+                all(name.startswith("eyeBlink") for name in states[index].controls)
+                for index, _ in light_activations(states)[1]
+            ],
+            float,
         )
 
     def hair(self) -> tuple[BoundSplats, RigidSplats, np.ndarray]:

@@ -21,8 +21,8 @@ from .mesh_head_parts import (
 )
 
 EPSILON = 1e-12
-# Where no bake has seen the eyeball, the shade's polynomial must not turn it black.
-DARKEST_SHADE = 0.15
+# Where no bake has seen the eyeball, the shade's polynomial must not run away.
+DARKEST_SHADE, BRIGHTEST_SHADE = 0.15, 1.1
 # Barycentric weights are stored as multiples of one over this.
 WEIGHT_STEPS = 250
 
@@ -187,6 +187,7 @@ class _Eye(nn.Module):
         _constant(self, "colors", splats.look.colors)
         _constant(self, "shade", splats.shade)
         _constant(self, "shade_change", splats.shade_change)
+        _constant(self, "is_late", splats.is_late)
         self.powers = splats.powers
 
     def forward(
@@ -200,13 +201,16 @@ class _Eye(nn.Module):
         return from_center + center, quats, self._colors(_unit(from_center.T), active)
 
     def _colors(self, direction: Tensor, active: Tensor | None) -> Tensor:
-        shade = self.shade if active is None else self.shade + active @ self.shade_change
+        shade = self.shade
+        if active is not None:
+            active = active * (1 - self.is_late) + active * active * self.is_late
+            shade = shade + active @ self.shade_change
         x, y = [torch.ones_like(direction[0])], [torch.ones_like(direction[1])]
         for _ in range(max(max(pair) for pair in self.powers)):
             x.append(x[-1] * direction[0])
             y.append(y[-1] * direction[1])
         features = torch.stack([x[a] * y[b] for a, b in self.powers])
-        brightness = torch.clamp(shade @ features, DARKEST_SHADE, 1.5)
+        brightness = torch.clamp(shade @ features, DARKEST_SHADE, BRIGHTEST_SHADE)
         return torch.clamp(self.colors * brightness[:, None], 0.0, 1.0)
 
 

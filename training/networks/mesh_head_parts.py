@@ -87,6 +87,8 @@ class EyeSplats:
     powers: tuple[tuple[int, int], ...]  # [M]
     shade: np.ndarray  # [M] at rest
     shade_change: np.ndarray  # [S, M] per light state
+    # 1 for states that shut the lids: what a half-closed eye still shows is lit nearly as before.
+    is_late: np.ndarray  # [S]
     look: SplatLook
 
 
