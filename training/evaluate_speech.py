@@ -176,26 +176,27 @@ def summary(tally: Tally) -> dict:
 
 
 def tracked_lips(model: SpeechModel, head: Head, data: Path) -> dict:
-    """Correlation with the tracked lips of GRID's speakers (25 fps), where the clips are present."""
-    folder = data / "video/grid"
-    if not (folder / "mouth_25fps.npz").exists():
+    """Correlation with the tracked lips of GRID's speakers (25 fps).
+
+    Needs `video/grid/mouth_25fps.npz` and each clip's sound beside it (.wav or .flac); clips without
+    are left out.
+    """
+    curves = data / "video/grid/mouth_25fps.npz"
+    if not curves.exists():
         return {}
-    rs = {}
-    with np.load(folder / "mouth_25fps.npz") as tracked:
-        names = [key.removesuffix("_lip_gap") for key in tracked if key.endswith("_lip_gap")]
-        for name in names:
-            sounds = [p for p in folder.rglob(f"{name}.*") if p.suffix in (".wav", ".flac")]
-            if sounds:
-                waveform, rate = load_audio(sounds[0], target_rate=SPEECH_RATE_HZ)
-                track = model.track(waveform, rate, fps=Fraction(25), style=NO_BLINKS)
-                gap = lip_gap(track.layers[SPEECH_LAYER], Fraction(25), head)
-                real = tracked[f"{name}_lip_gap"]
-                shared = min(len(gap), len(real))
-                rs[name] = round(correlation(gap[:shared], real[:shared]), 3)
+    fps, rs = Fraction(25), {}
+    with np.load(curves) as tracked:
+        real = {key.removesuffix("_lip_gap"): tracked[key] for key in tracked if "_lip_gap" in key}
+    for path in sorted(p for p in curves.parent.iterdir() if p.suffix in (".wav", ".flac")):
+        if path.stem not in real:
+            continue
+        waveform, rate = load_audio(path, target_rate=SPEECH_RATE_HZ)
+        track = model.track(waveform, rate, fps=fps, style=NO_BLINKS)
+        gap = lip_gap(track.layers[SPEECH_LAYER], fps, head)
+        shared = min(len(gap), len(real[path.stem]))
+        rs[path.stem] = round(correlation(gap[:shared], real[path.stem][:shared]), 3)
     return (
-        {"tracked_r": rs, "tracked_r_mean": round(float(np.mean(list(rs.values()))), 4)}
-        if rs
-        else {}
+        {"tracked_r": rs, "tracked_r_mean": round(float(np.mean([*rs.values()])), 4)} if rs else {}
     )
 
 
