@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,7 +46,7 @@ def raster_coverage(uvs: np.ndarray, resolution: int) -> np.ndarray:
     return count
 
 
-def iterate_texels(uvs: np.ndarray, resolution: int):
+def iterate_texels(uvs: np.ndarray, resolution: int) -> Iterator[tuple]:
     """Yield (rows, columns, triangle index, barycentric [n, 3]) of the texel centres per triangle."""
     pixels = np.stack(
         [uvs[..., 0] * resolution - 0.5, (1.0 - uvs[..., 1]) * resolution - 0.5], axis=-1

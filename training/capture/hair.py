@@ -92,7 +92,7 @@ def above_hairline(points: np.ndarray, *, is_ragged: bool = True) -> np.ndarray:
     return points[:, 1] - hairline_height(points) + ragged
 
 
-def sample_roots(mesh: HeadMesh, style: Style, rng: np.random.Generator):
+def sample_roots(mesh: HeadMesh, style: Style, rng: np.random.Generator) -> np.ndarray:
     """Roots [S, 3], evenly over the scalp and thinner along the hairline."""
     faces = np.flatnonzero(mesh.faces_of("face", "back_head"))
     corners = mesh.vertices[mesh.triangles[faces]].astype(np.float64)
@@ -210,8 +210,8 @@ def hair_colour(points: np.ndarray, style: Style, rng: np.random.Generator) -> n
     along = np.linspace(0.0, 1.0, points.shape[1])[None, :, None] ** 0.8
     root, tip = np.asarray(style.root_colour), np.asarray(style.tip_colour)
     base = root * (1 - along) + tip * along
-    strand = np.exp(0.26 * rng.normal(size=(len(points), 1, 1)))
-    warm = 1.0 + 0.07 * rng.normal(size=(len(points), 1, 1)) * np.array([1.0, 0.0, -1.0])
+    strand = np.exp(0.20 * rng.normal(size=(len(points), 1, 1)))
+    warm = 1.0 + 0.035 * rng.normal(size=(len(points), 1, 1)) * np.array([1.0, 0.0, -1.0])
     lock = np.exp(0.22 * solid_noise(points[:, 0], 0.012, 63))[:, None, None]
     return base * strand * warm * lock
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...core.files import replace_on_success
 from . import ict
-from .atlas import TILES
+from .atlas import TILES, Tile
 from .controls import arkit_controls, tongue_faces, uv_islands
 from .garment import Garment, build_garment
 from .identity import Identity
@@ -35,6 +35,8 @@ TILE_OF_PART = {
     "gums": "gums_tongue",
     "tongue": "gums_tongue",
 }
+# Triangles [F, 3], their UVs [F, 3, 2] and parts [F], and arrays per vertex by name.
+Pieces = tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, np.ndarray]]
 # Rings of the eyes' polar grids (distance from the pole in UV): where the cornea begins on the
 # eyeball, and the pupil's edge on the iris disc, within which the disc folds back.
 CORNEA_RING_UV = 0.118
@@ -172,7 +174,13 @@ def place_in_atlas(uvs: np.ndarray, part: np.ndarray) -> np.ndarray:
     return placed
 
 
-def close_pupil(triangles, uvs, part, fields, side: str):
+def close_pupil(
+    triangles: np.ndarray,
+    uvs: np.ndarray,
+    part: np.ndarray,
+    fields: dict[str, np.ndarray],
+    side: str,
+) -> Pieces:
     """Fill the hole of the iris disc with a fan, so that the pupil is a black surface."""
     mask = part == PART[f"iris_{side}"]
     tile = TILES[f"iris_{side}"]
@@ -197,7 +205,9 @@ def close_pupil(triangles, uvs, part, fields, side: str):
     )
 
 
-def boundary_loop(triangles, uvs, tile) -> tuple[np.ndarray, np.ndarray]:
+def boundary_loop(
+    triangles: np.ndarray, uvs: np.ndarray, tile: Tile
+) -> tuple[np.ndarray, np.ndarray]:
     """Edges [E, 2] and their UVs [E, 2, 2] on the inner border of an annulus."""
     edges = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
     edge_uvs = np.concatenate([uvs[:, [0, 1]], uvs[:, [1, 2]], uvs[:, [2, 0]]])
@@ -210,7 +220,9 @@ def boundary_loop(triangles, uvs, tile) -> tuple[np.ndarray, np.ndarray]:
     return edges[border & inner], edge_uvs[border & inner]
 
 
-def dress(vertices, triangles, part, origin) -> Garment:
+def dress(
+    vertices: np.ndarray, triangles: np.ndarray, part: np.ndarray, origin: np.ndarray
+) -> Garment:
     """The shirt over this head's bust, in the avatar frame."""
     skin = triangles[np.isin(part, [PART["face"], PART["back_head"]])]
     used = np.unique(skin)
@@ -222,7 +234,13 @@ def dress(vertices, triangles, part, origin) -> Garment:
     return Garment(metres.astype(np.float32), garment.triangles, garment.uvs)
 
 
-def append(triangles, uvs, part, fields, garment: Garment):
+def append(
+    triangles: np.ndarray,
+    uvs: np.ndarray,
+    part: np.ndarray,
+    fields: dict[str, np.ndarray],
+    garment: Garment,
+) -> Pieces:
     """Add the shirt, which no control moves and which stays with the shoulders."""
     count = len(garment.vertices)
     tile = TILES["garment"]

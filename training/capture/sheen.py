@@ -81,7 +81,9 @@ def microfacet(normals, view, direction, roughness: np.ndarray) -> np.ndarray:
     return spread * fresnel * masking / 4.0
 
 
-def bumped(texels: Texels, points: np.ndarray, normals: np.ndarray, height: np.ndarray):
+def bumped(
+    texels: Texels, points: np.ndarray, normals: np.ndarray, height: np.ndarray
+) -> np.ndarray:
     """Normals [N, 3] tilted by the relief `height` [R, R] (metres)."""
     place = texels.image(points.astype(np.float32))
     covered = texels.mask()

@@ -14,6 +14,8 @@ SCATTER_M = {
     "wet": (0.0011, 0.0009, 0.0009),
     "hard": (0.0005,) * 3,
 }
+# Light that comes back out of skin has passed blood: what Cycles' scattering adds to its colour.
+BLOOD_GAIN = np.array([1.015, 0.985, 0.955])
 KINDS = {
     "skin": ("face", "back_head"),
     "wet": ("gums", "tongue", "mouth_cavity", "eye_socket"),
@@ -30,7 +32,8 @@ def scatter(light: np.ndarray, texels: Texels) -> np.ndarray:
             chosen = np.isin(texels.part, members)
             mask = texels.image(chosen[:, None].astype(np.float32))[..., 0]
             sigma = np.asarray(SCATTER_M[kind]) / texel_size_m(texels, chosen)
-            result += blur_within(light, mask, np.maximum(sigma, 0.6))
+            blurred = blur_within(light, mask, np.maximum(sigma, 0.6))
+            result += blurred * BLOOD_GAIN if kind == "skin" else blurred
     return result
 
 
