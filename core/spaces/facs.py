@@ -33,7 +33,7 @@ AU_TO_ARKIT: Mapping[str, Mapping[str, float]] = {
     "AU23": {"mouthPress": 0.7, "mouthRollLower": 0.3, "mouthRollUpper": 0.3},
     "AU25": {"mouthLowerDown": 0.6, "mouthUpperUp": 0.3},
     "AU26": {"jawOpen": 0.6},
-    "AU28": {"mouthRollLower": 0.9, "mouthRollUpper": 0.9, "jawOpen": 0.15},
+    "AU28": {"mouthRollLower": 0.9, "mouthRollUpper": 0.9},
     "AU45": {"eyeBlink": 1.0},
 }
 
