@@ -147,7 +147,7 @@ def blush_map(points: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
     flush = 0.85 * near(points, cheeks, 0.017) + 0.75 * near(points, wings, 0.008)
     flush += 0.35 * near(points, landmarks[[8]] + np.array([0, 0.01, 0]), 0.012)
     flush += 0.75 * near(points, lids, 0.0035) + 0.7 * ears * (points[:, 1] < 0.03)
-    patchy = 1.0 + 0.22 * solid_noise(points, 0.006, 11, octaves=2)
+    patchy = 1.0 + 0.14 * solid_noise(points, 0.006, 11, octaves=2)
     return np.clip(flush * patchy, 0.0, 1.6)
 
 
@@ -163,7 +163,7 @@ def mottling(points: np.ndarray, freckles: float) -> np.ndarray:
     blood = solid_noise(points, 0.0035, 21, octaves=3)
     melanin = solid_noise(points, 0.0016, 22, octaves=2)
     grain = solid_noise(points, 0.0006, 23)
-    gains = 1.0 + blood[:, None] * np.array([0.004, -0.016, -0.014])
+    gains = 1.0 + blood[:, None] * np.array([0.003, -0.011, -0.010])
     gains *= 1.0 + melanin[:, None] * np.array([0.018, 0.026, 0.030])
     gains *= 1.0 + grain[:, None] * np.array([0.016, 0.020, 0.022])
     spots = np.clip((solid_noise(points, 0.0019, 24) - 1.55) * 1.6, 0.0, 1.0)
