@@ -65,9 +65,9 @@ class HeadSettings:
     light_columns: int = 32
     strands: dict[str, StrandSettings] = field(
         default_factory=lambda: {
-            "hair": StrandSettings(18.0, 0.15, 0.85, max_strands=3000),
-            "brows": StrandSettings(3.5, 0.06, 0.8),
-            "lashes": StrandSettings(2.5, 0.06, 0.9),
+            "hair": StrandSettings(19.0, 0.15, 0.85, max_strands=2700),
+            "brows": StrandSettings(3.5, 0.06, 0.6, picture_blur_mm=0.42),
+            "lashes": StrandSettings(2.0, 0.06, 0.8, overlap=0.34, picture_blur_mm=0.33),
         }
     )
     other_strands: StrandSettings = field(default_factory=lambda: StrandSettings(5.0, 0.2, 0.8))
@@ -213,9 +213,7 @@ class _SplatMaker:
         spacing = self.settings.spacing
         parts = []
         for name, wanted_mm in zip(eye_parts(side), (spacing.eyes, spacing.irises), strict=True):
-            centres = self.mesh.vertices[self.mesh.triangles].mean(axis=1)
-            front = centres[:, 2] > self.mesh.eye_centers[eye, 2] + 2e-3
-            wanted = np.where(self.mesh.part_mask(name) & front, wanted_mm * 1e-3, np.inf)
+            wanted = np.where(self.mesh.part_mask(name), wanted_mm * 1e-3, np.inf)
             parts.append(self._cover(wanted))
         means = np.concatenate([self._positions(c.anchors) for c in parts])
         look = _joined([self._disc_look(c)[0] for c in parts])

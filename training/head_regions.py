@@ -19,19 +19,19 @@ BROWS = slice(17, 27)
 class Spacing:
     """Distance of neighbouring anchors per region, in millimetres."""
 
-    lips: float = 0.7
+    lips: float = 0.72
     eyelids: float = 0.65
-    brows: float = 0.9
-    nose: float = 0.95
-    face: float = 1.5
+    brows: float = 1.0
+    nose: float = 1.0
+    face: float = 1.58
     ears: float = 1.5
     head: float = 4.6
     shoulders: float = 3.2
     teeth: float = 0.85
     mouth: float = 1.3
-    eyes: float = 1.0
-    irises: float = 0.48
-    garment: float = 7.0
+    eyes: float = 1.15
+    irises: float = 0.5
+    garment: float = 6.5
     collar: float = 2.2
 
 
