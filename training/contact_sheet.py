@@ -24,6 +24,8 @@ from ..core.spaces import ARKIT_BLENDSHAPES
 
 BACKGROUND = np.array([0.18, 0.19, 0.21], np.float32)
 LABEL_PX = 18
+# The part of each picture that the sheet shows: head and collar fill it. Left, top, right, bottom.
+SHOWN = (0.13, 0.04, 0.87, 0.78)
 # Pixels that Cycles covers by less are edge or empty and do not count.
 FOREGROUND_ALPHA = 0.5
 
@@ -104,7 +106,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--reference", type=Path, required=True, help="folder with cameras.json")
     parser.add_argument("--states", nargs="+", default=None, help="default: all that were rendered")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--side", type=int, default=300, help="pixels of one picture on the sheet")
+    parser.add_argument("--side", type=int, default=236, help="pixels of one picture on the sheet")
     options = parser.parse_args(arguments)
     avatar = Avatar.open(options.avatar)
     expressions = _expressions(options.reference)
@@ -120,13 +122,14 @@ def main(arguments: list[str] | None = None) -> int:
     for panel in (panel for row in rows for panel in row):
         sys.stdout.write(f"{panel.state:12} {panel.view:14} {panel.psnr_db:5.2f} dB\n")
     with replace_on_success(options.out) as temporary:
-        draw_sheet(rows, options.side).save(temporary)
+        draw_sheet(rows, options.side).save(temporary, optimize=True)
     return 0
 
 
 def _image(picture: np.ndarray, side_px: int) -> Image.Image:
     image = Image.fromarray((picture * 255 + 0.5).astype(np.uint8))
-    return image.resize((side_px, side_px), Image.Resampling.LANCZOS)
+    box = tuple(share * image.width for share in SHOWN)
+    return image.resize((side_px, side_px), Image.Resampling.LANCZOS, box=box)
 
 
 def _expressions(folder: Path) -> dict[str, dict[str, float]]:

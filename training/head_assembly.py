@@ -13,8 +13,8 @@ from .head_eyes import EyeSettings, eye_parts, find_lid_vertices, make_eye_rig, 
 from .head_folder import HeadFolder, HeadMesh, Strands
 from .head_light import anchor_colors, compress_light, light_activations, light_changes
 from .head_mouth_light import make_aperture, mouth_changes
-from .head_regions import Spacing, garment_spacing_m, skin_spacing_m
-from .head_rig import pose_mesh
+from .head_regions import Spacing, garment_spacing_m, skin_inset_m, skin_spacing_m
+from .head_rig import pose_mesh, vertex_normals
 from .head_strands import Pieces, StrandSettings, cut_strands
 from .head_visibility import visible_triangles
 from .networks.mesh_head import on_weight_grid, rest_frames
@@ -60,14 +60,18 @@ class HeadSettings:
     tangent_sigma: float = 0.62
     normal_sigma: float = 0.12
     opacity: float = 0.95
+    # Depth of the skin's anchors below the surface in units of their spacing.
+    inset: float = 0.2
     sharpening_rounds: int = 4
     # Rank of the light's change over all baked states.
     light_columns: int = 32
     strands: dict[str, StrandSettings] = field(
         default_factory=lambda: {
-            "hair": StrandSettings(19.0, 0.15, 0.85, max_strands=2700),
-            "brows": StrandSettings(3.5, 0.06, 0.6, picture_blur_mm=0.42),
-            "lashes": StrandSettings(2.0, 0.06, 0.8, overlap=0.34, picture_blur_mm=0.33),
+            "hair": StrandSettings(
+                19.0, 0.15, 0.8, max_strands=2700, overlap=0.38, picture_blur_mm=0.34
+            ),
+            "brows": StrandSettings(3.5, 0.06, 0.6, picture_blur_mm=0.6),
+            "lashes": StrandSettings(2.0, 0.06, 0.8, overlap=0.34, picture_blur_mm=0.4),
         }
     )
     other_strands: StrandSettings = field(default_factory=lambda: StrandSettings(5.0, 0.2, 0.8))
@@ -92,7 +96,7 @@ def assemble_head(head: HeadFolder, settings: HeadSettings) -> AssembledHead:
     bound, still, strand_neck = maker.hair()
     vertices = _VertexUse(mesh, find_lid_vertices(mesh, settings.eyes), [surface, bound])
     rig = MeshRig(
-        neutral=mesh.vertices[vertices.used],
+        neutral=maker.drawn_vertices[vertices.used],
         basis=_clean_basis(mesh.controls[:, vertices.used]),
         landmarks=vertices.index[mesh.landmarks],
         lids=make_lid_rig(mesh, vertices.lids, settings.eyes),
@@ -152,6 +156,12 @@ def _surface_spacings(mesh: HeadMesh, spacing: Spacing, seen: np.ndarray) -> lis
     return [np.where(mesh.part_mask(*names) & seen, wanted, np.inf) for names, wanted in groups]
 
 
+def _inset_vertices(mesh: HeadMesh, settings: HeadSettings) -> np.ndarray:
+    """Neutral vertices with the coarser skin a little below the surface."""
+    depth_m = skin_inset_m(mesh, skin_spacing_m(mesh, settings.spacing), settings.inset)
+    return mesh.vertices - depth_m[:, None] * vertex_normals(mesh)
+
+
 def _clean_basis(controls: np.ndarray) -> np.ndarray:
     small = np.linalg.norm(controls, axis=2, keepdims=True) < SMALLEST_DELTA_M
     return np.where(small, 0.0, controls)
@@ -189,6 +199,7 @@ class _SplatMaker:
         rng: np.random.Generator,
     ) -> None:
         self.head, self.mesh, self.settings, self.rng = head, head.mesh, settings, rng
+        self.drawn_vertices = _inset_vertices(head.mesh, settings)
 
     def surface(self, spacings: list[np.ndarray]) -> tuple[SurfaceSplats, np.ndarray]:
         """Discs on everything that deforms with the mesh, and their neck weights."""
@@ -295,7 +306,7 @@ class _SplatMaker:
         roots, owner = np.unique(pieces.strand, return_inverse=True)
         triangles = self.mesh.triangles[strands.triangle[roots]]
         weights = on_weight_grid(strands.barycentric[roots])
-        root = np.einsum("rk,rkc->rc", weights, self.mesh.vertices[triangles])
+        root = np.einsum("rk,rkc->rc", weights, self.drawn_vertices[triangles])
         pivot = np.broadcast_to(SKULL_CENTER_M, root.shape)
         if name.startswith("lash"):
             pivot = self.mesh.eye_centers[(root[:, 0] < 0).astype(int)]

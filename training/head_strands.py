@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from ..core.gaussians import matrix_to_quat
 from .head_folder import Strands
@@ -52,7 +53,17 @@ def cut_strands(strands: Strands, settings: StrandSettings, rng: np.random.Gener
     for count in np.unique(counts):
         picks = chosen[counts == count]
         rows.append(_cut_evenly(strands, picks, count, settings, widening))
-    return Pieces(*(np.concatenate([row[i] for row in rows]) for i in range(6)))
+    pieces = Pieces(*(np.concatenate([row[i] for row in rows]) for i in range(6)))
+    if len(chosen) == total:
+        return pieces
+    return replace(pieces, colors=_colors_around(strands, pieces.means, round(1.3 * widening)))
+
+
+def _colors_around(strands: Strands, means: np.ndarray, neighbours: int) -> np.ndarray:
+    """sRGB of the hair around each point: a strand that stands for several shows their mean."""
+    points, colors = strands.points.reshape(-1, 3), strands.color.reshape(-1, 3)
+    index = cKDTree(points).query(means, k=neighbours, workers=2)[1]
+    return srgb_from_linear(colors[index].mean(axis=1))
 
 
 def _cut_evenly(

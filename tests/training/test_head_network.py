@@ -29,7 +29,7 @@ COARSE = Spacing(
 
 @pytest.fixture(scope="module")
 def assembled():
-    return assemble_head(small_head(), HeadSettings(spacing=COARSE))
+    return assemble_head(small_head(), HeadSettings(spacing=COARSE, inset=0.0))
 
 
 @pytest.fixture(scope="module")
@@ -182,6 +182,23 @@ def test_exported_model_equals_the_network_within_its_steps(network):
 def covariances(quats, scales):
     axes = quat_to_matrix(quats.astype(float)) * scales[:, None, :]
     return axes @ axes.transpose(0, 2, 1)
+
+
+def test_coarse_skin_lies_below_the_surface_and_brows_keep_their_place():
+    head = small_head()
+    flat, deep = (
+        assemble_head(head, HeadSettings(spacing=COARSE, inset=share)) for share in (0.0, 0.3)
+    )
+    moved = flat.parts.rig.neutral - deep.parts.rig.neutral
+    np.testing.assert_allclose(moved[:, :2], 0, atol=1e-9)
+    assert moved[:, 2].max() == pytest.approx(0.3 * 5e-3, rel=0.2)
+    tips = []
+    for assembled in (flat, deep):
+        bound = assembled.parts.bound
+        corners = assembled.parts.rig.neutral[bound.triangles]
+        root = np.einsum("rk,rkc->rc", bound.root_barycentric, corners)
+        tips.append(root[bound.owner] + bound.offset_m)
+    np.testing.assert_allclose(tips[0], tips[1], atol=1e-9)
 
 
 def test_rounded_weights_still_sum_to_one():
