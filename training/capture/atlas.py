@@ -23,7 +23,6 @@ class Tile:
         return np.array([self.left, self.bottom]) + unit * np.array([self.width, self.height])
 
 
-MARGIN = 0.004
 # The face is what people look at: two thirds of each side.
 TILES = {
     "face": Tile(0.002, 0.328, 0.670, 0.670),

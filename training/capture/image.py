@@ -33,12 +33,6 @@ def read_data(path: Path) -> np.ndarray:
     return values if values.ndim == 3 else values[..., None]
 
 
-def write_srgb(path: Path, linear: np.ndarray) -> None:
-    """Write linear floats [H, W, 3] as an 8-bit sRGB PNG."""
-    encoded = np.rint(linear_to_srgb(linear) * 255.0).astype(np.uint8)
-    Image.fromarray(encoded).save(path)
-
-
 def sample(image: np.ndarray, uv: np.ndarray, *, wrap: bool = False) -> np.ndarray:
     """Bilinear look-up [N, C] at `uv` [N, 2], v up."""
     height, width = image.shape[:2]

@@ -36,16 +36,6 @@ class Sources:
         """Folder of the HumanShaders textures."""
         return self.root / "head/human_shaders"
 
-    @property
-    def makehuman(self) -> Path:
-        """Folder of the MakeHuman textures."""
-        return self.root / "head/makehuman_textures"
-
-    @property
-    def hair(self) -> Path:
-        """Folder of the Vitruvian strands."""
-        return self.root / "head/vitruvian_hair"
-
 
 def find_sources(data: str | Path | None = None) -> Sources:
     """The sources below `data`, else below the folder that GAUSSIAN_HEADS_DATA names."""
