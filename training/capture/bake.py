@@ -14,6 +14,7 @@ from scipy.spatial import cKDTree
 
 from ...core.files import replace_on_success
 from ...core.spaces import ARKIT_BLENDSHAPES
+from .image import extend
 from .scene import BAKE_NODE, BAKED, SKIPPED, Studio
 from .sheen import sheen
 from .texels import Texels, build_texels
@@ -123,7 +124,8 @@ class LightBaker:
         rows, columns = self.texels.rows, self.texels.columns
         gloss = sheen(self.texels, self.studio.mesh, vertices, surfaces, light)
         radiance = surfaces.colour[rows, columns] * light + gloss + surfaces.glow[rows, columns]
-        return self.texels.image(radiance.astype(np.float32))
+        # Whoever interpolates at the border of an island must not meet black.
+        return extend(self.texels.image(radiance.astype(np.float32)), self.texels.mask())
 
     def bake_light(self, affected: np.ndarray) -> np.ndarray:
         """Diffuse light [r, r, 3], not yet times the colour, on the `affected` triangles."""

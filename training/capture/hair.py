@@ -130,6 +130,10 @@ def grow(roots: np.ndarray, hull: Hull, style: Style, rng: np.random.Generator) 
     # Hair from the crown lies on the hair from below it.
     layer = np.clip((roots[:, 1] + 0.06) / 0.16, 0.0, 1.0)
     lift = style.volume_m * (0.25 + 0.75 * layer) * rng.uniform(0.70, 1.05, len(roots))
+    # At the parting hair leaves the scalp almost flat, or it would stand up as a wall.
+    from_part = np.abs(roots[:, 0] - part_line(roots, style))
+    is_top = np.clip((roots[:, 1] - 0.05) / 0.03, 0.0, 1.0)
+    lift *= 1.0 - 0.62 * is_top * np.exp(-from_part / 0.022)
     ends = style.ends_y_m + 0.015 * rng.normal(size=len(roots)) + 0.016 * (1 - layer)
     ends -= 0.016 * np.clip((roots[:, 2] + 0.02) / 0.06, 0.0, 1.0)
     steps = 100
