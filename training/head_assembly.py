@@ -12,7 +12,7 @@ from .head_eye_shade import POWERS, fit_eye_shade
 from .head_eyes import EyeSettings, eye_parts, find_lid_vertices, make_eye_rig, make_lid_rig
 from .head_folder import HeadFolder, HeadMesh, Strands
 from .head_light import anchor_colors, compress_light, light_activations, light_changes
-from .head_mouth_light import make_aperture, mouth_changes
+from .head_mouth_light import TONGUE, make_aperture, mouth_changes
 from .head_regions import Spacing, garment_spacing_m, skin_inset_m, skin_spacing_m
 from .head_rig import pose_mesh, vertex_normals
 from .head_strands import Pieces, StrandSettings, cut_strands
@@ -71,7 +71,7 @@ class HeadSettings:
                 19.0, 0.15, 0.8, max_strands=2700, overlap=0.38, picture_blur_mm=0.34
             ),
             "brows": StrandSettings(3.5, 0.06, 0.6, picture_blur_mm=0.6),
-            "lashes": StrandSettings(2.0, 0.06, 0.8, overlap=0.34, picture_blur_mm=0.4),
+            "lashes": StrandSettings(2.0, 0.06, 0.8, overlap=0.34, picture_blur_mm=0.48),
         }
     )
     other_strands: StrandSettings = field(default_factory=lambda: StrandSettings(5.0, 0.2, 0.8))
@@ -300,6 +300,10 @@ class _SplatMaker:
         if self.mesh.part_mask(*INSIDE)[anchors.triangle].all():
             return mouth_changes(self.mesh, colors, states, light_activations(states)[1])
         changes = light_changes(colors, states, self._positions(anchors))
+        for row, (index, _) in enumerate(light_activations(states)[1]):
+            if TONGUE in states[index].controls:
+                # Lips are dark below the tongue, where they cannot be seen; halfway out they can.
+                changes[row] = 0.0
         return np.concatenate([changes, np.zeros((1, *colors.shape[1:]))])
 
     def _bind(self, name: str, strands: Strands, pieces: Pieces) -> BoundSplats:

@@ -15,6 +15,9 @@ from .networks.mesh_head_parts import LightColumns
 MIDLINE_FADE_M = 8e-3
 DIRECTIONS = ("jawLeft", "jawRight", "mouthLeft", "mouthRight")
 NEIGHBOURS = 12
+# These press lips onto each other; they darken where they touch, which comes last.
+LATE = ("mouthRoll", "mouthPress", "mouthShrug")
+LATE_EXPONENT = 2.0
 # Columns of light span this much, which fits signed bytes in steps of 1 / 255.
 STORED_RANGE = 127 / 255
 
@@ -105,14 +108,17 @@ def light_activations(states: tuple[LightState, ...]) -> tuple[LightColumns, lis
         for slot, name in enumerate(names):
             control[row, slot] = ARKIT_BLENDSHAPES.index(name)
             inverse[row, slot] = 1 / states[index].controls[name]
-    columns = LightColumns(inverse, control, np.eye(len(entries)), None)
+    exponent = np.array(
+        [LATE_EXPONENT if all(map(_is_late, names)) else 1.0 for *_, names in entries]
+    )
+    columns = LightColumns(inverse, control, exponent, np.eye(len(entries)), None)
     return columns, [(index, side) for index, side, _ in entries]
 
 
 def activate(columns: LightColumns, code: np.ndarray) -> np.ndarray:
     """How far a code `[52]` switches every entry on, `[S]` in [0, 1]."""
     share = code[columns.control] * columns.inverse_weight + 2.0 * (columns.inverse_weight == 0)
-    return np.clip(share, 0, 1).min(axis=1)
+    return np.clip(share, 0, 1).min(axis=1) ** columns.exponent
 
 
 def light_changes(
@@ -165,6 +171,10 @@ def _side_shares(positions: np.ndarray) -> dict[str, np.ndarray]:
     left = np.clip(0.5 + positions[:, 0] / (2 * MIDLINE_FADE_M), 0, 1)
     left = left * left * (3 - 2 * left)
     return {"": np.ones_like(left), "Left": left, "Right": 1 - left}
+
+
+def _is_late(name: str) -> bool:
+    return name.startswith(LATE)
 
 
 def _side(name: str) -> str:

@@ -12,6 +12,7 @@ from .head_folder import HeadMesh
 MOUTH = slice(48, 68)
 EYES = (slice(36, 42), slice(42, 48))
 NOSE = slice(27, 36)
+NOSTRILS = slice(31, 36)
 BROWS = slice(17, 27)
 
 
@@ -23,6 +24,7 @@ class Spacing:
     eyelids: float = 0.65
     brows: float = 1.0
     nose: float = 1.0
+    nostrils: float = 0.62
     face: float = 1.58
     ears: float = 1.5
     head: float = 4.6
@@ -56,6 +58,7 @@ def skin_spacing_m(mesh: HeadMesh, spacing: Spacing) -> np.ndarray:
     regions = [
         (landmarks[MOUTH], spacing.lips, 0.009, 0.018),
         (landmarks[NOSE], spacing.nose, 0.014, 0.02),
+        (landmarks[NOSTRILS], spacing.nostrils, 0.006, 0.006),
         (landmarks[BROWS], spacing.brows, 0.012, 0.02),
         *((landmarks[eye], spacing.eyelids, 0.006, 0.012) for eye in EYES),
     ]

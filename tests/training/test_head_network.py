@@ -22,7 +22,7 @@ from .head_fixtures import EYE_RADIUS_M, EYES, small_head  # noqa: E402
 
 JAW_OPEN = ARKIT_BLENDSHAPES.index("jawOpen")
 COARSE = Spacing(
-    lips=4.0, eyelids=3.0, brows=4.0, nose=4.0, ears=5.0, face=5.0, head=6.0, shoulders=6.0, teeth=3.0,
+    lips=4.0, eyelids=3.0, brows=4.0, nose=4.0, nostrils=4.0, ears=5.0, face=5.0, head=6.0, shoulders=6.0, teeth=3.0,
     mouth=3.0, eyes=3.0, irises=2.0, garment=15.0, collar=8.0,
 )  # fmt: skip
 

@@ -228,6 +228,7 @@ class _Light(nn.Module):
         _index(self, "control", columns.control)
         _constant(self, "inverse_weight", columns.inverse_weight)
         _constant(self, "unused", (columns.inverse_weight == 0).astype(np.float32) * 2)
+        _constant(self, "exponent", columns.exponent)
         _constant(self, "mix", columns.mix)
         _constant(self, "light", look.light.reshape(len(look.light), look.colors.size))
         _constant(self, "colors", look.colors)
@@ -239,7 +240,7 @@ class _Light(nn.Module):
         if not self.has_states:
             return None, self.colors
         share = torch.clamp(code[self.control] * self.inverse_weight + self.unused, 0.0, 1.0)
-        active = share.amin(dim=1)
+        active = share.amin(dim=1) ** self.exponent
         rows = torch.cat([active, self._open_share(vertices)])
         change = ((rows @ self.mix) @ self.light).reshape(-1, 3)
         blended = torch.minimum(self.colors + change, self.highest_colors)

@@ -114,10 +114,14 @@ class Aperture:
 
 @dataclass(frozen=True)
 class LightColumns:
-    """Light states as functions of the code, min over c of clip(code_c / weight_sc, 0, 1), mixed to columns."""
+    """Light states as functions of the code, mixed to columns.
+
+    A state is on by min over c of clip(code_c / weight_sc, 0, 1), to the power of its exponent.
+    """
 
     inverse_weight: np.ndarray  # [S, C] 1 / weight, 0 where the state does not use the control
     control: np.ndarray  # [S, C] code channel of each entry
+    exponent: np.ndarray  # [S]
     mix: np.ndarray  # [S + 1, K], the last row for the mouth's aperture
     aperture: Aperture | None
 
