@@ -34,8 +34,6 @@ CREDITS = (
     "Skin: Infinite, 3D Head Scan by Lee Perry-Smith / Infinite-Realities, "
     "based on www.triplegangers.com (CC BY 3.0)",
     "Eyes and skin micro-normals: HumanShaders by Yni-Viar (MIT and CC BY 4.0)",
-    "Teeth, tongue and eye textures: MakeHuman (CC0)",
-    "Hair and brows: CharMorph-Vitruvian by Upliner (CC0)",
 )
 MAX_GUIDE_TRIANGLES = 3000
 THUMBNAIL_PX = 256
