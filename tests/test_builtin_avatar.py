@@ -70,7 +70,7 @@ def test_package_is_small_and_says_what_it_is(avatar):
     assert avatar.code_space == "arkit52" and avatar.channel_names == ARKIT_BLENDSHAPES
     info = avatar.manifest.info
     assert info.licence == "CC-BY-4.0" and info.provenance.is_synthetic
-    for source in ("ICT-FaceKit", "Lee Perry-Smith", "HumanShaders", "MakeHuman", "Vitruvian"):
+    for source in ("ICT-FaceKit", "Lee Perry-Smith", "HumanShaders"):
         assert any(source in credit for credit in info.credits), source
 
 
