@@ -18,6 +18,7 @@ from PIL import Image
 
 from ..core.avatar import Avatar, AvatarContents, AvatarInfo, Provenance, Rig, write_avatar
 from ..core.camera import Camera, intrinsics, look_at
+from ..core.errors import GaussianHeadsError
 from ..core.files import replace_on_success
 from ..core.render import render
 from ..core.spaces import ARKIT_BLENDSHAPES, ARKIT_SPACE
@@ -89,7 +90,11 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     settings = HeadSettings(seed=options.seed)
     name = options.name or options.out.stem.capitalize()
-    assembled = build_avatar(load_head(options.head), settings, name, options.out)
+    try:
+        assembled = build_avatar(load_head(options.head), settings, name, options.out)
+    except GaussianHeadsError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
     record = {
         "made_by": "python -m gaussian_heads.training.builtin_head",
         "head_sha256": folder_hash(options.head),

@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw
 
 from ..core.avatar import Avatar
 from ..core.camera import Camera
-from ..core.errors import AvatarError
+from ..core.errors import AvatarError, GaussianHeadsError
 from ..core.files import replace_on_success
 from ..core.render import render
 from ..core.spaces import ARKIT_BLENDSHAPES
@@ -25,7 +25,7 @@ from ..core.spaces import ARKIT_BLENDSHAPES
 BACKGROUND = np.array([0.18, 0.19, 0.21], np.float32)
 LABEL_PX = 18
 # The part of each picture that the sheet shows: head and collar fill it. Left, top, right, bottom.
-SHOWN = (0.13, 0.04, 0.87, 0.78)
+SHOWN = (0.1, 0.03, 0.9, 0.83)
 # Pixels that Cycles covers by less are edge or empty and do not count.
 FOREGROUND_ALPHA = 0.5
 
@@ -50,7 +50,7 @@ def foreground_psnr_db(ours: np.ndarray, reference: np.ndarray, alpha: np.ndarra
 
 def compare(avatar: Avatar, folder: Path, state: str, view: str, code: np.ndarray) -> Panel:
     """Draw the avatar with the camera of one Cycles picture and compare the two."""
-    record = json.loads((folder / "cameras.json").read_text("utf8"))
+    record = _record(folder)
     picture = (
         np.asarray(Image.open(folder / f"{state}_{view}.png").convert("RGBA"), np.float32) / 255
     )
@@ -108,22 +108,30 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--side", type=int, default=236, help="pixels of one picture on the sheet")
     options = parser.parse_args(arguments)
+    try:
+        rows = _compare_all(options)
+    except GaussianHeadsError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    for panel in (panel for row in rows for panel in row):
+        sys.stdout.write(f"{panel.state:12} {panel.view:14} {panel.psnr_db:5.2f} dB\n")
+    with replace_on_success(options.out) as temporary:
+        draw_sheet(rows, options.side).save(temporary, optimize=True)
+    return 0
+
+
+def _compare_all(options: argparse.Namespace) -> list[list[Panel]]:
     avatar = Avatar.open(options.avatar)
     expressions = _expressions(options.reference)
     states = options.states or list(expressions)
     views = _views(options.reference, states)
-    rows = [
+    return [
         [
             compare(avatar, options.reference, state, view, code_of(expressions[state]))
             for view in views
         ]
         for state in states
     ]
-    for panel in (panel for row in rows for panel in row):
-        sys.stdout.write(f"{panel.state:12} {panel.view:14} {panel.psnr_db:5.2f} dB\n")
-    with replace_on_success(options.out) as temporary:
-        draw_sheet(rows, options.side).save(temporary, optimize=True)
-    return 0
 
 
 def _image(picture: np.ndarray, side_px: int) -> Image.Image:
@@ -132,8 +140,15 @@ def _image(picture: np.ndarray, side_px: int) -> Image.Image:
     return image.resize((side_px, side_px), Image.Resampling.LANCZOS, box=box)
 
 
+def _record(folder: Path) -> dict:
+    path = folder / "cameras.json"
+    if not path.is_file():
+        raise AvatarError(f"There is no '{path}': render the references with the studio first.")
+    return json.loads(path.read_text("utf8"))
+
+
 def _expressions(folder: Path) -> dict[str, dict[str, float]]:
-    record = json.loads((folder / "cameras.json").read_text("utf8"))
+    record = _record(folder)
     if "states" in record:
         return record["states"]
     path = folder.parent / "light" / "states.json"
@@ -145,7 +160,7 @@ def _expressions(folder: Path) -> dict[str, dict[str, float]]:
 
 
 def _views(folder: Path, states: list[str]) -> list[str]:
-    record = json.loads((folder / "cameras.json").read_text("utf8"))
+    record = _record(folder)
     views = record.get("views", record)
     return [
         view

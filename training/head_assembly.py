@@ -7,12 +7,13 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from .anchors import Anchors, Coverage, sample_anchors
+from .anchors import Anchors, Coverage, sample_anchors, triangle_frames
 from .head_eye_shade import POWERS, fit_eye_shade
 from .head_eyes import EyeSettings, eye_parts, find_lid_vertices, make_eye_rig, make_lid_rig
 from .head_folder import HeadFolder, HeadMesh, Strands
 from .head_light import anchor_colors, compress_light, light_activations, light_changes
 from .head_mouth_light import TONGUE, make_aperture, mouth_changes
+from .head_nostrils import nostril_shade
 from .head_regions import Spacing, garment_spacing_m, skin_inset_m, skin_spacing_m
 from .head_rig import pose_mesh, vertex_normals
 from .head_strands import Pieces, StrandSettings, cut_strands
@@ -71,7 +72,7 @@ class HeadSettings:
                 19.0, 0.15, 0.8, max_strands=2700, overlap=0.38, picture_blur_mm=0.34
             ),
             "brows": StrandSettings(3.5, 0.06, 0.6, picture_blur_mm=0.6),
-            "lashes": StrandSettings(2.0, 0.06, 0.8, overlap=0.34, picture_blur_mm=0.48),
+            "lashes": StrandSettings(2.0, 0.06, 0.8, overlap=0.34, picture_blur_mm=0.4),
         }
     )
     other_strands: StrandSettings = field(default_factory=lambda: StrandSettings(5.0, 0.2, 0.8))
@@ -285,6 +286,7 @@ class _SplatMaker:
         colors = anchor_colors(
             self.mesh, coverage, self.head.light, settings.tangent_sigma, settings.sharpening_rounds
         )
+        colors = colors * self._nostril_shade(coverage.anchors)[:, None]
         tangent, normal = settings.tangent_sigma * spacing, settings.normal_sigma * spacing
         look = SplatLook(
             scales=np.stack([tangent, tangent, normal], axis=1),
@@ -293,6 +295,12 @@ class _SplatMaker:
             light=self._changes(colors, coverage.anchors),
         )
         return look, np.stack([colors.min(axis=0), colors.max(axis=0)])
+
+    def _nostril_shade(self, anchors: Anchors) -> np.ndarray:
+        if not self.mesh.part_mask("face")[anchors.triangle].any():
+            return np.ones(len(anchors))
+        normals, _ = triangle_frames(self.mesh.vertices, self.mesh.triangles)
+        return nostril_shade(self.mesh, self._positions(anchors), normals[anchors.triangle])
 
     def _changes(self, colors: np.ndarray, anchors: Anchors) -> np.ndarray:
         """Change of colour `[S + 1, N, 3]` per light state, and with the mouth's aperture."""

@@ -49,7 +49,7 @@ def fit_eye_shade(
     shade = np.clip(shade_features(directions) @ rest, SMALLEST_SHADE, None)
     own = np.clip(colors / shade[:, None], 0.0, 1.0)
     # Under the lids the bake is black and says nothing of the white's own colour.
-    typical = np.median(own[is_white & visible], axis=0)
+    typical = np.percentile(own[is_white & visible], 75, axis=0)
     trust = np.clip((brightness / lit / shade - 0.4) / 0.4, 0, 1)[:, None]
     own = np.where(is_white[:, None], own * trust + typical * (1 - trust), own)
     own_brightness = np.maximum(own @ LUMINANCE, 0.05)

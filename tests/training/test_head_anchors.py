@@ -1,5 +1,7 @@
 """Spreading anchors, colouring them from the atlas, cutting strands."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -19,6 +21,7 @@ from gaussian_heads.training.head_light import (  # noqa: E402
     sample_atlas,
     srgb_from_linear,
 )
+from gaussian_heads.training.head_nostrils import nostril_shade  # noqa: E402
 from gaussian_heads.training.head_strands import StrandSettings, cut_strands  # noqa: E402
 from gaussian_heads.training.head_visibility import visible_triangles  # noqa: E402
 from scipy.spatial import cKDTree  # noqa: E402
@@ -56,6 +59,29 @@ def test_only_surfaces_that_a_camera_reaches_are_seen():
     seen = visible_triangles([vertices], triangles, np.random.default_rng(0))
     assert seen[: len(ball_faces)].mean() > 0.9
     assert not seen[len(ball_faces) :].any()
+
+
+def test_only_the_depth_of_a_nostril_is_dark():
+    mesh = small_mesh()
+    # A narrow pit of four walls on the flat skin; its landmarks stand at the rim.
+    rim = np.array([[-1.0, -1, 0], [1, -1, 0], [1, 1, 0], [-1, 1, 0]]) * 2e-3 + [0, 0, 0.016]
+    corners = np.concatenate([rim, rim - [0, 0, 0.01]])
+    walls = [(i, (i + 1) % 4, 4 + i) for i in range(4)]
+    walls += [((i + 1) % 4, 4 + (i + 1) % 4, 4 + i) for i in range(4)]
+    start = len(mesh.vertices)
+    flat = mesh.part != 0
+    landmarks = mesh.landmarks.copy()
+    landmarks[31:36] = start + np.array([0, 1, 2, 3, 0])
+    pit = replace(
+        mesh,
+        vertices=np.concatenate([mesh.vertices, corners]),
+        triangles=np.concatenate([mesh.triangles[flat], np.array(walls) + start]),
+        part=np.concatenate([mesh.part[flat], np.zeros(len(walls), int)]),
+        landmarks=landmarks,
+    )
+    points = np.array([[0, 0, 0.007], [0, 0.0035, 0.016], [0, 0.05, 0.016]])
+    shade = nostril_shade(pit, points, np.tile([0, 0, 1.0], (3, 1)))
+    assert shade[0] < 0.3 and shade[1] == 1.0 and shade[2] == 1.0
 
 
 def test_atlas_is_read_with_v_upwards():

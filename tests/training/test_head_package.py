@@ -14,6 +14,7 @@ from gaussian_heads.core.avatar import Avatar  # noqa: E402
 from gaussian_heads.core.camera import intrinsics, look_at  # noqa: E402
 from gaussian_heads.core.errors import AvatarError  # noqa: E402
 from gaussian_heads.training.builtin_head import build_avatar, lip_contact_offset_mm  # noqa: E402
+from gaussian_heads.training.builtin_head import main as build_from_command  # noqa: E402
 from gaussian_heads.training.contact_sheet import foreground_psnr_db  # noqa: E402
 from gaussian_heads.training.contact_sheet import main as draw_contact_sheet  # noqa: E402
 from gaussian_heads.training.head_assembly import HeadSettings  # noqa: E402
@@ -68,6 +69,16 @@ def test_head_folder_comes_back_as_it_was_written(tmp_path):
     before = folder_hash(tmp_path)
     (tmp_path / "light" / "states.json").write_text("{}", "utf8")
     assert folder_hash(tmp_path) != before
+
+
+def test_commands_say_what_is_missing_and_fail(package, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert build_from_command(["--head", str(tmp_path), "--out", str(out)]) == 1
+    assert "make the head with the studio first" in capsys.readouterr().err
+    options = ["--avatar", str(package), "--reference", str(tmp_path), "--out", str(out)]
+    assert draw_contact_sheet(options) == 1
+    assert "render the references" in capsys.readouterr().err
+    assert not out.exists()
 
 
 def test_missing_or_unlit_folders_are_refused(tmp_path):
