@@ -24,8 +24,9 @@ from ..core.render import render
 from ..core.spaces import ARKIT_BLENDSHAPES, ARKIT_SPACE
 from .export import export_onnx
 from .guide_mesh import decimate
-from .head_assembly import AssembledHead, HeadSettings, assemble_head
+from .head_assembly import AssembledHead, assemble_head
 from .head_folder import HeadFolder, folder_hash, load_head
+from .head_settings import HeadSettings
 from .networks.mesh_head import MeshHead
 
 logger = logging.getLogger(__name__)

@@ -10,8 +10,9 @@ onnxruntime = pytest.importorskip("onnxruntime", reason="needs onnxruntime")
 from gaussian_heads.core.gaussians import quat_to_matrix  # noqa: E402
 from gaussian_heads.core.spaces import ARKIT_BLENDSHAPES  # noqa: E402
 from gaussian_heads.training.export import export_onnx  # noqa: E402
-from gaussian_heads.training.head_assembly import HeadSettings, assemble_head  # noqa: E402
+from gaussian_heads.training.head_assembly import assemble_head  # noqa: E402
 from gaussian_heads.training.head_regions import Spacing  # noqa: E402
+from gaussian_heads.training.head_settings import HeadSettings  # noqa: E402
 from gaussian_heads.training.networks.mesh_head import (  # noqa: E402
     MeshHead,
     on_weight_grid,

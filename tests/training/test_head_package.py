@@ -17,8 +17,8 @@ from gaussian_heads.training.builtin_head import build_avatar, lip_contact_offse
 from gaussian_heads.training.builtin_head import main as build_from_command  # noqa: E402
 from gaussian_heads.training.contact_sheet import foreground_psnr_db  # noqa: E402
 from gaussian_heads.training.contact_sheet import main as draw_contact_sheet  # noqa: E402
-from gaussian_heads.training.head_assembly import HeadSettings  # noqa: E402
 from gaussian_heads.training.head_folder import folder_hash, load_head  # noqa: E402
+from gaussian_heads.training.head_settings import HeadSettings  # noqa: E402
 
 from .head_fixtures import small_head  # noqa: E402
 from .test_head_network import COARSE  # noqa: E402
