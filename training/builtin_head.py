@@ -23,7 +23,7 @@ from ..core.files import replace_on_success
 from ..core.render import render
 from ..core.spaces import ARKIT_BLENDSHAPES, ARKIT_SPACE
 from .export import export_onnx
-from .guide_mesh import decimate
+from .guide_mesh import decimate, hair_shell, join
 from .head_assembly import AssembledHead, assemble_head
 from .head_folder import HeadFolder, folder_hash, load_head
 from .head_settings import HeadSettings
@@ -37,7 +37,8 @@ CREDITS = (
     "based on www.triplegangers.com (CC BY 3.0)",
     "Eyes and skin micro-normals: HumanShaders by Yni-Viar (MIT and CC BY 4.0)",
 )
-MAX_GUIDE_TRIANGLES = 3000
+MAX_GUIDE_TRIANGLES = 4000
+EYE_PARTS = ("sclera_left", "sclera_right", "iris_left", "iris_right")
 THUMBNAIL_PX = 256
 BACKGROUND = (0.16, 0.17, 0.19)
 
@@ -127,8 +128,12 @@ def _describe(head: HeadFolder, name: str) -> AvatarInfo:
 
 def _rig(head: HeadFolder, assembled: AssembledHead) -> Rig:
     mesh = head.mesh
-    outside = mesh.part_mask("face", "back_head", "garment")
-    vertices, triangles = decimate(mesh.vertices, mesh.triangles[outside], MAX_GUIDE_TRIANGLES)
+    outside = mesh.part_mask("face", "back_head", "garment", *EYE_PARTS)
+    guide = decimate(mesh.vertices, mesh.triangles[outside], MAX_GUIDE_TRIANGLES)
+    if "hair" in head.strands:
+        points = head.strands["hair"].points.reshape(-1, 3)
+        guide = join(guide, hair_shell(points, (points.min(0) + points.max(0)) / 2))
+    vertices, triangles = guide
     return Rig(np.clip(assembled.neck_weights, 0, 1).astype(np.float32), vertices, triangles)
 
 

@@ -5,12 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+pytest.importorskip("fast_simplification", reason="needs the training environment")
 pytest.importorskip("scipy", reason="needs scipy (the training environment)")
 
 from gaussian_heads.core.gaussians import quat_to_matrix  # noqa: E402
 from gaussian_heads.core.spaces import ARKIT_BLENDSHAPES  # noqa: E402
 from gaussian_heads.training.anchors import sample_anchors  # noqa: E402
-from gaussian_heads.training.guide_mesh import decimate  # noqa: E402
+from gaussian_heads.training.guide_mesh import decimate, hair_shell, join  # noqa: E402
 from gaussian_heads.training.head_folder import LightState  # noqa: E402
 from gaussian_heads.training.head_light import (  # noqa: E402
     activate,
@@ -191,3 +192,26 @@ def test_guide_mesh_is_small_and_keeps_its_extent():
     assert fine.dtype == np.float32 and coarse_faces.dtype == np.int32
     assert coarse_faces.max() == len(coarse) - 1
     np.testing.assert_allclose(np.ptp(coarse, axis=0), np.ptp(vertices, axis=0), rtol=0.2)
+
+
+def test_hair_shell_lies_outside_and_leaves_the_face_free():
+    rng = np.random.default_rng(0)
+    ray = rng.normal(size=(60_000, 3))
+    ray /= np.linalg.norm(ray, axis=1, keepdims=True)
+    ray = ray[ray[:, 2] < 0.2]
+    center = np.array([0.01, -0.02, -0.06])
+    points = center + ray * rng.uniform(0.09, 0.1, (len(ray), 1))
+    vertices, triangles = hair_shell(points, center)
+    radius = np.linalg.norm(vertices - center, axis=1)
+    assert 0.095 < radius.min() and radius.max() < 0.1
+    assert (vertices[:, 2] - center[2]).max() < 0.25 * 0.1 and len(triangles) > 2000
+    a, b, c = vertices[triangles].transpose(1, 0, 2)
+    outwards = ((a - center) * np.cross(b - a, c - a)).sum(1)
+    assert (outwards > 0).mean() > 0.99
+
+
+def test_joined_meshes_keep_their_own_triangles():
+    one = (np.zeros((3, 3), np.float32), np.array([[0, 1, 2]], np.int32))
+    vertices, triangles = join(one, one)
+    assert len(vertices) == 6
+    np.testing.assert_array_equal(triangles, [[0, 1, 2], [3, 4, 5]])

@@ -13,10 +13,15 @@ Image = pytest.importorskip("PIL.Image", reason="needs pillow")
 from gaussian_heads.core.avatar import Avatar  # noqa: E402
 from gaussian_heads.core.camera import intrinsics, look_at  # noqa: E402
 from gaussian_heads.core.errors import AvatarError  # noqa: E402
-from gaussian_heads.training.builtin_head import build_avatar, lip_contact_offset_mm  # noqa: E402
+from gaussian_heads.training.builtin_head import (  # noqa: E402
+    MAX_GUIDE_TRIANGLES,
+    build_avatar,
+    lip_contact_offset_mm,
+)
 from gaussian_heads.training.builtin_head import main as build_from_command  # noqa: E402
 from gaussian_heads.training.contact_sheet import foreground_psnr_db  # noqa: E402
 from gaussian_heads.training.contact_sheet import main as draw_contact_sheet  # noqa: E402
+from gaussian_heads.training.guide_mesh import SHELL_GRID  # noqa: E402
 from gaussian_heads.training.head_folder import folder_hash, load_head  # noqa: E402
 from gaussian_heads.training.head_settings import HeadSettings  # noqa: E402
 
@@ -54,7 +59,9 @@ def test_package_opens_and_carries_its_credits(package):
     assert any("Lee Perry-Smith" in credit for credit in avatar.manifest.info.credits)
     assert avatar.thumbnail is not None
     vertices, triangles = avatar.guide_mesh
-    assert len(triangles) <= 3000 and triangles.max() < len(vertices)
+    assert len(triangles) <= MAX_GUIDE_TRIANGLES + 2 * np.prod(
+        SHELL_GRID
+    ) and triangles.max() < len(vertices)
     assert avatar.landmarks(np.zeros(52, np.float32)).shape == (68, 3)
 
 
