@@ -8,9 +8,12 @@ pytest.importorskip("scipy", reason="the studio needs the training extra (scipy)
 from gaussian_heads.training.capture.atlas import TILES, iterate_texels, texel_map
 from gaussian_heads.training.capture.garment import build_garment
 from gaussian_heads.training.capture.image import extend, fill, linear_to_srgb, srgb_to_linear
+from gaussian_heads.training.capture.mesh import PART
 from gaussian_heads.training.capture.noise import solid_noise
 from gaussian_heads.training.capture.scan import similarity
 from gaussian_heads.training.capture.strands import clamped_barycentric, triangle_frames
+from gaussian_heads.training.capture.texels import Texels
+from gaussian_heads.training.capture.texture_light import TEETH_GAIN, scatter_in_teeth
 
 
 def test_tiles_stay_inside_the_atlas_and_apart():
@@ -115,3 +118,20 @@ def test_the_shirt_faces_outwards_and_clears_the_skin():
     assert ((out[low] * away).sum(1) > 0).mean() > 0.95
     radius = np.hypot(shirt.vertices[:, 0], shirt.vertices[:, 2] + 0.8)
     assert radius.min() > 6.5
+
+
+def test_light_in_teeth_spreads_from_tooth_to_tooth_and_stays_there():
+    rng = np.random.default_rng(0)
+    side = 48
+    rows, columns = (index.ravel() for index in np.mgrid[0:side, 0:side])
+    count = side * side
+    part = np.where(columns < side // 2, PART["teeth"], PART["face"])
+    positions = np.stack([columns * 2e-4, rows * 2e-4, np.zeros(count)], axis=1)
+    normals = np.tile([0.0, 0.0, 1.0], (count, 1))
+    texels = Texels(side, rows, columns, rows * 0, np.zeros((count, 3)), part, positions, normals)
+    light = rng.uniform(0.0, 1.0, (side, side, 3)).astype(np.float32)
+    spread = scatter_in_teeth(light, texels) / TEETH_GAIN
+    teeth = texels.image((part == PART["teeth"])[:, None])[..., 0]
+    np.testing.assert_allclose(spread[~teeth] * TEETH_GAIN, light[~teeth], rtol=1e-6)
+    assert spread[teeth].std() < 0.35 * light[teeth].std()
+    assert abs(spread[teeth].mean() - light[teeth].mean()) < 0.02

@@ -18,7 +18,7 @@ from .image import extend
 from .scene import BAKE_NODE, BAKED, SKIPPED, Studio
 from .sheen import sheen
 from .texels import Texels, build_texels
-from .texture_light import scatter, to_resolution
+from .texture_light import scatter, scatter_in_teeth, to_resolution
 
 LOG = logging.getLogger(__name__)
 NEUTRAL = "neutral"
@@ -119,7 +119,8 @@ class LightBaker:
 
     def radiance(self, light: np.ndarray, vertices: np.ndarray) -> np.ndarray:
         """Linear radiance [R, R, 3] of the atlas under `light` [r, r, 3]."""
-        light = to_resolution(scatter(light, self.coarse), self.coarse, self.texels)
+        light = scatter_in_teeth(scatter(light, self.coarse), self.coarse)
+        light = to_resolution(light, self.coarse, self.texels)
         surfaces = self.studio.surfaces
         rows, columns = self.texels.rows, self.texels.columns
         gloss = sheen(self.texels, self.studio.mesh, vertices, surfaces, light)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from scipy.ndimage import distance_transform_edt, gaussian_filter, map_coordinates
+from scipy.spatial import cKDTree
 
 from .mesh import PART, TILE_OF_PART
 from .texels import Texels
@@ -14,6 +15,10 @@ SCATTER_M = {
     "wet": (0.0011, 0.0009, 0.0009),
     "hard": (0.0005,) * 3,
 }
+# Enamel and dentine carry light on from tooth to tooth. The gain gives back what the blur loses to the
+# dark roots, and warmth: much of a mouth's light has met gums and tongue before. Set by eye.
+TEETH_SCATTER_M, TEETH_NEIGHBOURS, TEETH_STRIDE, TEETH_NORMAL = 0.003, 96, 3, 1.5
+TEETH_GAIN = np.array([1.22, 1.12, 1.06])
 # Light that comes back out of skin has passed blood: what Cycles' scattering adds to its colour.
 BLOOD_GAIN = np.array([1.015, 0.985, 0.955])
 KINDS = {
@@ -34,6 +39,24 @@ def scatter(light: np.ndarray, texels: Texels) -> np.ndarray:
             sigma = np.asarray(SCATTER_M[kind]) / texel_size_m(texels, chosen)
             blurred = blur_within(light, mask, np.maximum(sigma, 0.6))
             result += blurred * BLOOD_GAIN if kind == "skin" else blurred
+    return result
+
+
+def scatter_in_teeth(light: np.ndarray, texels: Texels) -> np.ndarray:
+    """Light [r, r, 3] with that of the teeth blurred in space, over surfaces that face alike.
+
+    Their islands are cut up in the atlas, so that a blur there cannot cross from tooth to tooth; and
+    a mouth that is dark lights them through the few samples that find its opening.
+    """
+    teeth = np.flatnonzero(texels.part == PART["teeth"])
+    rows, columns = texels.rows[teeth], texels.columns[teeth]
+    space, facing = texels.positions[teeth] / TEETH_SCATTER_M, texels.normals[teeth] * TEETH_NORMAL
+    place, source = np.hstack([space, facing]), slice(None, None, TEETH_STRIDE)
+    distance, index = cKDTree(place[source]).query(place, k=TEETH_NEIGHBOURS)
+    weight = np.exp(-0.5 * distance**2)[..., None]
+    blurred = (weight * light[rows[source], columns[source]][index]).sum(1) / weight.sum(1)
+    result = light.copy()
+    result[rows, columns] = blurred * TEETH_GAIN
     return result
 
 
