@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ import bpy
 from ..core.errors import RenderError
 from .frames import Report, choose_image_format, render_frames
 from .registration import ensure_registered
+
+LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -43,8 +46,13 @@ def render_file(request: RenderRequest, report: Report) -> RenderResult:
     frames = parse_frames(request.frames) if request.frames else None
     scene = _open_scene(request.blend)
     paths = _frame_paths(scene, frames or _scene_frames(scene), request)
-    drawn = render_frames(scene, paths, report, overwrite=request.overwrite)
+    drawn = render_frames(scene, paths, report, overwrite=request.overwrite, announce=_announce)
     return RenderResult(paths[0][1].parent, drawn, len(paths) - drawn)
+
+
+def _announce(path: Path) -> None:
+    """The line that render farms look for in a worker's log, as Blender itself writes it."""
+    LOG.info("Saved: '%s'", path)
 
 
 def parse_frames(text: str) -> list[int]:

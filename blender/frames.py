@@ -39,8 +39,11 @@ def render_frames(
     report: Report,
     *,
     overwrite: bool = False,
+    announce: Callable[[Path], None] = lambda path: None,
 ) -> int:
     """Render each (frame, file) that is not there yet; returns how many were drawn.
+
+    `announce` is told each file that was written, under its final name.
 
     Ctrl C stops after the frame in work: finished files stay, none is cut short.
     """
@@ -50,6 +53,7 @@ def render_frames(
             report(done / len(paths))
             if overwrite or not path.is_file():
                 render_frame(scene, frame, path)
+                announce(path)
                 drawn += 1
             if is_interrupted():
                 raise KeyboardInterrupt

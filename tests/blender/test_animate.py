@@ -181,6 +181,15 @@ def test_saved_scene_renders_in_a_plain_background_process(request_of, analyser,
         )
 
 
+def test_render_file_names_each_file_for_farms(request_of, analyser, tmp_path, caplog):
+    request = request_of(save_blend=tmp_path / "s.blend")
+    animate(request, silent, analyser)
+    with caplog.at_level("INFO"):
+        render_file(RenderRequest(request.save_blend, "2-3", tmp_path / "b"), silent)
+    saved = [line for line in caplog.messages if line.startswith("Saved: ")]
+    assert saved == [f"Saved: '{tmp_path / 'b' / f'{frame:04d}.png'}'" for frame in (2, 3)]
+
+
 def test_render_file_skips_what_is_there(request_of, analyser, tmp_path):
     request = request_of(save_blend=tmp_path / "talk.blend")
     animate(request, silent, analyser)
