@@ -102,6 +102,7 @@ def export_speech(network: SpeechNetwork, path: Path) -> None:
     )
     model = program.model_proto
     _store_half(model, prefix="network.")
+    _forget_traces(model)
     metadata = {
         "kind": KIND,
         "version": str(VERSION),
@@ -115,6 +116,15 @@ def export_speech(network: SpeechNetwork, path: Path) -> None:
     onnx.checker.check_model(model)
     with replace_on_success(path) as temporary:
         onnx.save(model, temporary)
+
+
+def _forget_traces(model: onnx.ModelProto) -> None:
+    """Drop what the exporter notes of its own source lines: they are paths of this machine."""
+    graph = model.graph
+    lists = (graph.node, graph.initializer, graph.input, graph.output, graph.value_info)
+    for part in (model, graph, *(item for items in lists for item in items)):
+        part.doc_string = ""
+        del part.metadata_props[:]
 
 
 def _store_half(model: onnx.ModelProto, prefix: str) -> None:
