@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import bpy
+import numpy as np
 
 from ..core.errors import RenderError
 from ..core.files import replace_on_success
 from .frames import run_render
+from .sound import decode_with_aud
 from .staging import PictureSettings, apply_picture
 from .strips import strip_collection
 
 AUDIO_KBITS = 192
 AUDIO_RATE_HZ = 48_000
+SILENCE_SEC = 1
+BLOCK_FRAMES = 1 << 18
 
 
 def require_video_size(width: int, height: int) -> None:
@@ -29,9 +34,10 @@ def require_video_size(width: int, height: int) -> None:
 def encode_video(frames: Sequence[Path], audio: Path, picture: PictureSettings, path: Path) -> None:
     """Write `path` (.mp4) of `frames` at the picture's rate, with `audio` from the first frame on."""
     scene = bpy.data.scenes.new("Video")
+    scratch = tempfile.TemporaryDirectory()
     try:
         apply_picture(scene, picture)
-        _add_strips(scene, frames, audio)
+        _add_strips(scene, frames, _with_silence(audio, Path(scratch.name) / "sound.wav"))
         scene.frame_start, scene.frame_end = 1, len(frames)
         # The frames are finished pictures: nothing may change their colours again.
         scene.view_settings.view_transform = "Standard"
@@ -47,6 +53,30 @@ def encode_video(frames: Sequence[Path], audio: Path, picture: PictureSettings, 
                 )
     finally:
         bpy.data.scenes.remove(scene)
+        scratch.cleanup()
+
+
+def _with_silence(audio: Path, path: Path) -> Path:
+    """Copy `audio` to `path` with silence behind it.
+
+    Blender's mixer now and then plays what lies in memory between the end of a file and the end of
+    the last frame: a loud crack. With silence there it never reads past the end.
+    """
+    import soundfile
+
+    try:
+        with soundfile.SoundFile(audio) as source:
+            form = {"samplerate": source.samplerate, "channels": source.channels}
+            with soundfile.SoundFile(path, "w", format="RF64", subtype="FLOAT", **form) as copy:
+                for block in source.blocks(BLOCK_FRAMES, dtype="float32"):
+                    copy.write(block)
+                copy.write(np.zeros((SILENCE_SEC * source.samplerate, source.channels), "float32"))
+    except soundfile.LibsndfileError:
+        samples, rate = decode_with_aud(audio)
+        silence = np.zeros((SILENCE_SEC * rate, samples.shape[1]), np.float32)
+        padded = np.concatenate([samples, silence])
+        soundfile.write(path, padded, rate, format="RF64", subtype="FLOAT")
+    return path
 
 
 def use_video_output(scene: bpy.types.Scene) -> None:

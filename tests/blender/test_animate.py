@@ -140,6 +140,8 @@ def test_video_with_sound(request_of, analyser, tmp_path):
     loudest = np.abs(samples).max(axis=1).argmax() / rate
     # A tenth of a frame, and what AAC smears.
     assert loudest == pytest.approx(5.5 / 24, abs=0.01)
+    # The last frame outlasts the sound: what follows it is silence.
+    assert np.abs(samples[int(0.499 * rate) :]).max() < 1e-3
 
 
 def test_sound_of_a_video_is_read_too(request_of, analyser, tmp_path):
