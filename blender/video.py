@@ -33,27 +33,31 @@ def require_video_size(width: int, height: int) -> None:
 
 def encode_video(frames: Sequence[Path], audio: Path, picture: PictureSettings, path: Path) -> None:
     """Write `path` (.mp4) of `frames` at the picture's rate, with `audio` from the first frame on."""
-    scene = bpy.data.scenes.new("Video")
-    scratch = tempfile.TemporaryDirectory()
-    try:
-        apply_picture(scene, picture)
-        _add_strips(scene, frames, _with_silence(audio, Path(scratch.name) / "sound.wav"))
-        scene.frame_start, scene.frame_end = 1, len(frames)
-        # The frames are finished pictures: nothing may change their colours again.
-        scene.view_settings.view_transform = "Standard"
-        scene.view_settings.look = "None"
-        use_video_output(scene)
-        with replace_on_success(path) as temporary:
-            scene.render.filepath = str(temporary)
-            scene.render.use_file_extension = False
-            run_render(scene, animation=True)
-            if temporary.stat().st_size == 0:
-                raise RenderError(
-                    f"Blender's FFmpeg wrote nothing to '{path}': check the disk and the folder."
-                )
-    finally:
-        bpy.data.scenes.remove(scene)
-        scratch.cleanup()
+    with tempfile.TemporaryDirectory() as scratch:
+        sound = _with_silence(audio, Path(scratch) / "sound.wav")
+        scene = bpy.data.scenes.new("Video")
+        try:
+            apply_picture(scene, picture)
+            _add_strips(scene, frames, sound)
+            scene.frame_start, scene.frame_end = 1, len(frames)
+            # The frames are finished pictures: nothing may change their colours again.
+            scene.view_settings.view_transform = "Standard"
+            scene.view_settings.look = "None"
+            use_video_output(scene)
+            _write_video(scene, path)
+        finally:
+            bpy.data.scenes.remove(scene)
+
+
+def _write_video(scene: bpy.types.Scene, path: Path) -> None:
+    with replace_on_success(path) as temporary:
+        scene.render.filepath = str(temporary)
+        scene.render.use_file_extension = False
+        run_render(scene, animation=True)
+        if temporary.stat().st_size == 0:
+            raise RenderError(
+                f"Blender's FFmpeg wrote nothing to '{path}': check the disk and the folder."
+            )
 
 
 def _with_silence(audio: Path, path: Path) -> Path:
