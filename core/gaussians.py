@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float32, Float64
+from jaxtyping import Bool, Float, Float32, Float64, Integer
 
 from .errors import RenderError
+from .spherical_harmonics import NUM_COEFFICIENTS, rotate_sh, sh_colors
 
 
 @dataclass(frozen=True)
@@ -17,6 +19,8 @@ class Gaussians:
 
     Names and conventions are gsplat's: quaternions are wxyz and need not be unit length, scales are
     standard deviations in metres, opacities lie in (0, 1), colours are display-referred sRGB in [0, 1].
+    `sh`, where given, makes colours depend on the view (`spherical_harmonics`): it is added to `colors`
+    for the direction from the eye to the mean, and the sum is not below 0.
     """
 
     means: Float32[np.ndarray, "N 3"]
@@ -24,6 +28,7 @@ class Gaussians:
     scales: Float32[np.ndarray, "N 3"]
     opacities: Float32[np.ndarray, " N"]
     colors: Float32[np.ndarray, "N 3"]
+    sh: Float32[np.ndarray, "N K 3"] | None = None
 
     def __post_init__(self) -> None:
         count = self.means.shape[0]
@@ -35,11 +40,35 @@ class Gaussians:
                     f"Gaussians.{name} has shape {array.shape}, expected {(count, *tail)}: "
                     "give every attribute one row per Gaussian."
                 )
+        if self.sh is not None and self.sh.shape not in [(count, k, 3) for k in NUM_COEFFICIENTS]:
+            raise RenderError(
+                f"Gaussians.sh has shape {self.sh.shape}, expected {count} rows of 3, 8 or 15 "
+                "coefficients of 3 colours: leave out the constant term."
+            )
 
     @property
     def num_gaussians(self) -> int:
         """Number of Gaussians N."""
         return self.means.shape[0]
+
+    def select(self, kept: Bool[np.ndarray, " N"] | Integer[np.ndarray, " M"] | slice) -> Gaussians:
+        """Return the rows that a mask, indices or a slice picks."""
+        arrays = ((f.name, getattr(self, f.name)) for f in dataclasses.fields(self))
+        return Gaussians(**{name: a if a is None else a[kept] for name, a in arrays})
+
+    def seen_from(self, eye: Float[np.ndarray, " 3"]) -> Gaussians:
+        """Return the set with the plain colours that an eye at this point sees."""
+        return self if self.sh is None else self._seen(self.means - np.asarray(eye, np.float32))
+
+    def seen_along(self, direction: Float[np.ndarray, " 3"]) -> Gaussians:
+        """Return the set with the plain colours of an orthographic view in this direction."""
+        if self.sh is None:
+            return self
+        return self._seen(np.broadcast_to(np.asarray(direction, np.float32), self.means.shape))
+
+    def _seen(self, directions: np.ndarray) -> Gaussians:
+        colors = np.maximum(self.colors + sh_colors(self.sh, directions), np.float32(0.0))
+        return dataclasses.replace(self, colors=colors, sh=None)
 
     def transformed(self, matrix: Float64[np.ndarray, "4 4"]) -> Gaussians:
         """Return the set moved by a similarity `matrix` (rotation, uniform scale, translation).
@@ -53,7 +82,8 @@ class Gaussians:
             raise RenderError(
                 "The object's transform is mirrored, flat or not finite: apply its scale or make it positive."
             )
-        turn = matrix_to_quat(_nearest_rotation(linear))
+        rotation = _nearest_rotation(linear)
+        turn = matrix_to_quat(rotation)
         means = self.means.astype(np.float64) @ linear.T + np.asarray(matrix, np.float64)[:3, 3]
         return Gaussians(
             means=means.astype(np.float32),
@@ -61,6 +91,7 @@ class Gaussians:
             scales=(self.scales * factor).astype(np.float32),
             opacities=self.opacities,
             colors=self.colors,
+            sh=None if self.sh is None else rotate_sh(self.sh, rotation),
         )
 
 
@@ -71,7 +102,22 @@ def concatenate(sets: Sequence[Gaussians]) -> Gaussians:
             *(np.zeros(shape, np.float32) for shape in ((0, 3), (0, 4), (0, 3), (0,), (0, 3)))
         )
     names = ("means", "quats", "scales", "opacities", "colors")
-    return Gaussians(**{name: np.concatenate([getattr(s, name) for s in sets]) for name in names})
+    joined = {name: np.concatenate([getattr(s, name) for s in sets]) for name in names}
+    return Gaussians(**joined, sh=_joined_sh(sets))
+
+
+def _joined_sh(sets: Sequence[Gaussians]) -> np.ndarray | None:
+    """Coefficients of all sets at the highest degree among them; absent ones are zero."""
+    most = max((s.sh.shape[1] for s in sets if s.sh is not None), default=0)
+    if most == 0:
+        return None
+    joined = np.zeros((sum(s.num_gaussians for s in sets), most, 3), np.float32)
+    start = 0
+    for part in sets:
+        if part.sh is not None:
+            joined[start : start + part.num_gaussians, : part.sh.shape[1]] = part.sh
+        start += part.num_gaussians
+    return joined
 
 
 def multiply_quats(a: np.ndarray, b: np.ndarray) -> np.ndarray:

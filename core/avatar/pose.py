@@ -9,6 +9,7 @@ from jaxtyping import Float, Float32
 
 from ..errors import AvatarError
 from ..gaussians import Gaussians, multiply_quats, quat_to_matrix
+from ..spherical_harmonics import rotate_sh
 
 # Far beyond any head: a translation of more than this (m) or a turn of more (rad) is a mistake.
 MAX_POSE = 100.0
@@ -50,7 +51,11 @@ def pose_gaussians(
     turns = _quat_of_turn(pose[:3], weights)
     means[part] = _moved(gaussians.means[part], turns, weights[:, None] * pose[3:], neck_pivot)
     quats[part] = multiply_quats(turns, gaussians.quats[part])
-    return dataclasses.replace(gaussians, means=means, quats=quats)
+    sh = None if gaussians.sh is None else rotate_sh(gaussians.sh, quat_to_matrix(whole[0]))
+    if sh is not None:
+        sh[still] = gaussians.sh[still]
+        sh[part] = rotate_sh(gaussians.sh[part], quat_to_matrix(turns))
+    return dataclasses.replace(gaussians, means=means, quats=quats, sh=sh)
 
 
 def pose_points(
