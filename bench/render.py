@@ -84,8 +84,8 @@ def backend_draws(names: list[str], num_threads: int) -> dict[str, _Draw]:
     """A drawing function for each backend named."""
     draws: dict[str, _Draw] = {
         "reference": reference.render,
-        "cpu": lambda gaussians, camera: cpu.render(gaussians, camera, None, num_threads),
-        "cpu_1_thread": lambda gaussians, camera: cpu.render(gaussians, camera, None, 1),
+        "cpu": lambda gaussians, camera: cpu.render(gaussians, camera, num_threads=num_threads),
+        "cpu_1_thread": lambda gaussians, camera: cpu.render(gaussians, camera, num_threads=1),
     }
     return {name: draws[name] for name in names}
 

@@ -1,4 +1,4 @@
-"""Pinhole cameras in OpenCV axes: x right, y down, z forward, image row 0 on top."""
+"""Pinhole and orthographic cameras in OpenCV axes: x right, y down, z forward, image row 0 on top."""
 
 from __future__ import annotations
 
@@ -14,12 +14,17 @@ MAX_SIDE_PX = 16384
 
 @dataclass(frozen=True)
 class Camera:
-    """A pinhole camera: `viewmat` maps world to camera space, `K` holds pixel intrinsics."""
+    """A camera: `viewmat` maps world to camera space, `K` holds pixel intrinsics.
+
+    A point (x, y, z) in camera space is seen at `K[0, 0] * x / z + K[0, 2]`, an orthographic camera sees it
+    at `K[0, 0] * x + K[0, 2]`, with focal lengths in pixels per metre; y alike.
+    """
 
     viewmat: Float[np.ndarray, "4 4"]
     K: Float[np.ndarray, "3 3"]
     width: int
     height: int
+    is_orthographic: bool = False
 
     def __post_init__(self) -> None:
         if not (1 <= self.width <= MAX_SIDE_PX and 1 <= self.height <= MAX_SIDE_PX):

@@ -25,6 +25,10 @@ class RenderError(GaussianHeadsError):
     """Gaussians, a camera or a backend that cannot make a picture."""
 
 
+class BackendUnavailable(RenderError):
+    """A backend that does not work on this machine or cannot draw this picture; another may."""
+
+
 class TimingError(GaussianHeadsError):
     """Frame rates, ranges or strips that make no sense."""
 

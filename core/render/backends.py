@@ -4,24 +4,48 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from functools import cache
+from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Float32
 
 from ..camera import Camera
-from ..errors import RenderError
+from ..errors import BackendUnavailable, RenderError
 from ..gaussians import Gaussians
 from . import cpu, reference
 from .output import RenderOutput
 
 logger = logging.getLogger(__name__)
 
-BACKENDS = ("auto", "cpu", "cuda", "reference")
-# Tried in this order by "auto".
-_AUTOMATIC = ("cpu", "reference")
+# In the order in which "auto" tries them.
+BACKENDS = ("auto", "cuda", "gpu", "cpu", "reference")
 
-_Backend = Callable[[Gaussians, Camera, np.ndarray | None], RenderOutput]
+Draw = Callable[[Gaussians, Camera, np.ndarray | None, np.ndarray | None], RenderOutput]
+
+
+@dataclass(frozen=True)
+class _Backend:
+    draw: Draw
+    is_automatic: Callable[[], bool]
+
+
+_registered: dict[str, _Backend] = {}
+# An animation says a thing once and not at every frame.
+_said: set[str] = set()
+
+
+def register_backend(name: str, draw: Draw, is_automatic: Callable[[], bool]) -> None:
+    """Add the backend `name`, one of BACKENDS that core itself does not have.
+
+    `draw(gaussians, camera, background, depth_limits)` raises BackendUnavailable where another backend
+    may do better; `is_automatic()` says whether "auto" should try it now.
+    """
+    _registered[name] = _Backend(draw, is_automatic)
+
+
+def unregister_backend(name: str) -> None:
+    """Take a registered backend away again."""
+    _registered.pop(name, None)
 
 
 def render(
@@ -30,41 +54,69 @@ def render(
     *,
     backend: str = "auto",
     background: Float[np.ndarray, " 3"] | None = None,
+    depth_limits: Float32[np.ndarray, "H W"] | None = None,
 ) -> RenderOutput:
     """Draw `gaussians` as `camera` sees them; raises RenderError with a sentence when it cannot.
 
     `background` is a display-referred sRGB colour put behind the picture; without it the colours stay
-    premultiplied over nothing. `alphas` and `depths` never include the background. "auto" takes the
-    first backend that works on this machine and logs which.
+    premultiplied over nothing. `alphas` and `depths` never include the background. `depth_limits` holds,
+    for every pixel, the depth (m along the camera's z axis) of an opaque surface, infinite where there is
+    none: a Gaussian whose centre lies behind it adds nothing to that pixel. "auto" takes the first
+    backend that works on this machine and logs which.
     """
     _check(gaussians, background)
-    name = automatic_backend() if backend == "auto" else backend
-    return _backend(name)(gaussians, camera, background)
+    _check_depth_limits(depth_limits, camera)
+    if backend == "auto":
+        return _draw_automatically(gaussians, camera, background, depth_limits)
+    return _backend(backend).draw(gaussians, camera, background, depth_limits)
 
 
-@cache
-def automatic_backend() -> str:
-    """Name of the backend that "auto" uses here; found once and logged."""
-    for name in _AUTOMATIC:
+def automatic_backends() -> list[str]:
+    """Names of the backends that "auto" would try now, best first."""
+    return [name for name in BACKENDS[1:] if _is_automatic(name)]
+
+
+def _draw_automatically(
+    gaussians: Gaussians,
+    camera: Camera,
+    background: np.ndarray | None,
+    depth_limits: np.ndarray | None,
+) -> RenderOutput:
+    for name in automatic_backends():
         try:
-            _backend(name)
-        except RenderError as error:
-            logger.warning("The %s rasteriser does not work here: %s", name, error)
+            output = _backend(name).draw(gaussians, camera, background, depth_limits)
+        except BackendUnavailable as error:
+            _say_once(logging.WARNING, f"The {name} rasteriser cannot draw this: {error}")
             continue
-        logger.info("Drawing with the %s rasteriser.", name)
-        return name
-    raise RenderError("No rasteriser works on this machine: install gaussian-heads-native again.")
+        _say_once(logging.INFO, f"Drawing with the {name} rasteriser.")
+        return output
+    raise RenderError("No rasteriser works here: install gaussian-heads-native again.")
+
+
+def _say_once(level: int, sentence: str) -> None:
+    if sentence not in _said:
+        _said.add(sentence)
+        logger.log(level, "%s", sentence)
+
+
+def _is_automatic(name: str) -> bool:
+    if name in ("cpu", "reference"):
+        return True
+    return name in _registered and _registered[name].is_automatic()
 
 
 def _backend(name: str) -> _Backend:
     if name == "reference":
-        return reference.render
+        return _Backend(reference.render, lambda: True)
     if name == "cpu":
         cpu.load_library()
-        return cpu.render
-    if name == "cuda":
-        raise RenderError(
-            "This version has no CUDA rasteriser: choose the backend 'cpu' or leave it on 'auto'."
+        return _Backend(cpu.render, lambda: True)
+    if name in _registered:
+        return _registered[name]
+    if name in BACKENDS:
+        raise BackendUnavailable(
+            f"The backend '{name}' works only inside Blender with the add-on enabled: "
+            "choose 'cpu' or leave it on 'auto'."
         )
     raise RenderError(f"There is no backend '{name}': choose one of {', '.join(BACKENDS)}.")
 
@@ -81,3 +133,13 @@ def _check(gaussians: Gaussians, background: np.ndarray | None) -> None:
         np.shape(background) != (3,) or not np.isfinite(background).all()
     ):
         raise RenderError("The background must be three finite numbers: red, green and blue.")
+
+
+def _check_depth_limits(depth_limits: np.ndarray | None, camera: Camera) -> None:
+    if depth_limits is None:
+        return
+    if depth_limits.shape != (camera.height, camera.width) or np.isnan(depth_limits).any():
+        raise RenderError(
+            f"The depth limits have shape {depth_limits.shape} or are not numbers: "
+            f"give one depth for each of the {camera.height} x {camera.width} pixels."
+        )

@@ -5,18 +5,21 @@ from __future__ import annotations
 import ctypes
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
+from typing import TypeVar
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Float32
 
 from ..camera import Camera
-from ..errors import RenderError
+from ..errors import BackendUnavailable, RenderError
 from ..gaussians import Gaussians
 from .output import RenderOutput
+
+_T, _R = TypeVar("_T"), TypeVar("_R")
 
 # A larger workspace is given back to the system after its picture.
 _MAX_IDLE_BYTES = 1 << 28
@@ -26,9 +29,11 @@ def render(
     gaussians: Gaussians,
     camera: Camera,
     background: Float[np.ndarray, " 3"] | None = None,
+    depth_limits: Float32[np.ndarray, "H W"] | None = None,
+    *,
     num_threads: int | None = None,
 ) -> RenderOutput:
-    """Draw `gaussians` with the C rasteriser; see `RenderOutput` for what comes back.
+    """Draw `gaussians` with the C rasteriser; see `backends.render` for the arguments and the result.
 
     Uses all processors unless `num_threads` says otherwise; the pixels are the same for any number.
     Several threads may render at once.
@@ -44,21 +49,24 @@ def render(
     ]
     images = [output.colors, output.alphas, output.depths]
     scene = _scene(inputs, camera, background, images)
+    if depth_limits is not None:
+        depth_limits = np.ascontiguousarray(depth_limits, np.float32)
+        scene.depth_limits = depth_limits.ctypes.data
     with _idle_workspaces().borrow() as workspace:
         _raise_for(library.gh_begin(workspace, ctypes.byref(scene)), camera)
-        _raise_for(_work(workspace, num_threads or _num_processors()), camera)
+        _raise_for(_work(workspace, num_threads or num_processors()), camera)
     return output
 
 
 @cache
 def load_library() -> ctypes.CDLL:
-    """The library of the wheel; raises RenderError when it is missing or cannot run here."""
+    """The library of the wheel; raises BackendUnavailable when it is missing or cannot run here."""
     try:
         import gaussian_heads_native
 
         return gaussian_heads_native.load()
     except (ImportError, OSError) as error:
-        raise RenderError(
+        raise BackendUnavailable(
             f"The C rasteriser cannot be loaded ({error}): install the wheel gaussian-heads-native again."
         ) from error
 
@@ -96,14 +104,22 @@ def _idle_workspaces() -> _Workspaces:
 
 @cache
 def _helpers() -> ThreadPoolExecutor:
-    workers = max(1, _num_processors() - 1)
+    workers = max(1, num_processors() - 1)
     return ThreadPoolExecutor(workers, thread_name_prefix="gaussian_heads_render")
 
 
-def _num_processors() -> int:
+def num_processors() -> int:
+    """How many threads work at once on this machine."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def in_threads(function: Callable[[_T], _R], items: Sequence[_T]) -> list[_R]:
+    """`function` of every item, at the same time where there are processors; this thread takes the last."""
+    started = [_helpers().submit(function, item) for item in items[:-1]]
+    last = [function(item) for item in items[-1:]]
+    return [future.result() for future in started] + last
 
 
 def _work(workspace: int, num_threads: int) -> int:
@@ -147,6 +163,7 @@ def _scene(
         background=(ctypes.c_float * 3)(*color),
         width=camera.width,
         height=camera.height,
+        is_orthographic=camera.is_orthographic,
         colors=colors,
         alphas=alphas,
         depths=depths,

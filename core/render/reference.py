@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Float64
+from jaxtyping import Float, Float32, Float64
 
 from ..camera import Camera
 from ..gaussians import Gaussians
@@ -40,11 +40,16 @@ class Splats:
 
 
 def render(
-    gaussians: Gaussians, camera: Camera, background: Float[np.ndarray, " 3"] | None = None
+    gaussians: Gaussians,
+    camera: Camera,
+    background: Float[np.ndarray, " 3"] | None = None,
+    depth_limits: Float32[np.ndarray, "H W"] | None = None,
 ) -> RenderOutput:
-    """Draw `gaussians` in float64; see `RenderOutput` for what comes back."""
+    """Draw `gaussians` in float64; see `backends.render` for the arguments and `RenderOutput`."""
     splats = project(gaussians, camera)
-    colors, transmittance, weighted_depths = blend(splats, camera.width, camera.height)
+    if depth_limits is None:
+        depth_limits = np.full((camera.height, camera.width), np.inf, np.float32)
+    colors, transmittance, weighted_depths = blend(splats, depth_limits)
     alphas = 1.0 - transmittance
     if background is not None:
         colors = colors + transmittance[..., None] * np.asarray(background, np.float64)
@@ -68,8 +73,9 @@ def project(gaussians: Gaussians, camera: Camera) -> Splats:
     covars = _covariances(gaussians.quats[order], gaussians.scales[order])
     jacobians = _jacobians(positions, camera) @ viewmat[:3, :3]
     covars2d = jacobians @ covars @ np.swapaxes(jacobians, 1, 2) + EPS2D * np.eye(2)
+    per_depth = 1.0 if camera.is_orthographic else 1.0 / positions[:, 2:]
     return Splats(
-        means2d=focal * positions[:, :2] / positions[:, 2:] + center,
+        means2d=focal * positions[:, :2] * per_depth + center,
         covars2d=covars2d,
         depths=positions[:, 2],
         opacities=np.minimum(gaussians.opacities[order].astype(np.float64), 1.0),
@@ -77,8 +83,11 @@ def project(gaussians: Gaussians, camera: Camera) -> Splats:
     )
 
 
-def blend(splats: Splats, width: int, height: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def blend(
+    splats: Splats, depth_limits: Float32[np.ndarray, "H W"]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Composite front to back: colours `[H, W, 3]`, transmittance and alpha-weighted depth `[H, W]`."""
+    height, width = depth_limits.shape
     colors = np.zeros((height, width, 3))
     depths = np.zeros((height, width))
     transmittance = np.ones((height, width))
@@ -96,6 +105,7 @@ def blend(splats: Splats, width: int, height: int) -> tuple[np.ndarray, np.ndarr
         sigma = 0.5 * (a * dx * dx + c * dy * dy) + b * dx * dy
         alpha = np.minimum(MAX_ALPHA, splats.opacities[index] * np.exp(-sigma))
         hit = (sigma >= 0.0) & (alpha >= MIN_ALPHA) & ~finished[box]
+        hit &= np.float32(splats.depths[index]) <= depth_limits[box]
         remaining = transmittance[box] * (1.0 - alpha)
         # The splat that would make a pixel opaque ends the pixel and is not added.
         finished[box] |= hit & (remaining <= MIN_TRANSMITTANCE)
@@ -131,6 +141,9 @@ def _jacobians(positions: np.ndarray, camera: Camera) -> np.ndarray:
     jacobians = np.zeros((len(positions), 2, 3))
     for axis, size in enumerate((camera.width, camera.height)):
         focal, center = camera.K[axis, axis], camera.K[axis, 2]
+        if camera.is_orthographic:
+            jacobians[:, axis, axis] = focal
+            continue
         margin = CLAMP_MARGIN * 0.5 * size / focal
         low, high = -center / focal - margin, (size - center) / focal + margin
         slope = np.clip(positions[:, axis] / depths, low, high)

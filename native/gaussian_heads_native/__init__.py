@@ -14,7 +14,7 @@ __version__ = "0.1.0"
 
 OK, OUT_OF_MEMORY, BAD_SIZE = range(3)
 
-_INTERFACE_VERSION = 1
+_INTERFACE_VERSION = 2
 _SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
 
 
@@ -36,9 +36,33 @@ class Scene(ctypes.Structure):
         ("background", ctypes.c_float * 3),
         ("width", ctypes.c_int32),
         ("height", ctypes.c_int32),
+        ("is_orthographic", ctypes.c_int32),
+        ("depth_limits", ctypes.c_void_p),
         ("colors", ctypes.c_void_p),
         ("alphas", ctypes.c_void_p),
         ("depths", ctypes.c_void_p),
+    ]
+
+
+class Mesh(ctypes.Structure):
+    """`gh_mesh` of rasterizer.h."""
+
+    _fields_ = [
+        ("num_triangles", ctypes.c_int64),
+        ("triangles", ctypes.c_void_p),
+        ("viewmat", ctypes.c_double * 12),
+        ("fx", ctypes.c_double),
+        ("fy", ctypes.c_double),
+        ("cx", ctypes.c_double),
+        ("cy", ctypes.c_double),
+        ("near_plane", ctypes.c_double),
+        ("far_plane", ctypes.c_double),
+        ("width", ctypes.c_int32),
+        ("height", ctypes.c_int32),
+        ("is_orthographic", ctypes.c_int32),
+        ("depths", ctypes.c_void_p),
+        ("indices", ctypes.c_void_p),
+        ("barycentrics", ctypes.c_void_p),
     ]
 
 
@@ -71,6 +95,8 @@ def load_variant(name: str) -> ctypes.CDLL:
     library.gh_begin.restype = ctypes.c_int32
     library.gh_work.argtypes = [ctypes.c_void_p]
     library.gh_work.restype = ctypes.c_int32
+    library.gh_draw_mesh.argtypes = [ctypes.POINTER(Mesh), ctypes.c_int32, ctypes.c_int32]
+    library.gh_draw_mesh.restype = ctypes.c_int32
     return library
 
 

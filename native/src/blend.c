@@ -17,6 +17,8 @@ typedef int32_t i8 __attribute__((vector_size(4 * WIDTH)));
 typedef struct {
     f8 transmittance[SEGMENTS];
     f8 red[SEGMENTS], green[SEGMENTS], blue[SEGMENTS], depth[SEGMENTS];
+    f8 depth_limits[SEGMENTS]; /* not filled while next_limit is infinite */
+    float next_limit;          /* the nearest depth limit of an unfinished pixel */
     uint32_t open; /* a bit for every segment that has an unfinished pixel */
 } tile_state;
 
@@ -105,7 +107,24 @@ static inline void add_to_segment(tile_state *s, const gh_splat *splat, int segm
     s->transmittance[segment] = after;
 }
 
+/* Finishes the pixels whose opaque surface lies before `depth`; splats come front to back. */
+static void finish_hidden(tile_state *s, float depth) {
+    float next = INFINITY;
+    for (uint32_t segments = s->open; segments; segments &= segments - 1) {
+        int segment = __builtin_ctz(segments);
+        f8 before = s->transmittance[segment], limit = s->depth_limits[segment];
+        f8 after = choose((before > all(0)) & (limit < all(depth)), -before, before);
+        i8 unfinished = after > all(0);
+        s->transmittance[segment] = after;
+        if (!bits(unfinished)) s->open &= ~(1u << segment);
+        limit = choose(unfinished, limit, all(INFINITY));
+        for (int lane = 0; lane < WIDTH; lane++) next = fminf(next, limit[lane]);
+    }
+    s->next_limit = next;
+}
+
 static inline void add_splat(tile_state *s, const tile_splat *seen) {
+    if (seen->splat->depth > s->next_limit) finish_hidden(s, seen->splat->depth);
     for (uint32_t segments = seen->touched & s->open; segments; segments &= segments - 1) {
         int segment = __builtin_ctz(segments), row = segment % TILE, half = segment / TILE;
         f8 along = seen->splat->l00 * (CENTERS + (float)(half * WIDTH)) + seen->along[row];
@@ -113,8 +132,21 @@ static inline void add_splat(tile_state *s, const tile_splat *seen) {
     }
 }
 
-static void begin_tile(tile_state *s, int64_t columns, int64_t rows) {
+static void read_depth_limits(tile_state *s, const gh_scene *scene, int64_t left, int64_t top) {
+    int64_t columns = gh_min(TILE, scene->width - left), rows = gh_min(TILE, scene->height - top);
+    for (int64_t row = 0; row < rows; row++)
+        for (int64_t column = 0; column < columns; column++) {
+            float limit = scene->depth_limits[(top + row) * scene->width + left + column];
+            s->depth_limits[column / WIDTH * TILE + row][column % WIDTH] = limit;
+            s->next_limit = fminf(s->next_limit, limit);
+        }
+}
+
+static void begin_tile(tile_state *s, const gh_scene *scene, int64_t left, int64_t top) {
+    int64_t columns = scene->width - left, rows = scene->height - top;
     memset(s, 0, sizeof *s);
+    s->next_limit = INFINITY;
+    if (scene->depth_limits) read_depth_limits(s, scene, left, top);
     for (int segment = 0; segment < SEGMENTS; segment++) {
         int row = segment % TILE, column = segment / TILE * WIDTH;
         i8 inside = CENTERS + (float)column < all((float)columns);
@@ -147,7 +179,7 @@ static void blend_tile(const gh_workspace *w, int64_t tile) {
     int64_t length = w->tile_totals[tile];
     tile_state state;
     tile_splat seen[BATCH];
-    begin_tile(&state, w->scene.width - left, w->scene.height - top);
+    begin_tile(&state, &w->scene, left, top);
     for (int64_t first = 0; first < length && state.open; first += BATCH) {
         int64_t count = gh_min(BATCH, length - first);
         for (int64_t k = 0; k < count; k++) {

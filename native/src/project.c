@@ -59,13 +59,14 @@ static int project(const gh_scene *scene, const slope_limits limits[2], int64_t 
     float opacity = scene->opacities[i];
     if (!(z >= NEAR_PLANE && z <= FAR_PLANE && opacity > MIN_ALPHA)) return 0;
     if (opacity > 1) opacity = 1;
-    double per_z = 1 / z;
+    /* An orthographic camera's rays are parallel: what is "per z" below is then one. */
+    double per_z = scene->is_orthographic ? 1 : 1 / z;
     double slope_x = (v[0] * mean[0] + v[1] * mean[1] + v[2] * mean[2] + v[3]) * per_z;
     double slope_y = (v[4] * mean[0] + v[5] * mean[1] + v[6] * mean[2] + v[7]) * per_z;
     double x = scene->fx * slope_x + scene->cx, y = scene->fy * slope_y + scene->cy;
 
-    double tx = clamp(slope_x, limits[0].low, limits[0].high);
-    double ty = clamp(slope_y, limits[1].low, limits[1].high);
+    double tx = scene->is_orthographic ? 0 : clamp(slope_x, limits[0].low, limits[0].high);
+    double ty = scene->is_orthographic ? 0 : clamp(slope_y, limits[1].low, limits[1].high);
     double kx = scene->fx * per_z, ky = scene->fy * per_z;
     double jx[3], jy[3], r[3][3], px[3], py[3];
     for (int k = 0; k < 3; k++) {

@@ -18,7 +18,7 @@
 #endif
 
 /* Raised whenever gh_scene or a function changes. */
-#define GH_INTERFACE_VERSION 1
+#define GH_INTERFACE_VERSION 2
 
 enum { GH_OK = 0, GH_OUT_OF_MEMORY = 1, GH_BAD_SIZE = 2 };
 
@@ -31,9 +31,11 @@ typedef struct {
     const float *opacities; /* [N] values above 1 count as 1 */
     const float *rgb;       /* [N, 3] */
     double viewmat[12];     /* the upper 3 rows of world -> camera, OpenCV axes, row by row */
-    double fx, fy, cx, cy;  /* px */
+    double fx, fy, cx, cy;  /* px; of an orthographic camera fx and fy in px per world unit */
     float background[3];
     int32_t width, height;
+    int32_t is_orthographic;
+    const float *depth_limits; /* [H, W] or NULL: what lies deeper is hidden in that pixel; no NaN */
     float *colors; /* out [H, W, 3] premultiplied, over the background */
     float *alphas; /* out [H, W] */
     float *depths; /* out [H, W] expected depth, 0 where alpha is 0 */
@@ -52,6 +54,23 @@ GH_API void gh_destroy(gh_workspace *workspace);
 
 /* Bytes that the workspace holds on to. */
 GH_API int64_t gh_bytes(const gh_workspace *workspace);
+
+/* Opaque triangles, seen by the camera of a gh_scene. */
+typedef struct {
+    int64_t num_triangles;
+    const float *triangles; /* [T, 3, 3] world; those that are not finite are left out */
+    double viewmat[12];
+    double fx, fy, cx, cy;
+    double near_plane, far_plane;
+    int32_t width, height;
+    int32_t is_orthographic;
+    float *depths;       /* in and out [H, W]: only what is nearer is drawn; begin with infinities */
+    int32_t *indices;    /* out [H, W] the triangle seen; not written where there is none */
+    float *barycentrics; /* out [H, W, 2] weights of its second and third corner */
+} gh_mesh;
+
+/* Draws the rows [first_row, end_row); threads may draw different rows of one picture at once. */
+GH_API int32_t gh_draw_mesh(const gh_mesh *mesh, int32_t first_row, int32_t end_row);
 
 GH_API int32_t gh_begin(gh_workspace *workspace, const gh_scene *scene);
 GH_API int32_t gh_work(gh_workspace *workspace);

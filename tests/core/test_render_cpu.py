@@ -1,5 +1,6 @@
 """The C rasteriser against the reference, and against itself with other numbers of threads."""
 
+import dataclasses
 import logging
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -7,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 from gaussian_heads.core.camera import Camera, intrinsics, look_at
-from gaussian_heads.core.errors import RenderError
+from gaussian_heads.core.errors import BackendUnavailable, RenderError
 from gaussian_heads.core.gaussians import Gaussians, concatenate
-from gaussian_heads.core.render import backends, cpu, reference, render
+from gaussian_heads.core.render import backends, cpu, reference, register_backend, render
 
 IMAGES = ("colors", "alphas", "depths")
 
@@ -39,9 +40,9 @@ def psnr(a, b):
     return np.inf if mean_square == 0 else -10 * np.log10(mean_square)
 
 
-def assert_agrees(gaussians, view, background=None):
-    expected = reference.render(gaussians, view, background)
-    actual = cpu.render(gaussians, view, background)
+def assert_agrees(gaussians, view, background=None, depth_limits=None):
+    expected = reference.render(gaussians, view, background, depth_limits)
+    actual = cpu.render(gaussians, view, background, depth_limits)
     for name in IMAGES:
         e, a = getattr(expected, name), getattr(actual, name)
         assert psnr(e, a) > 85.0, name
@@ -142,15 +143,16 @@ def test_extreme_gaussians_give_finite_pixels():
 def test_pixels_do_not_depend_on_the_number_of_threads(num_threads):
     gaussians, view = scene(30_000), camera(333, 222, focal_px=400.0)
     assert_same(
-        cpu.render(gaussians, view, None, 1), cpu.render(gaussians, view, None, num_threads)
+        cpu.render(gaussians, view, num_threads=1),
+        cpu.render(gaussians, view, num_threads=num_threads),
     )
 
 
 def test_two_threads_can_render_at_once():
     jobs = [(scene(4000 + 500 * k, seed=k), camera(64 + 9 * k, 80)) for k in range(6)] * 4
-    expected = [cpu.render(gaussians, view, None, 1) for gaussians, view in jobs]
+    expected = [cpu.render(gaussians, view, num_threads=1) for gaussians, view in jobs]
     with ThreadPoolExecutor(4) as pool:
-        actual = list(pool.map(lambda job: cpu.render(*job, None, 3), jobs))
+        actual = list(pool.map(lambda job: cpu.render(*job, num_threads=3), jobs))
     for one, other in zip(expected, actual, strict=True):
         assert_same(one, other)
 
@@ -183,8 +185,64 @@ def test_both_builds_agree(monkeypatch):
         assert psnr(getattr(fast, name), getattr(base, name)) > 85.0
 
 
+def test_agrees_through_an_orthographic_camera():
+    view = dataclasses.replace(camera(), K=intrinsics(400.0, 128, 128), is_orthographic=True)
+    output = assert_agrees(scene(3000), view)
+    assert output.alphas.max() > 0.9 and output.alphas.min() < 0.1
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_agrees_where_surfaces_hide_gaussians(seed):
+    rng = np.random.default_rng(seed)
+    view = camera(120, 131)
+    # Ragged surfaces through the middle of the cloud, with holes.
+    limits = rng.uniform(0.4, 0.6, (131, 120)).astype(np.float32)
+    limits[rng.random(limits.shape) < 0.3] = np.inf
+    limits[:40, :40] = 0.1
+    hidden = assert_agrees(scene(3000, seed), view, np.array([0.1, 0.4, 0.2]), limits)
+    assert (hidden.alphas[:40, :40] == 0).all()
+    free = cpu.render(scene(3000, seed), view)
+    assert np.abs(free.alphas - hidden.alphas).mean() > 0.05
+    for threads in (1, 5):
+        again = cpu.render(
+            scene(3000, seed), view, np.array([0.1, 0.4, 0.2]), limits, num_threads=threads
+        )
+        assert_same(hidden, again)
+
+
+def registered(monkeypatch, name, draw):
+    monkeypatch.setattr(backends, "_registered", {})
+    monkeypatch.setattr(backends, "_said", set())
+    register_backend(name, draw, lambda: True)
+
+
+def test_auto_prefers_a_registered_backend(monkeypatch):
+    registered(monkeypatch, "gpu", reference.render)
+    assert backends.automatic_backends() == ["gpu", "cpu", "reference"]
+    assert_same(render(scene(50), camera()), reference.render(scene(50), camera()))
+
+
+def test_auto_goes_on_to_the_next_backend_and_warns_once(monkeypatch, caplog):
+    def lost(*_):
+        raise BackendUnavailable("the worker is gone")
+
+    registered(monkeypatch, "cuda", lost)
+    for _ in range(2):
+        assert_same(render(scene(50), camera()), cpu.render(scene(50), camera()))
+    assert caplog.text.count("the worker is gone") == 1
+
+
+def test_auto_does_not_hide_what_no_backend_could_draw(monkeypatch):
+    def too_large(*_):
+        raise RenderError("the picture is too large")
+
+    registered(monkeypatch, "gpu", too_large)
+    with pytest.raises(RenderError, match="too large"):
+        render(scene(50), camera())
+
+
 def test_auto_takes_the_c_rasteriser_and_says_so(caplog):
-    backends.automatic_backend.cache_clear()
+    backends._said.clear()
     with caplog.at_level(logging.INFO):
         output = render(scene(200), camera())
     assert "Drawing with the cpu rasteriser" in caplog.text
@@ -193,12 +251,11 @@ def test_auto_takes_the_c_rasteriser_and_says_so(caplog):
 
 def test_auto_falls_back_to_the_reference_and_says_why(caplog, monkeypatch):
     def missing():
-        raise RenderError("the library is not there")
+        raise BackendUnavailable("the library is not there")
 
-    backends.automatic_backend.cache_clear()
+    backends._said.clear()
     monkeypatch.setattr(cpu, "load_library", missing)
     output = render(scene(50), camera())
-    backends.automatic_backend.cache_clear()
     assert "the library is not there" in caplog.text
     assert_same(output, reference.render(scene(50), camera()))
 

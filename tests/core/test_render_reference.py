@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from gaussian_heads.core.camera import Camera
-from gaussian_heads.core.errors import RenderError
+from gaussian_heads.core.errors import BackendUnavailable, RenderError
 from gaussian_heads.core.gaussians import Gaussians, concatenate
 from gaussian_heads.core.render import render
 
@@ -177,11 +177,46 @@ def test_background_that_is_not_finite_is_refused(background):
         draw(splat((0, 0, 1)), background=np.array(background))
 
 
-def test_cuda_is_refused_with_a_sentence():
-    with pytest.raises(RenderError, match="no CUDA rasteriser: choose the backend 'cpu'"):
-        render(splat((0, 0, 1)), camera(), backend="cuda")
+@pytest.mark.parametrize("name", ["cuda", "gpu"])
+def test_backends_of_blender_are_refused_outside_it(name):
+    with pytest.raises(BackendUnavailable, match=f"'{name}' works only inside Blender"):
+        render(splat((0, 0, 1)), camera(), backend=name)
 
 
 def test_unknown_backend_is_named():
-    with pytest.raises(RenderError, match="no backend 'vulkan': choose one of auto, cpu"):
+    with pytest.raises(RenderError, match="no backend 'vulkan': choose one of auto, cuda, gpu"):
         render(splat((0, 0, 1)), camera(), backend="vulkan")
+
+
+def orthographic(width=33, height=33, per_m=100.0):
+    K = np.array([[per_m, 0, width / 2], [0, per_m, height / 2], [0, 0, 1]], np.float64)
+    return Camera(np.eye(4), K, width, height, is_orthographic=True)
+
+
+def test_an_orthographic_camera_shows_the_same_at_every_distance():
+    near, far = (draw(splat((0.05, 0, z)), orthographic()) for z in (1.0, 7.0))
+    np.testing.assert_array_equal(near.colors, far.colors)
+    # 0.05 m are 5 px; the profile is that of a 5 px Gaussian, widened by the low-pass.
+    distance = np.arange(33) - 16.0 - 5.0
+    expected = 0.8 * np.exp(-0.5 * distance**2 / (25.0 + EPS2D))
+    expected[expected < 1 / 255] = 0.0
+    np.testing.assert_allclose(near.alphas[16], expected, atol=1e-6)
+    assert far.depths[16, 21] == pytest.approx(7.0)
+
+
+def test_depth_limits_hide_what_lies_behind_them():
+    both = concatenate([splat((0, 0, 1), color=(1, 0, 0)), splat((0, 0, 2), 0.1, color=(0, 1, 0))])
+    limits = np.full((33, 33), np.inf, np.float32)
+    limits[:, :11], limits[:, 11:22] = 0.5, 1.5
+    output = draw(both, depth_limits=limits)
+    free, front = draw(both), draw(splat((0, 0, 1), color=(1, 0, 0)))
+    np.testing.assert_array_equal(output.alphas[:, :11], 0.0)
+    np.testing.assert_array_equal(output.colors[:, 11:22], front.colors[:, 11:22])
+    np.testing.assert_array_equal(output.colors[:, 22:], free.colors[:, 22:])
+    assert free.colors[16, 13, 1] > 0.01
+
+
+@pytest.mark.parametrize("limits", [np.ones((33, 32)), np.full((33, 33), np.nan)])
+def test_broken_depth_limits_are_refused(limits):
+    with pytest.raises(RenderError, match="one depth for each of the 33 x 33 pixels"):
+        draw(splat((0, 0, 1)), depth_limits=limits.astype(np.float32))
