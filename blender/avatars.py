@@ -14,6 +14,7 @@ import bpy
 from ..core import assets
 from ..core.avatar import Avatar
 from ..core.errors import AvatarError
+from .decoding import forget_decoded
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,7 @@ def object_avatar(obj: bpy.types.Object) -> LoadedAvatar:
 
 
 def forget_avatars() -> None:
-    """Drop every opened avatar; the next use opens it again."""
+    """Drop every opened avatar and its decoded frames; the next use opens it again."""
     with _lock:
         _cache.clear()
+    forget_decoded()

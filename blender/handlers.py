@@ -10,6 +10,7 @@ from bpy.app.handlers import persistent
 
 from .avatars import forget_avatars, is_builtin
 from .engine import forget_warnings
+from .properties import apply_decoded_memory
 
 _before_copy: dict[str, str] = {}
 
@@ -18,6 +19,8 @@ _before_copy: dict[str, str] = {}
 def _on_load(*_: object) -> None:
     forget_avatars()
     forget_warnings()
+    if bpy.context.scene is not None:
+        apply_decoded_memory(bpy.context.scene.gaussian_heads)
 
 
 @persistent

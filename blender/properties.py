@@ -16,6 +16,7 @@ from bpy.props import (
 )
 
 from ..core.spaces import ACTION_UNITS, ARKIT_BLENDSHAPES, AU_LABELS, META_VISEMES
+from .decoding import DEFAULT_BUDGET_MB, set_budget
 
 LAYERS = ("speech", "upper_face", "blink", "gaze")
 
@@ -132,6 +133,11 @@ class GAUSSIAN_HEADS_PG_head(bpy.types.PropertyGroup):
     visemes: PointerProperty(type=VisemeControls, **_SHARED)
 
 
+def apply_decoded_memory(settings: bpy.types.PropertyGroup, _context: object = None) -> None:
+    """Make the scene settings' memory limit the one in force."""
+    set_budget(settings.decoded_memory_mb)
+
+
 class GAUSSIAN_HEADS_PG_scene(bpy.types.PropertyGroup):
     """Settings of a scene."""
 
@@ -146,6 +152,17 @@ class GAUSSIAN_HEADS_PG_scene(bpy.types.PropertyGroup):
         ),
         default="auto",
         options={"LIBRARY_EDITABLE"},
+    )
+    decoded_memory_mb: IntProperty(
+        name="Frame Memory",
+        description="Memory in MB for heads that are already decoded, shared by viewports and renders; "
+        "a frame of 100,000 Gaussians takes 5.4 MB",
+        default=DEFAULT_BUDGET_MB,
+        min=0,
+        soft_max=8192,
+        max=65536,
+        options={"LIBRARY_EDITABLE"},
+        update=apply_decoded_memory,
     )
 
 
