@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Float64, Integer
 
+from .camera import Camera
 from .errors import RenderError
 from .spherical_harmonics import NUM_COEFFICIENTS, rotate_sh, sh_colors
 
@@ -65,6 +66,15 @@ class Gaussians:
         if self.sh is None:
             return self
         return self._seen(np.broadcast_to(np.asarray(direction, np.float32), self.means.shape))
+
+    def seen_by(self, camera: Camera) -> Gaussians:
+        """Return the set with the plain colours that a camera sees."""
+        world = np.linalg.inv(np.asarray(camera.viewmat, np.float64))
+        return (
+            self.seen_along(world[:3, 2])
+            if camera.is_orthographic
+            else self.seen_from(world[:3, 3])
+        )
 
     def _seen(self, directions: np.ndarray) -> Gaussians:
         colors = np.maximum(self.colors + sh_colors(self.sh, directions), np.float32(0.0))

@@ -55,9 +55,7 @@ def rotate_sh(
     samples, inverse = _samples(count)
     # Row vectors: d R is R^T d.
     turned = sh_basis(samples @ np.asarray(rotations, np.float64), count)
-    matrices = (inverse @ turned).astype(np.float32)
-    subscripts = "jk,nkc->njc" if matrices.ndim == 2 else "njk,nkc->njc"
-    return np.einsum(subscripts, matrices, sh)
+    return (inverse @ turned).astype(np.float32) @ sh
 
 
 @cache

@@ -66,6 +66,7 @@ def render(
     """
     _check(gaussians, background)
     _check_depth_limits(depth_limits, camera)
+    gaussians = gaussians.seen_by(camera)
     if backend == "auto":
         return _draw_automatically(gaussians, camera, background, depth_limits)
     return _backend(backend).draw(gaussians, camera, background, depth_limits)
@@ -122,7 +123,9 @@ def _backend(name: str) -> _Backend:
 
 
 def _check(gaussians: Gaussians, background: np.ndarray | None) -> None:
-    for name in ("means", "quats", "scales", "opacities", "colors"):
+    for name in ("means", "quats", "scales", "opacities", "colors", "sh"):
+        if getattr(gaussians, name) is None:
+            continue
         finite = np.isfinite(getattr(gaussians, name))
         if not finite.all():
             bad = int(np.flatnonzero(~finite.reshape(len(finite), -1).all(axis=1))[0])

@@ -6,8 +6,10 @@ import math
 import numpy as np
 import pytest
 from gaussian_heads.core.avatar.pose import pose_gaussians
+from gaussian_heads.core.camera import Camera, intrinsics, look_at
 from gaussian_heads.core.errors import RenderError
 from gaussian_heads.core.gaussians import Gaussians, concatenate, quat_to_matrix
+from gaussian_heads.core.render import render
 from gaussian_heads.core.spherical_harmonics import SH_C0, rotate_sh, sh_basis
 
 from .test_gaussians import make_gaussians
@@ -130,3 +132,24 @@ def test_a_plain_set_is_handed_back_as_it_is():
     assert g.seen_from(np.zeros(3)) is g
     assert g.seen_along(np.array([0.0, 0.0, 1.0])) is g
     assert isinstance(g, Gaussians)
+
+
+@pytest.mark.parametrize("is_orthographic", [False, True])
+def test_render_shows_what_the_camera_sees(is_orthographic):
+    g = with_sh(40)
+    eye = np.array([3.0, 2.0, -4.0])
+    viewmat = look_at(eye, np.zeros(3), np.array([0.0, 1.0, 0.0]))
+    camera = Camera(viewmat, intrinsics(20.0, 32, 24), 32, 24, is_orthographic)
+    plain = g.seen_along(-eye) if is_orthographic else g.seen_from(eye)
+    expected = render(plain, camera, backend="reference").colors
+    found = render(g, camera, backend="reference").colors
+    assert expected.max() > 0.2
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_coefficients_that_are_not_finite_are_refused():
+    g = with_sh(5)
+    g.sh[3, 2, 1] = np.nan
+    camera = Camera(np.eye(4), intrinsics(20.0, 8, 8), 8, 8)
+    with pytest.raises(RenderError, match="Gaussian 3 has sh"):
+        render(g, camera, backend="reference")
