@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ...core.camera import look_at
 from ...core.files import replace_on_success
 from .bake import both
 from .scene import Studio
@@ -36,18 +37,20 @@ class ReferenceQuality:
     focal_sizes: float = 2.55  # focal length in picture widths
 
 
-def camera_around(turn_deg: float, quality: ReferenceQuality) -> tuple[np.ndarray, np.ndarray]:
+def camera_around(
+    turn_deg: float,
+    quality: ReferenceQuality,
+    rise_deg: float = 0.0,
+    zoom: float = 1.0,
+    target_m: tuple[float, float, float] = TARGET_M,
+) -> tuple[np.ndarray, np.ndarray]:
     """OpenCV view matrix [4, 4] and intrinsics [3, 3]; positive turns go to the person's left."""
-    turn = np.radians(turn_deg)
-    target = np.asarray(TARGET_M)
-    place = target + DISTANCE_M * np.array([np.sin(turn), 0.0, np.cos(turn)])
-    forward = (target - place) / DISTANCE_M
-    right = np.cross(forward, [0.0, 1.0, 0.0])
-    right /= np.linalg.norm(right)
-    viewmat = np.eye(4)
-    viewmat[:3, :3] = np.stack([right, np.cross(forward, right), forward])
-    viewmat[:3, 3] = -viewmat[:3, :3] @ place
-    focal, middle = quality.focal_sizes * quality.size_px, quality.size_px / 2
+    turn, rise = np.radians([turn_deg, rise_deg])
+    out = np.array([np.sin(turn) * np.cos(rise), np.sin(rise), np.cos(turn) * np.cos(rise)])
+    target = np.asarray(target_m)
+    place = target + DISTANCE_M * out
+    viewmat = look_at(place, target, np.array([0.0, 1.0, 0.0]))
+    focal, middle = zoom * quality.focal_sizes * quality.size_px, quality.size_px / 2
     k = np.array([[focal, 0.0, middle], [0.0, focal, middle], [0.0, 0.0, 1.0]])
     return viewmat, k
 
