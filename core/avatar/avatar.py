@@ -18,6 +18,7 @@ from .members import Controls, Rig, names_of
 from .onnx import MEMBER as ONNX_MEMBER
 from .onnx import OnnxDecoder, onnx_from_bytes
 from .pose import pose_gaussians, pose_points
+from .static import StaticGaussians
 from .thumbnail import check_png
 
 # Codes are weights of about 0 to 1 or coefficients of unit variance; beyond this is a mistake.
@@ -29,7 +30,7 @@ class Avatar:
     """A head that decodes expression codes; stateless, so frames may come in any order."""
 
     manifest: Manifest
-    decoder: LinearBasis | OnnxDecoder
+    decoder: LinearBasis | OnnxDecoder | StaticGaussians
     rig: Rig
     controls: Controls
     thumbnail: bytes | None = None
