@@ -1,8 +1,8 @@
-"""Blender's cameras as the engine's pinhole cameras, in the pixels of the final image."""
+"""Blender's cameras as the rasterisers' cameras, in the pixels of the final image."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import bpy
 import numpy as np
@@ -46,7 +46,7 @@ def render_window(render: bpy.types.RenderSettings) -> RenderWindow:
     return RenderWindow(full_width, full_height, left, bottom, right - left, top - bottom)
 
 
-def pinhole_camera(
+def scene_camera(
     camera_object: bpy.types.Object | None,
     depsgraph: bpy.types.Depsgraph,
     render: bpy.types.RenderSettings,
@@ -58,10 +58,10 @@ def pinhole_camera(
         raise RenderError(
             f"The scene's camera '{camera_object.name}' is no camera object: choose a camera."
         )
-    if camera_object.data.type != "PERSP":
+    if camera_object.data.type not in ("PERSP", "ORTHO"):
         raise RenderError(
-            f"Camera '{camera_object.name}' is {camera_object.data.type.lower()}: "
-            "Gaussian Heads draws perspective cameras only, change its lens type."
+            f"The camera '{camera_object.name}' has a panoramic or custom lens: Gaussian Heads draws "
+            "perspective and orthographic ones, change its lens type."
         )
     window = render_window(render)
     projection = camera_object.calc_matrix_camera(
@@ -71,11 +71,8 @@ def pinhole_camera(
         scale_x=render.pixel_aspect_x,
         scale_y=render.pixel_aspect_y,
     )
-    return Camera(
-        viewmat=_world_to_camera(camera_object.matrix_world),
-        K=pixel_intrinsics(np.array(projection, np.float64), window),
-        width=window.width,
-        height=window.height,
+    return projected_camera(
+        _world_to_camera(camera_object.matrix_world), np.array(projection, np.float64), window
     )
 
 
@@ -94,22 +91,31 @@ def opencv_axes(view_matrix: np.ndarray) -> np.ndarray:
     return _BLENDER_TO_OPENCV @ view_matrix
 
 
+def projected_camera(viewmat: np.ndarray, projection: np.ndarray, window: RenderWindow) -> Camera:
+    """The camera of an OpenGL `projection` `[4, 4]`, perspective or orthographic, over the full image."""
+    K = pixel_intrinsics(projection, window)
+    return Camera(viewmat, K, window.width, window.height, bool(projection[3, 3] != 0.0))
+
+
+def finer_rows(camera: Camera, factor: int, rows: slice) -> Camera:
+    """The camera of some `rows` of the picture with `factor` times as many pixels a side."""
+    K = camera.K * [[factor], [factor], [1.0]]
+    K[1, 2] -= rows.start * factor
+    height = (rows.stop - rows.start) * factor
+    return replace(camera, K=K, width=camera.width * factor, height=height)
+
+
 def pixel_intrinsics(projection: np.ndarray, window: RenderWindow) -> np.ndarray:
     """K `[3, 3]` in the window's pixels of an OpenGL `projection` `[4, 4]` over the full image."""
     half_width, half_height = window.full_width / 2, window.full_height / 2
-    top = window.bottom + window.height
+    # A perspective projection shifts by the depth, an orthographic one by a constant.
+    shift_x, shift_y = projection[:2, 3] if projection[3, 3] else -projection[:2, 2]
+    center_x = half_width * (1 + shift_x) - window.left
+    center_y = half_height * (1 - shift_y) - (window.full_height - window.bottom - window.height)
     return np.array(
         [
-            [
-                projection[0, 0] * half_width,
-                0.0,
-                half_width * (1 - projection[0, 2]) - window.left,
-            ],
-            [
-                0.0,
-                projection[1, 1] * half_height,
-                half_height * (1 + projection[1, 2]) - (window.full_height - top),
-            ],
+            [projection[0, 0] * half_width, 0.0, center_x],
+            [0.0, projection[1, 1] * half_height, center_y],
             [0.0, 0.0, 1.0],
         ]
     )

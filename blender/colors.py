@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+
 import numpy as np
+
+# IEC 61966-2-1: below this display value the curve is a line through zero.
+_LINE_END, _LINE_SLOPE = 0.04045, 1 / 12.92
+# Below one step of 8 bits a straight colour has no meaning; only a division by zero must not happen.
+_LEAST_ALPHA = np.float32(1e-12)
+# Pixels that are worked on together: their values stay in the processor's cache.
+_BLOCK_PX = 16384
 
 
 def srgb_to_linear(values: np.ndarray) -> np.ndarray:
     """Decode sRGB values (IEC 61966-2-1), odd about zero and unbounded above, same shape."""
     size = np.abs(values)
-    curve = ((np.maximum(size, 0.04045) + 0.055) / 1.055) ** 2.4
-    return np.copysign(np.where(size <= 0.04045, size / 12.92, curve), values)
+    curve = ((np.maximum(size, _LINE_END) + 0.055) / 1.055) ** 2.4
+    return np.copysign(np.where(size <= _LINE_END, size * _LINE_SLOPE, curve), values)
 
 
 def linear_to_srgb(values: np.ndarray) -> np.ndarray:
@@ -19,23 +30,104 @@ def linear_to_srgb(values: np.ndarray) -> np.ndarray:
     return np.copysign(np.where(size <= 0.0031308, size * 12.92, curve), values)
 
 
+def linearise(values: np.ndarray) -> None:
+    """`srgb_to_linear` in place for contiguous float32 values from 0 on, within 1e-6: for whole pictures.
+
+    Line and power are added, each clamped to its own part, so that no pixel is picked out by a mask.
+    """
+    line = np.minimum(values, np.float32(_LINE_END))
+    line *= np.float32(_LINE_SLOPE)
+    _power_part(values)
+    values += line
+    values -= _power_at_line_end()
+
+
+@dataclass(frozen=True)
+class Backdrop:
+    """What stands behind the heads: display-referred sRGB `[3]` or `[H, W, 3]`, and where it covers.
+
+    `solid` is one truth for the whole picture or `[H, W]`; `colors` are zero where it is False.
+    """
+
+    colors: np.ndarray
+    solid: np.ndarray | bool
+
+
+TRANSPARENT = Backdrop(np.zeros(3, np.float32), False)
+
+
+def opaque(color_linear: np.ndarray) -> Backdrop:
+    """A backdrop of one linear colour `[3]`."""
+    return Backdrop(linear_to_srgb(color_linear).astype(np.float32), True)
+
+
+def combine(colors: np.ndarray, alphas: np.ndarray, backdrop: Backdrop, out: np.ndarray) -> None:
+    """Write linear premultiplied RGBA into `out` `[H, W, 4]` float32.
+
+    `colors` `[H, W, 3]` are display-referred and premultiplied by `alphas` `[H, W]`. Over a backdrop
+    everything blends in display values, as the Gaussians were made to; elsewhere the straight colour is
+    linearised.
+    """
+    for rows in _blocks(*alphas.shape):
+        part = Backdrop(
+            backdrop.colors[rows] if backdrop.colors.ndim == 3 else backdrop.colors,
+            backdrop.solid if isinstance(backdrop.solid, bool) else backdrop.solid[rows],
+        )
+        _combine_rows(colors[rows], alphas[rows], part, out[rows])
+
+
 def combined_pass(
     colors: np.ndarray, alphas: np.ndarray, background_linear: np.ndarray | None
 ) -> np.ndarray:
     """Linear premultiplied RGBA `[H, W, 4]` float32, bottom row first, as Blender's Combined pass.
 
-    `colors` [H, W, 3] are premultiplied sRGB with the top row first. Over a background everything blends
-    in display values, as the Gaussians were made to; without one the straight colour is linearised.
+    `colors` [H, W, 3] are premultiplied sRGB with the top row first; see `combine`.
     """
-    shown = alphas > 0
-    covered = alphas[shown, None]
-    rgba = np.zeros((*alphas.shape, 4), np.float32)
-    if background_linear is None:
-        rgba[shown, :3] = srgb_to_linear(colors[shown] / covered) * covered
-        rgba[..., 3] = alphas
+    rgba = np.empty((*alphas.shape, 4), np.float32)
+    backdrop = TRANSPARENT if background_linear is None else opaque(background_linear)
+    combine(colors, alphas, backdrop, rgba[::-1])
+    return rgba
+
+
+def _blocks(height: int, width: int) -> Iterator[slice]:
+    rows = max(1, _BLOCK_PX // width)
+    return (slice(first, first + rows) for first in range(0, height, rows))
+
+
+def _combine_rows(
+    colors: np.ndarray, alphas: np.ndarray, backdrop: Backdrop, out: np.ndarray
+) -> None:
+    # Channels in planes: every step then runs over long rows.
+    planes = np.array(np.moveaxis(colors, 2, 0), np.float32, order="C")
+    if backdrop.solid is not False:
+        behind = backdrop.colors
+        behind = behind[:, None, None] if behind.ndim == 1 else np.moveaxis(behind, 2, 0)
+        planes += behind * (1 - alphas)
+    if backdrop.solid is True:
+        linearise(planes)
+        out[..., 3] = 1.0
     else:
-        behind = linear_to_srgb(background_linear).astype(np.float32)
-        rgba[..., :3] = background_linear
-        rgba[shown, :3] = srgb_to_linear(colors[shown] + (1 - covered) * behind)
-        rgba[..., 3] = 1.0
-    return rgba[::-1]
+        covers = np.maximum(alphas, backdrop.solid)
+        planes /= np.maximum(covers, _LEAST_ALPHA)
+        linearise(planes)
+        planes *= covers
+        out[..., 3] = covers
+    for channel, plane in enumerate(planes):
+        out[..., channel] = plane
+
+
+def _power_part(values: np.ndarray) -> None:
+    np.maximum(values, np.float32(_LINE_END), out=values)
+    values += np.float32(0.055)
+    values *= np.float32(1 / 1.055)
+    # numpy's float32 log and exp use SIMD on every x86-64 since AVX2, its power only with AVX-512.
+    np.log(values, out=values)
+    values *= np.float32(2.4)
+    np.exp(values, out=values)
+
+
+@cache
+def _power_at_line_end() -> np.float32:
+    end = np.full(16, _LINE_END, np.float32)
+    _power_part(end)
+    return end[0]

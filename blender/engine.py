@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core.errors import GaussianHeadsError, RenderError
 from ..core.render import RenderOutput, render
-from .camera import pinhole_camera
+from .camera import scene_camera
 from .colors import combined_pass
 from .gathering import GatheredScene, gather_gaussians, within_clip
 from .viewport import ViewportPicture
@@ -71,7 +71,7 @@ class GaussianHeadsEngine(bpy.types.RenderEngine):
         started_sec = time.perf_counter()
         scene = depsgraph.scene_eval
         _refuse_stereo(scene)
-        camera = pinhole_camera(scene.camera, depsgraph, scene.render)
+        camera = scene_camera(scene.camera, depsgraph, scene.render)
         self.update_stats("Gaussian Heads", "Decoding")
         gathered = gather_gaussians(depsgraph)
         for warning in set(gathered.warnings) - _warnings_given:

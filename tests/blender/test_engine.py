@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from gaussian_heads.blender.avatars import load_avatar
 from gaussian_heads.blender.axes import avatar_to_world
-from gaussian_heads.blender.camera import pinhole_camera
+from gaussian_heads.blender.camera import scene_camera
 from gaussian_heads.blender.colors import linear_to_srgb, srgb_to_linear
 from gaussian_heads.blender.proxy import create_avatar_object
 from gaussian_heads.blender.world import make_world
@@ -19,7 +19,7 @@ WORLD = (0.1, 0.3, 0.05)
 def drawn(scene, heads):
     """What core.render makes of (avatar file, code, pose, matrix_world) sets with the scene's camera."""
     depsgraph = bpy.context.evaluated_depsgraph_get()
-    camera = pinhole_camera(depsgraph.scene_eval.camera, depsgraph, depsgraph.scene_eval.render)
+    camera = scene_camera(depsgraph.scene_eval.camera, depsgraph, depsgraph.scene_eval.render)
     sets = [
         load_avatar(file).avatar.decode(code, pose).transformed(avatar_to_world(matrix))
         for file, code, pose, matrix in heads
