@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import bpy
 from bpy.props import (
-    EnumProperty,
     FloatProperty,
     FloatVectorProperty,
     IntProperty,
@@ -17,6 +16,7 @@ from bpy.props import (
 
 from ..core.spaces import ACTION_UNITS, ARKIT_BLENDSHAPES, AU_LABELS, META_VISEMES
 from .decoding import DEFAULT_BUDGET_MB, set_budget
+from .render_properties import LookSettings, RenderSettings
 
 LAYERS = ("speech", "upper_face", "blink", "gaze")
 
@@ -82,7 +82,7 @@ def _strength(label: str, description: str) -> object:
     )
 
 
-class GAUSSIAN_HEADS_PG_head(bpy.types.PropertyGroup):
+class GAUSSIAN_HEADS_PG_head(LookSettings, bpy.types.PropertyGroup):
     """Settings of an avatar object; `avatar` is empty on every other object."""
 
     avatar: StringProperty(
@@ -138,21 +138,9 @@ def apply_decoded_memory(settings: bpy.types.PropertyGroup, _context: object = N
     set_budget(settings.decoded_memory_mb)
 
 
-class GAUSSIAN_HEADS_PG_scene(bpy.types.PropertyGroup):
+class GAUSSIAN_HEADS_PG_scene(RenderSettings, bpy.types.PropertyGroup):
     """Settings of a scene."""
 
-    backend: EnumProperty(
-        name="Backend",
-        description="What draws the Gaussians in the final render",
-        items=(
-            ("auto", "Automatic", "Take the fastest one that works on this computer"),
-            ("cpu", "CPU", "The C rasteriser, the same picture on every computer"),
-            ("cuda", "CUDA", "An NVIDIA card through a worker process"),
-            ("reference", "Reference", "Slow double precision, for checking the others"),
-        ),
-        default="auto",
-        options={"LIBRARY_EDITABLE"},
-    )
     decoded_memory_mb: IntProperty(
         name="Frame Memory",
         description="Memory in MB for heads that are already decoded, shared by viewports and renders; "
