@@ -14,6 +14,8 @@ import bpy
 from ..core import assets
 from ..core.avatar import Avatar
 from ..core.errors import AvatarError
+from ..core.importers.splat_ply import SUFFIX as SPLATS_SUFFIX
+from ..core.importers.splat_ply import open_static_avatar
 from .decoding import forget_decoded
 
 
@@ -63,7 +65,7 @@ def reference_to(path: Path) -> str:
 
 
 def load_avatar(path: Path) -> LoadedAvatar:
-    """Open the avatar at `path`, or hand out the one opened before if the file is unchanged."""
+    """Open the avatar or the splats at `path`, or hand out the one opened before if the file is unchanged."""
     try:
         stat = path.stat()
     except OSError:
@@ -73,7 +75,9 @@ def load_avatar(path: Path) -> LoadedAvatar:
     key = (str(path), stat.st_mtime_ns, stat.st_size)
     with _lock:
         if key not in _cache:
-            loaded = LoadedAvatar(Avatar.open(path), hashlib.sha256(path.read_bytes()).hexdigest())
+            is_splats = path.suffix.lower() == SPLATS_SUFFIX
+            avatar = open_static_avatar(path) if is_splats else Avatar.open(path)
+            loaded = LoadedAvatar(avatar, hashlib.sha256(path.read_bytes()).hexdigest())
             for stale in [k for k in _cache if k[0] == str(path)]:
                 del _cache[stale]
             _cache[key] = loaded

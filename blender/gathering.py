@@ -56,10 +56,7 @@ def within_clip(
     """Only the Gaussians whose centres lie between the camera's clip distances."""
     depths = gaussians.means @ viewmat[2, :3] + viewmat[2, 3]
     kept = (depths >= clip_start_m) & (depths <= clip_end_m)
-    if kept.all():
-        return gaussians
-    names = ("means", "quats", "scales", "opacities", "colors")
-    return Gaussians(**{name: getattr(gaussians, name)[kept] for name in names})
+    return gaussians if kept.all() else gaussians.select(kept)
 
 
 def _decode(obj: bpy.types.Object, warnings: list[str]) -> Gaussians:
