@@ -12,6 +12,8 @@ from ..core.gaussians import Gaussians, concatenate
 from .avatars import object_avatar
 from .axes import avatar_to_world
 from .codes import expression_code, head_pose, require_code_space
+from .decoding import decoded
+from .looks import graded, look_gain
 
 
 @dataclass(frozen=True)
@@ -24,25 +26,46 @@ class GatheredScene:
 
 
 def gather_gaussians(depsgraph: bpy.types.Depsgraph) -> GatheredScene:
-    """Decode every visible avatar and its instances; raises when there is none or one is broken."""
-    sets: list[Gaussians] = []
-    warnings: list[str] = []
-    decoded: dict[str, Gaussians] = {}
-    for instance in depsgraph.object_instances:
-        obj = instance.object
-        if not is_avatar(obj) or not instance.show_self:
-            continue
-        key = obj.original.name_full
-        if key not in decoded:
-            decoded[key] = _decode(obj, warnings)
-        matrix = avatar_to_world(instance.matrix_world)
-        sets.append(_placed(decoded[key], matrix, obj.name))
-    if not sets:
+    """Decode and grade every visible avatar and its instances; raises when none is visible."""
+    gathered = gather_visible(depsgraph)
+    if not gathered.num_heads:
         raise RenderError(
             "There is no visible avatar in this view layer: load one in the sidebar's "
             "Gaussian Heads tab, or show it for renders."
         )
+    return gathered
+
+
+def gather_visible(depsgraph: bpy.types.Depsgraph) -> GatheredScene:
+    """`gather_gaussians` that may come back empty; raises when an avatar is broken."""
+    sets: list[Gaussians] = []
+    warnings: list[str] = []
+    heads: dict[str, Gaussians] = {}
+    for instance in depsgraph.object_instances:
+        if not is_head(instance) or not instance.show_self:
+            continue
+        obj = instance.object
+        key = obj.original.name_full
+        if key not in heads:
+            heads[key] = _decode(obj, warnings)
+        matrix = avatar_to_world(instance.matrix_world)
+        sets.append(_placed(heads[key], matrix, obj.name))
     return GatheredScene(concatenate(sets), len(sets), tuple(warnings))
+
+
+def has_avatar(scene: bpy.types.Scene) -> bool:
+    """Whether `scene` holds an avatar, visible or not, itself or in a collection it instances."""
+    collections = (obj.instance_collection for obj in scene.objects)
+    sources = (scene.objects, *(c.all_objects for c in collections if c is not None))
+    return any(is_avatar(obj) for objects in sources for obj in objects)
+
+
+def is_head(instance: bpy.types.DepsgraphObjectInstance) -> bool:
+    """Whether an instance of the depsgraph stands for a Gaussian head."""
+    if not is_avatar(instance.object):
+        return False
+    # What an avatar's own geometry nodes scatter carries its properties but is a plain mesh.
+    return not instance.is_instance or instance.parent.original != instance.object.original
 
 
 def is_avatar(obj: bpy.types.Object | None) -> bool:
@@ -68,7 +91,8 @@ def _decode(obj: bpy.types.Object, warnings: list[str]) -> Gaussians:
             f"The avatar file of '{obj.name}' changed since it was imported: "
             "import it again if the face looks wrong."
         )
-    return loaded.avatar.decode(expression_code(obj, loaded.avatar), head_pose(obj))
+    gaussians = decoded(obj, loaded, expression_code(obj, loaded.avatar), head_pose(obj))
+    return graded(gaussians, look_gain(obj.gaussian_head))
 
 
 def _placed(gaussians: Gaussians, matrix: np.ndarray, name: str) -> Gaussians:
