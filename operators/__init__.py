@@ -9,6 +9,8 @@ def register() -> None:
 
     for cls in _classes():
         bpy.utils.register_class(cls)
+    for menu, draw in _menu_entries():
+        menu.append(draw)
 
 
 def unregister() -> None:
@@ -18,11 +20,31 @@ def unregister() -> None:
     from ..blender.jobs import cancel_all
 
     cancel_all()
+    for menu, draw in _menu_entries():
+        menu.remove(draw)
     for cls in reversed(_classes()):
         bpy.utils.unregister_class(cls)
 
 
 def _classes() -> tuple[type, ...]:
-    from . import bake_speech, import_avatar, setup_render
+    from . import bake_speech, export_ply, import_avatar, import_splats, setup_render
 
-    return (*import_avatar.CLASSES, *bake_speech.CLASSES, *setup_render.CLASSES)
+    return (
+        *import_avatar.CLASSES,
+        *import_splats.CLASSES,
+        *export_ply.CLASSES,
+        *bake_speech.CLASSES,
+        *setup_render.CLASSES,
+    )
+
+
+def _menu_entries() -> tuple[tuple[type, object], ...]:
+    """Menus of Blender and what draws an entry at their ends."""
+    import bpy
+
+    from . import export_ply, import_splats
+
+    return (
+        (bpy.types.TOPBAR_MT_file_import, import_splats.draw_menu),
+        (bpy.types.TOPBAR_MT_file_export, export_ply.draw_menu),
+    )

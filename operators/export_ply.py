@@ -1,0 +1,130 @@
+"""Write frames of an avatar as standard splat files; beside the interface, or at once in background mode."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import bpy
+from bpy.props import BoolProperty, EnumProperty, StringProperty
+
+from ..blender.splat_export import SplatExport, export_splats
+from .base import GuardedOperator, Outcome, active_avatar
+from .import_splats import UP_AXIS_ITEMS
+
+POLL_SEC = 0.01
+
+
+class GAUSSIAN_HEADS_OT_export_ply(GuardedOperator, bpy.types.Operator):
+    """Write the selected avatar as 3D Gaussian Splatting .ply, at this frame or over the frame range"""
+
+    bl_idname = "gaussian_heads.export_ply"
+    bl_label = "Export 3D Gaussian Splats"
+    bl_options = {"REGISTER"}
+
+    filepath: StringProperty(name="File", subtype="FILE_PATH", options={"SKIP_SAVE"})
+    filter_glob: StringProperty(default="*.ply", options={"HIDDEN"})
+    use_range: BoolProperty(
+        name="Frame Range",
+        description="One file for each frame of the scene's range, its number added to the name",
+    )
+    overwrite: BoolProperty(
+        name="Overwrite",
+        description="Write files again that are there, instead of going on after them",
+    )
+    in_world: BoolProperty(
+        name="Keep Transform",
+        description="Write the avatar where it stands in the scene, instead of in its own axes",
+    )
+    up_axis: EnumProperty(
+        name="Up", description="Which axis of the file points up", items=UP_AXIS_ITEMS
+    )
+
+    _steps: Iterator[tuple[float, Path | None]] | None = None
+    _timer: bpy.types.Timer | None = None
+    _num_written = 0
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Needs an avatar."""
+        if active_avatar(context) is None:
+            cls.poll_message_set("Select an avatar, or load one first.")
+            return False
+        return True
+
+    def run(self, context: bpy.types.Context) -> Outcome:
+        """Write beside the interface where there is one, else at once."""
+        scene = context.scene
+        frames = tuple(range(scene.frame_start, scene.frame_end + 1, scene.frame_step))
+        path = Path(bpy.path.ensure_ext(bpy.path.abspath(self.filepath), ".ply"))
+        export = SplatExport(
+            path,
+            frames if self.use_range else None,
+            self.up_axis,
+            self.in_world,
+            self.overwrite,
+        )
+        self._num_written = 0
+        self._steps = export_splats(scene, active_avatar(context), export)
+        if self.use_range and not bpy.app.background and context.window is not None:
+            manager = context.window_manager
+            self._timer = manager.event_timer_add(POLL_SEC, window=context.window)
+            manager.modal_handler_add(self)
+            return {"RUNNING_MODAL"}
+        while self._step(context):
+            pass
+        return self._finish()
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
+        """Ask for the file."""
+        if not self.filepath:
+            self.filepath = f"{bpy.path.clean_name(active_avatar(context).name)}.ply"
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
+        """A frame at each tick of the timer; Esc stops between two of them."""
+        if event.type == "ESC" and event.value == "PRESS":
+            self.cancel(context)
+            self.report({"INFO"}, f"Stopped after {self._num_written} files; they are complete.")
+            return {"CANCELLED"}
+        if event.type != "TIMER":
+            return {"PASS_THROUGH"}
+        outcome = self.guard(self._tick, context)
+        if outcome != {"RUNNING_MODAL"}:
+            self.cancel(context)
+        return outcome
+
+    def cancel(self, context: bpy.types.Context) -> None:
+        """Leave nothing running: the frame is restored, the timer removed."""
+        self._steps.close()
+        if self._timer is not None:
+            context.window_manager.event_timer_remove(self._timer)
+            self._timer = None
+            context.workspace.status_text_set(None)
+
+    def _tick(self, context: bpy.types.Context) -> Outcome:
+        return {"RUNNING_MODAL"} if self._step(context) else self._finish()
+
+    def _step(self, context: bpy.types.Context) -> bool:
+        """Write the next frame; False after the last."""
+        done, path = next(self._steps, (None, None))
+        if done is None:
+            return False
+        self._num_written += path is not None
+        if self._timer is not None:
+            context.workspace.status_text_set(f"Writing splats {done:.0%}   Esc: Cancel")
+        return True
+
+    def _finish(self) -> Outcome:
+        files = "1 file" if self._num_written == 1 else f"{self._num_written} files"
+        self.report({"INFO"}, f"Wrote {files}.")
+        return {"FINISHED"}
+
+
+def draw_menu(menu: bpy.types.Menu, context: bpy.types.Context) -> None:
+    """The entry under File > Export."""
+    menu.layout.operator(GAUSSIAN_HEADS_OT_export_ply.bl_idname, text="3D Gaussian Splats (.ply)")
+
+
+CLASSES = (GAUSSIAN_HEADS_OT_export_ply,)
