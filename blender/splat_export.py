@@ -65,6 +65,7 @@ def _gaussians(scene: bpy.types.Scene, obj: bpy.types.Object, export: SplatExpor
     layer = next((v for v in scene.view_layers if obj.name in v.objects), None)
     if layer is None:
         raise RenderError(f"'{obj.name}' is in no view layer of '{scene.name}': show it there.")
+    layer.update()
     evaluated = obj.evaluated_get(layer.depsgraph)
     to_file = np.linalg.inv(FILE_TO_AVATAR[export.up_axis])
     if export.in_world:

@@ -103,6 +103,17 @@ def test_the_export_of_a_range_has_each_frames_expression(scene, head, tmp_path)
     assert np.abs(first - last).max() > 1e-3
 
 
+def test_a_change_just_made_is_exported(scene, head, tmp_path):
+    bpy.context.view_layer.update()
+    bpy.context.view_layer.objects.active = head
+    meshes = []
+    for value in (0.0, 1.0):
+        head.gaussian_head.arkit.jawOpen = value
+        bpy.ops.gaussian_heads.export_ply(filepath=str(tmp_path / "now"), up_axis="Y")
+        meshes.append(read_splats(tmp_path / "now.ply").means)
+    assert np.abs(meshes[0] - meshes[1]).max() > 1e-3
+
+
 def test_an_export_goes_on_where_it_was_stopped(scene, head, tmp_path):
     export = SplatExport(tmp_path / "a.ply", (1, 2, 3, 4))
     steps = export_splats(scene, head, export)
