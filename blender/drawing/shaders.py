@@ -1,0 +1,299 @@
+"""The GLSL of the splats, the meshes and the last step to the screen; compiled at first use."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import gpu
+
+from ...core.render.packing import ROW_GAUSSIANS, ROW_ORDER, TEXELS
+
+# Quads in one instance. A quad an instance would leave most of a GPU's lanes empty.
+QUADS = 256
+
+# Written by `core.render.packing.camera_block`. lens: focal lengths and principal point in px; slopes: bounds of x/z and
+# y/z for the Jacobian; frame: width and height in px, whether orthographic, number of Gaussians to draw.
+_CAMERA_BLOCK = """
+struct CameraBlock {
+  mat4 viewmat;
+  mat4 clip;
+  vec4 lens;
+  vec4 slopes;
+  vec4 frame;
+};
+"""
+
+_SPLAT_VERTEX = """
+vec4 texel(int splat, int part) {
+  return texelFetch(
+      attributes, ivec2((splat % ROW_GAUSSIANS) * TEXELS + part, splat / ROW_GAUSSIANS), 0);
+}
+
+void hide() {
+  gl_Position = vec4(2.0, 2.0, 2.0, 1.0);
+  offset = vec2(0.0);
+  color = vec4(0.0);
+  depth = 0.0;
+}
+
+void main() {
+  int place = gl_InstanceID * QUADS + int(corner.z);
+  if (place >= int(camera.frame.w)) {
+    hide();
+    return;
+  }
+  int splat = int(texelFetch(order, ivec2(place % ROW_ORDER, place / ROW_ORDER), 0).r);
+  vec4 mean = texel(splat, 0);
+  vec4 quat = texel(splat, 1);
+  vec3 scales = texel(splat, 2).xyz;
+  vec3 position = (camera.viewmat * vec4(mean.xyz, 1.0)).xyz;
+  float opacity = min(mean.w, 1.0);
+
+  /* The projection of rotation times scales, one row an image axis (EWA splatting, Zwicker 2001). */
+  bool is_orthographic = camera.frame.z > 0.5;
+  float per_depth = is_orthographic ? 1.0 : 1.0 / position.z;
+  vec2 slope = clamp(position.xy * per_depth, camera.slopes.xy, camera.slopes.zw);
+  if (is_orthographic) {
+    slope = vec2(0.0);
+  }
+  float norm = length(quat);
+  quat = norm > 0.0 ? quat / norm : vec4(1.0, 0.0, 0.0, 0.0);
+  float w = quat.x, x = quat.y, y = quat.z, z = quat.w;
+  mat3 rotation = mat3(1.0 - 2.0 * (y * y + z * z), 2.0 * (x * y + w * z), 2.0 * (x * z - w * y),
+                       2.0 * (x * y - w * z), 1.0 - 2.0 * (x * x + z * z), 2.0 * (y * z + w * x),
+                       2.0 * (x * z + w * y), 2.0 * (y * z - w * x), 1.0 - 2.0 * (x * x + y * y));
+  mat3 turned = mat3(camera.viewmat) * rotation;
+  vec3 row_x = vec3(turned[0].x, turned[1].x, turned[2].x);
+  vec3 row_y = vec3(turned[0].y, turned[1].y, turned[2].y);
+  vec3 row_z = vec3(turned[0].z, turned[1].z, turned[2].z);
+  vec3 u = camera.lens.x * per_depth * (row_x - slope.x * row_z) * scales;
+  vec3 v = camera.lens.y * per_depth * (row_y - slope.y * row_z) * scales;
+
+  /* Covariance in px^2 with the low-pass 0.3, its eigenvalues without cancellation. */
+  float c00 = dot(u, u) + 0.3, c01 = dot(u, v), c11 = dot(v, v) + 0.3;
+  vec3 normal = cross(u, v);
+  float determinant = dot(normal, normal) + 0.3 * (dot(u, u) + dot(v, v)) + 0.09;
+  float half_difference = 0.5 * (c00 - c11);
+  float radius = length(vec2(half_difference, c01));
+  float larger = 0.5 * (c00 + c11) + radius;
+  float smaller = determinant / larger;
+  vec2 axis = half_difference >= 0.0 ? vec2(radius + half_difference, c01) :
+                                       vec2(c01, radius - half_difference);
+  axis = radius > 0.0 ? normalize(axis) : vec2(1.0, 0.0);
+
+  /* The rectangle around the ellipse where alpha reaches 1/255, in standard deviations. */
+  float deviations = sqrt(max(2.0 * log(255.0 * opacity), 0.0));
+  offset = corner.xy * deviations;
+  vec2 spread = offset * sqrt(vec2(larger, smaller));
+  vec2 pixel = camera.lens.xy * position.xy * per_depth + camera.lens.zw +
+               axis * spread.x + vec2(-axis.y, axis.x) * spread.y;
+  gl_Position = vec4(2.0 * pixel.x / camera.frame.x - 1.0,
+                     1.0 - 2.0 * pixel.y / camera.frame.y, 0.0, 1.0);
+  color = vec4(texel(splat, 3).rgb, opacity);
+  depth = position.z;
+}
+"""
+
+_SPLAT_FRAGMENT = """
+void main() {
+  ivec2 place = min(ivec2(gl_FragCoord.xy), textureSize(limits, 0) - 1);
+  float alpha = min(0.999, color.a * exp(-0.5 * dot(offset, offset)));
+  if (alpha < 1.0 / 255.0 || depth > texelFetch(limits, place, 0).r) {
+    discard;
+  }
+  blended = vec4(color.rgb * alpha, alpha);
+#ifdef WITH_DEPTH
+  weighted_depth = vec4(depth * alpha, 0.0, 0.0, alpha);
+#endif
+}
+"""
+
+_MESH_VERTEX = """
+void main() {
+  vec4 position = camera.viewmat * (model * vec4(pos, 1.0));
+  gl_Position = camera.clip * position;
+  depth = position.z;
+  facing = mat3(camera.viewmat) * (transpose(inverse(mat3(model))) * nor);
+}
+"""
+
+# A head light with some light from everywhere: the form is read, nothing is black.
+_MESH_FRAGMENT = """
+void main() {
+  float light = 0.25 + 0.75 * abs(normalize(facing).z);
+  shaded = vec4(tint.rgb * light, 1.0);
+  surface_depth = vec4(depth, 0.0, 0.0, 1.0);
+}
+"""
+
+_DEPTH_FRAGMENT = """
+void main() {
+  surface_depth = vec4(depth, 0.0, 0.0, 1.0);
+}
+"""
+
+_SCREEN_VERTEX = """
+void main() {
+  gl_Position = vec4(pos, 0.0, 1.0);
+}
+"""
+
+_PICTURE_FRAGMENT = """
+void main() {
+  blended = texelFetch(picture, ivec2(gl_FragCoord.xy), 0);
+}
+"""
+
+# IEC 61966-2-1; the picture's own colours are display-referred, the screen's are linear here.
+_TO_LINEAR = """
+vec3 to_linear(vec3 color) {
+  vec3 size = abs(color);
+  vec3 curve = pow((max(size, vec3(0.04045)) + 0.055) / 1.055, vec3(2.4));
+  return sign(color) * mix(curve, size / 12.92, lessThanEqual(size, vec3(0.04045)));
+}
+"""
+
+_SCENE_FRAGMENT = (
+    _TO_LINEAR
+    + """
+void main() {
+  vec4 head = texelFetch(picture, ivec2(gl_FragCoord.xy) - ivec2(origin), 0);
+  float behind = 1.0 - head.a;
+  if (background.a > 0.5) {
+    shown = vec4(to_linear(head.rgb + behind * background.rgb), 1.0);
+  }
+  else {
+    shown = head.a > 0.0 ? vec4(to_linear(head.rgb / head.a) * head.a, head.a) : vec4(0.0);
+  }
+}
+"""
+)
+
+_OVERLAY_FRAGMENT = (
+    _TO_LINEAR
+    + """
+void main() {
+  ivec2 place = ivec2(gl_FragCoord.xy) - ivec2(origin);
+  vec4 head = texelFetch(picture, place, 0);
+  if (head.a < 1.0 / 255.0) {
+    discard;
+  }
+  float seen_depth = texelFetch(depths, place, 0).r / head.a;
+  float proxy_depth = texelFetch(proxies, place, 0).r;
+  /* The head's own proxy must never hide it: where that is nearer, the head takes its place. */
+  float depth = min(seen_depth, proxy_depth * 0.9995);
+  vec4 clip = camera.clip * vec4(0.0, 0.0, depth, 1.0);
+  gl_FragDepth = clamp(0.5 * clip.z / clip.w + 0.5, 0.0, 1.0);
+  shown = vec4(to_linear(head.rgb / head.a) * head.a, head.a);
+}
+"""
+)
+
+_DEFINES = {
+    "QUADS": QUADS,
+    "ROW_GAUSSIANS": ROW_GAUSSIANS,
+    "ROW_ORDER": ROW_ORDER,
+    "TEXELS": TEXELS,
+}
+
+
+@cache
+def splat_shader(with_depth: bool) -> gpu.types.GPUShader:
+    """Draws splats back to front; with a second target for depth times alpha on request."""
+    info = _with_camera()
+    for name, value in _DEFINES.items():
+        info.define(name, str(value))
+    for slot, name in enumerate(("attributes", "order", "limits")):
+        info.sampler(slot, "FLOAT_2D", name)
+    info.vertex_in(0, "VEC3", "corner")
+    between = gpu.types.GPUStageInterfaceInfo("gaussian_heads_splat")
+    between.smooth("VEC2", "offset")
+    between.flat("VEC4", "color")
+    between.flat("FLOAT", "depth")
+    info.vertex_out(between)
+    info.fragment_out(0, "VEC4", "blended")
+    if with_depth:
+        info.define("WITH_DEPTH", "1")
+        info.fragment_out(1, "VEC4", "weighted_depth")
+    return _compiled(info, _SPLAT_VERTEX, _SPLAT_FRAGMENT)
+
+
+@cache
+def mesh_shader(with_color: bool) -> gpu.types.GPUShader:
+    """Draws opaque meshes: depth along the camera's axis, and a shaded colour on request."""
+    info = _with_camera()
+    info.push_constant("MAT4", "model")
+    info.vertex_in(0, "VEC3", "pos")
+    info.vertex_in(1, "VEC3", "nor")
+    between = gpu.types.GPUStageInterfaceInfo("gaussian_heads_mesh")
+    between.smooth("VEC3", "facing")
+    between.smooth("FLOAT", "depth")
+    info.vertex_out(between)
+    info.fragment_out(0, "VEC4", "surface_depth")
+    if with_color:
+        info.push_constant("VEC4", "tint")
+        info.fragment_out(1, "VEC4", "shaded")
+    return _compiled(info, _MESH_VERTEX, _MESH_FRAGMENT if with_color else _DEPTH_FRAGMENT)
+
+
+@cache
+def picture_shader() -> gpu.types.GPUShader:
+    """Copies a finished picture of splats into the target of the GPU's own."""
+    info = _on_screen("picture")
+    info.fragment_out(0, "VEC4", "blended")
+    return _compiled(info, _SCREEN_VERTEX, _PICTURE_FRAGMENT)
+
+
+@cache
+def scene_shader() -> gpu.types.GPUShader:
+    """Shows a display-referred picture in linear light, over a background colour if its alpha is 1."""
+    info = _on_screen("picture")
+    info.push_constant("VEC4", "background")
+    info.push_constant("VEC2", "origin")
+    info.fragment_out(0, "VEC4", "shown")
+    return _compiled(info, _SCREEN_VERTEX, _SCENE_FRAGMENT)
+
+
+@cache
+def overlay_shader() -> gpu.types.GPUShader:
+    """Shows heads in linear light at their own depth, for the depth test against somebody's picture."""
+    info = _on_screen("picture", "depths", "proxies")
+    _add_camera(info)
+    info.push_constant("VEC2", "origin")
+    info.depth_write("ANY")
+    info.fragment_out(0, "VEC4", "shown")
+    return _compiled(info, _SCREEN_VERTEX, _OVERLAY_FRAGMENT)
+
+
+def forget_shaders() -> None:
+    """Let the driver have its memory back."""
+    for make in (splat_shader, mesh_shader, picture_shader, scene_shader, overlay_shader):
+        make.cache_clear()
+
+
+def _with_camera() -> gpu.types.GPUShaderCreateInfo:
+    info = gpu.types.GPUShaderCreateInfo()
+    _add_camera(info)
+    return info
+
+
+def _add_camera(info: gpu.types.GPUShaderCreateInfo) -> None:
+    # 176 bytes: push constants are promised for 128 only.
+    info.typedef_source(_CAMERA_BLOCK)
+    info.uniform_buf(0, "CameraBlock", "camera")
+
+
+def _on_screen(*textures: str) -> gpu.types.GPUShaderCreateInfo:
+    info = gpu.types.GPUShaderCreateInfo()
+    info.vertex_in(0, "VEC2", "pos")
+    for slot, name in enumerate(textures):
+        info.sampler(slot, "FLOAT_2D", name)
+    return info
+
+
+def _compiled(
+    info: gpu.types.GPUShaderCreateInfo, vertex: str, fragment: str
+) -> gpu.types.GPUShader:
+    info.vertex_source(vertex)
+    info.fragment_source(fragment)
+    return gpu.shader.create_from_info(info)
