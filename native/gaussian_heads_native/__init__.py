@@ -14,7 +14,7 @@ __version__ = "0.1.0"
 
 OK, OUT_OF_MEMORY, BAD_SIZE = range(3)
 
-_INTERFACE_VERSION = 2
+_INTERFACE_VERSION = 3
 _SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
 
 
@@ -41,6 +41,26 @@ class Scene(ctypes.Structure):
         ("colors", ctypes.c_void_p),
         ("alphas", ctypes.c_void_p),
         ("depths", ctypes.c_void_p),
+    ]
+
+
+class Gradients(ctypes.Structure):
+    """`gh_gradients` of rasterizer.h: addresses of C-contiguous float32 arrays (num_pixels: int32)."""
+
+    _fields_ = [
+        (name, ctypes.c_void_p)
+        for name in (
+            "of_colors",
+            "of_alphas",
+            "of_depths",
+            "means",
+            "quats",
+            "scales",
+            "opacities",
+            "rgb",
+            "means2d",
+            "num_pixels",
+        )
     ]
 
 
@@ -93,6 +113,12 @@ def load_variant(name: str) -> ctypes.CDLL:
     library.gh_bytes.restype = ctypes.c_int64
     library.gh_begin.argtypes = [ctypes.c_void_p, ctypes.POINTER(Scene)]
     library.gh_begin.restype = ctypes.c_int32
+    library.gh_begin_backward.argtypes = [
+        ctypes.c_void_p,
+        ctypes.POINTER(Scene),
+        ctypes.POINTER(Gradients),
+    ]
+    library.gh_begin_backward.restype = ctypes.c_int32
     library.gh_work.argtypes = [ctypes.c_void_p]
     library.gh_work.restype = ctypes.c_int32
     library.gh_draw_mesh.argtypes = [ctypes.POINTER(Mesh), ctypes.c_int32, ctypes.c_int32]

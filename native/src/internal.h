@@ -5,6 +5,11 @@
  *   bin.c       order + boxes -> for every tile the list of its splats, front to back
  *   blend.c     every tile -> pixels
  *
+ * The backward pass goes the same way again, and then back:
+ *
+ *   backward_blend.c    every tile -> for each splat of its list a record of gradients
+ *   backward_project.c  a Gaussian's records -> its sums -> its gradients
+ *
  * Each stage is a set of items that any thread may take; rasterizer.c hands them out. An item writes
  * only what belongs to it, so that the result does not depend on who did what. */
 #ifndef GH_INTERNAL_H
@@ -47,6 +52,16 @@ typedef struct {
     uint16_t x0, x1, y0, y1;
 } gh_tile_box;
 
+/* Gradients of a splat, summed over pixels of a tile or of the image; one cache line. h is alpha dL/dalpha, and
+ * (u, v) the pixel seen from the splat's centre in units in which the splat is round:
+ *     u = l00 dx + l10 dy,  v = l11 dy,  sigma / 8 = u^2 + v^2. */
+typedef struct {
+    _Alignas(64) float h, hu, hv, huu, huv, hvv;
+    float rgb[3], depth;
+    float num_pixels; /* that the splat was added to */
+    float unused[5];
+} gh_record;
+
 /* A depth key (the bits of the float: positive floats sort like integers) and its Gaussian. */
 typedef struct {
     uint32_t depth, index;
@@ -70,19 +85,21 @@ typedef struct {
 } gh_stage;
 
 enum {
-    FIXED_STAGES = 1 + 2 * MAX_PASSES + 1, /* project, count and move digits, count tiles */
-    STAGES_PER_BAND = 2, /* fill the lists, blend */
+    FIXED_STAGES = 1 + 2 * MAX_PASSES + 2, /* project, count and move digits, count tiles, end of backward */
+    STAGES_PER_BAND = 3, /* fill the lists, blend, add up records */
 };
 
 /* The workspace's buffers, each behind one of its pointers. */
 enum {
     CHUNKS, SPLATS, TILE_BOXES, KEYS_0, KEYS_1, DIGIT_STARTS, DIGIT_ENDS,
     TILE_STARTS, TILE_TOTALS, TILE_ENDS, BANDS, LISTS, BAND_STAGES,
+    RECORDS, RECORD_ENDS, SUMS,
     NUM_BUFFERS,
 };
 
 struct gh_workspace {
     gh_scene scene;
+    gh_gradients gradients;
     int32_t status; /* set by plans only */
     gh_stage stages[FIXED_STAGES];
     gh_stage *band_stages; /* [bands, STAGES_PER_BAND] */
@@ -111,6 +128,11 @@ struct gh_workspace {
     int64_t *bands;  /* [bands + 1] first tile of each band */
     uint32_t *lists; /* Gaussians of a band's tiles, tile after tile */
 
+    /* backward; `sums` is NULL in the forward pass */
+    gh_record *records;    /* one per entry of the band's lists */
+    uint32_t *record_ends; /* [tiles] where the records of a tile end: its last splats may be hidden */
+    gh_record *sums;       /* [N] by Gaussian */
+
     gh_buffer buffers[NUM_BUFFERS];
 };
 
@@ -121,6 +143,9 @@ void gh_move_keys(gh_workspace *w, int64_t chunk, int64_t pass);
 void gh_count_tiles(gh_workspace *w, int64_t block, int64_t unused);
 void gh_fill_lists(gh_workspace *w, int64_t block, int64_t band);
 void gh_blend_tiles(gh_workspace *w, int64_t item, int64_t band);
+void gh_differentiate_tiles(gh_workspace *w, int64_t item, int64_t band);
+void gh_add_records(gh_workspace *w, int64_t block, int64_t band);
+void gh_differentiate_chunk(gh_workspace *w, int64_t chunk, int64_t unused);
 
 /* What one thread does between two stages. */
 void gh_plan_sort(gh_workspace *w);
@@ -157,6 +182,13 @@ static inline void gh_column_totals(const uint32_t *counts, int64_t rows, int64_
     for (int64_t column = 0; column < columns; column++) totals[column] = 0;
     for (int64_t row = 0; row < rows; row++)
         for (int64_t column = 0; column < columns; column++) totals[column] += counts[row * columns + column];
+}
+
+static inline void gh_add_record(gh_record *sum, const gh_record *record) {
+    sum->h += record->h, sum->hu += record->hu, sum->hv += record->hv;
+    sum->huu += record->huu, sum->huv += record->huv, sum->hvv += record->hvv;
+    for (int k = 0; k < 3; k++) sum->rgb[k] += record->rgb[k];
+    sum->depth += record->depth, sum->num_pixels += record->num_pixels;
 }
 
 static inline int64_t gh_min(int64_t a, int64_t b) { return a < b ? a : b; }

@@ -82,11 +82,12 @@ static int reserve_all(gh_workspace *w) {
     ok &= (w->tile_starts = gh_reserve(&b[TILE_STARTS], w->num_blocks, row)) != NULL;
     ok &= (w->tile_totals = gh_reserve(&b[TILE_TOTALS], 1, row)) != NULL;
     ok &= (w->tile_ends = gh_reserve(&b[TILE_ENDS], 1, row)) != NULL;
+    if (w->sums) ok &= (w->record_ends = gh_reserve(&b[RECORD_ENDS], 1, row)) != NULL;
     ok &= (w->bands = gh_reserve(&b[BANDS], tiles + 1, sizeof *w->bands)) != NULL;
     return ok;
 }
 
-int32_t gh_begin(gh_workspace *w, const gh_scene *scene) {
+static int32_t begin(gh_workspace *w, const gh_scene *scene, int is_backward) {
     if (scene->width < 1 || scene->width > MAX_SIDE_PX || scene->height < 1 || scene->height > MAX_SIDE_PX)
         return GH_BAD_SIZE;
     if (scene->num_gaussians < 0 || scene->num_gaussians > MAX_GAUSSIANS) return GH_BAD_SIZE;
@@ -97,10 +98,20 @@ int32_t gh_begin(gh_workspace *w, const gh_scene *scene) {
     w->tiles_y = (scene->height + TILE - 1) / TILE;
     int64_t tiles = (int64_t)w->tiles_x * w->tiles_y;
     w->num_blocks = gh_max(1, gh_min(w->num_chunks, MAX_TILE_COUNTERS / tiles));
+    w->sums = NULL;
+    if (is_backward && !(w->sums = gh_reserve(&w->buffers[SUMS], scene->num_gaussians, sizeof *w->sums)))
+        return GH_OUT_OF_MEMORY;
     if (!reserve_all(w)) return GH_OUT_OF_MEMORY;
     for (int k = 0; k < FIXED_STAGES; k++) gh_open_stage(&w->stages[k]);
     w->status = GH_OK;
     return GH_OK;
+}
+
+int32_t gh_begin(gh_workspace *w, const gh_scene *scene) { return begin(w, scene, 0); }
+
+int32_t gh_begin_backward(gh_workspace *w, const gh_scene *scene, const gh_gradients *gradients) {
+    w->gradients = *gradients;
+    return begin(w, scene, 1);
 }
 
 /* Lets another thread run for a moment; `turn` counts the times it was called in a row. */
@@ -140,6 +151,11 @@ static void run(gh_workspace *w, gh_stage *stage, int64_t num_items, int64_t arg
     for (int turn = 0; !atomic_load(&stage->closed); turn++) wait_a_moment(turn);
 }
 
+/* A band's tiles, in items. */
+static int64_t num_items(const gh_workspace *w, int64_t band) {
+    return (w->bands[band + 1] - w->bands[band] + TILES_PER_ITEM - 1) / TILES_PER_ITEM;
+}
+
 int32_t gh_work(gh_workspace *w) {
     gh_stage *stage = w->stages;
     run(w, stage++, w->num_chunks, 0, gh_project_chunk, gh_plan_sort);
@@ -151,8 +167,13 @@ int32_t gh_work(gh_workspace *w) {
     for (int64_t band = 0; band < w->num_bands; band++) {
         gh_stage *stages = w->band_stages + band * STAGES_PER_BAND;
         run(w, &stages[0], w->num_blocks, band, gh_fill_lists, NULL);
-        int64_t tiles = w->bands[band + 1] - w->bands[band];
-        run(w, &stages[1], (tiles + TILES_PER_ITEM - 1) / TILES_PER_ITEM, band, gh_blend_tiles, NULL);
+        if (w->sums) {
+            run(w, &stages[1], num_items(w, band), band, gh_differentiate_tiles, NULL);
+            run(w, &stages[2], w->num_blocks, band, gh_add_records, NULL);
+        } else {
+            run(w, &stages[1], num_items(w, band), band, gh_blend_tiles, NULL);
+        }
     }
+    if (w->sums && w->status == GH_OK) run(w, stage++, w->num_chunks, 0, gh_differentiate_chunk, NULL);
     return w->status;
 }

@@ -18,7 +18,7 @@
 #endif
 
 /* Raised whenever gh_scene or a function changes. */
-#define GH_INTERFACE_VERSION 2
+#define GH_INTERFACE_VERSION 3
 
 enum { GH_OK = 0, GH_OUT_OF_MEMORY = 1, GH_BAD_SIZE = 2 };
 
@@ -72,7 +72,19 @@ typedef struct {
 /* Draws the rows [first_row, end_row); threads may draw different rows of one picture at once. */
 GH_API int32_t gh_draw_mesh(const gh_mesh *mesh, int32_t first_row, int32_t end_row);
 
+/* The backward pass: from the loss's gradients of the images to those of the Gaussians. It is made like a
+ * picture, with gh_begin_backward in the place of gh_begin, from the scene of the forward pass with the
+ * images as that drew them. What depends on pixels appearing or vanishing has no gradient: alpha's bounds,
+ * the order of depths, the end of a pixel that is nearly opaque. */
+typedef struct {
+    const float *of_colors, *of_alphas, *of_depths; /* in [H, W, 3], [H, W], [H, W]; NULL where all zero */
+    float *means, *quats, *scales, *opacities, *rgb; /* out, shaped as in gh_scene */
+    float *means2d;                                  /* out [N, 2] of the projected mean, px */
+    int32_t *num_pixels;                             /* out [N] pixels that the Gaussian was added to */
+} gh_gradients;
+
 GH_API int32_t gh_begin(gh_workspace *workspace, const gh_scene *scene);
+GH_API int32_t gh_begin_backward(gh_workspace *workspace, const gh_scene *scene, const gh_gradients *gradients);
 GH_API int32_t gh_work(gh_workspace *workspace);
 
 #endif

@@ -1,0 +1,125 @@
+/* Gradients of the pixels -> gradients of the splats.
+ *
+ * A pixel is C = sum of w_k c_k with w_k = alpha_k T_k, T_k the product of the (1 - alpha_j) before k. Colour,
+ * alpha and depth together change the loss by sum of w_k q_k, where q_k is what the loss gains from weight
+ * on splat k in this pixel. Then
+ *     dL/dalpha_k = T_k q_k - (sum of w_j q_j over the j behind k) / (1 - alpha_k),
+ * and the sum behind is known on the way from front to back, as its total follows from the finished pixel
+ * (3D Gaussian Splatting, Kerbl et al. 2023, walks from back to front and divides by 1 - alpha instead).
+ *
+ * A tile writes one record for each splat of its list; then each Gaussian adds up its own records, always
+ * in the same order. So threads share no sums, and any number of them gives the same gradients. */
+#include "tile.h"
+
+/* The images' gradients in a tile, by segment. */
+typedef struct {
+    tile_pixels pixels;
+    lanes red[SEGMENTS], green[SEGMENTS], blue[SEGMENTS], depth[SEGMENTS]; /* q = r red + g green + ... */
+    lanes offset[SEGMENTS];                                              /* ... + z depth + offset */
+    lanes behind[SEGMENTS]; /* sum of w q over the splats that are still to come */
+} tile_state;
+
+/* What a record sums over pixels; h is alpha dL/dalpha, and (u, v) the pixel seen from the splat's centre in
+ * units in which the splat is round: sigma / 8 = u^2 + v^2. */
+typedef struct {
+    lanes h, hu, hv, huu, huv, hvv;
+    lanes red, green, blue, depth;
+    mask pixels;
+} tile_sums;
+
+static inline void differentiate_segment(tile_state *s, const tile_splat *seen, int segment, tile_sums *sums) {
+    const gh_splat *splat = seen->splat;
+    lanes u = splat->l00 * (CENTERS + (float)(segment / TILE * WIDTH)) + seen->along[segment % TILE];
+    float v = seen->across[segment % TILE];
+    tile_hit hit = cover_segment(&s->pixels, splat, segment, u * u + v * v);
+    lanes q = s->red[segment] * splat->rgb[0] + s->green[segment] * splat->rgb[1] +
+              s->blue[segment] * splat->rgb[2] + s->depth[segment] * splat->depth + s->offset[segment];
+    lanes wq = where(hit.hit, hit.weight * q);
+    lanes behind = s->behind[segment] - wq;
+    s->behind[segment] = behind;
+    /* Alpha does not follow the splat where it is bound. */
+    mask free = hit.hit & (hit.unbound <= all(MAX_ALPHA));
+    lanes h = where(free, wq - behind * (hit.alpha / (all(1) - hit.alpha)));
+    lanes hu = h * u, hv = h * v;
+    sums->h += h, sums->hu += hu, sums->hv += hv;
+    sums->huu += hu * u, sums->huv += hu * v, sums->hvv += hv * v;
+    sums->red += hit.weight * s->red[segment];
+    sums->green += hit.weight * s->green[segment];
+    sums->blue += hit.weight * s->blue[segment];
+    sums->depth += hit.weight * s->depth[segment];
+    sums->pixels -= hit.hit;
+}
+
+static float total(lanes values) {
+    float sum = 0;
+    for (int lane = 0; lane < WIDTH; lane++) sum += values[lane];
+    return sum;
+}
+
+static inline void write_record(const tile_sums *s, gh_record *record) {
+    lanes pixels = __builtin_convertvector(s->pixels, lanes);
+    *record = (gh_record){total(s->h),   total(s->hu),    total(s->hv),   total(s->huu),   total(s->huv), total(s->hvv),
+                          {total(s->red), total(s->green), total(s->blue)}, total(s->depth), total(pixels), {0}};
+}
+
+static inline void differentiate_splat(tile_state *s, const tile_splat *seen, gh_record *record) {
+    if (seen->splat->depth > s->pixels.next_limit) finish_hidden(&s->pixels, seen->splat->depth);
+    tile_sums sums = {0};
+    for (uint32_t segments = seen->touched & s->pixels.open; segments; segments &= segments - 1)
+        differentiate_segment(s, seen, __builtin_ctz(segments), &sums);
+    write_record(&sums, record);
+}
+
+/* q and the sum behind the first splat, from what the forward pass drew. With D = sum of w z / A, the
+ * gradient of D becomes one of the sums and one of A; the background is seen through 1 - A. */
+static void read_pixel(tile_state *s, const gh_workspace *w, int64_t pixel, int64_t segment, int64_t lane) {
+    const gh_scene *scene = &w->scene;
+    const gh_gradients *g = &w->gradients;
+    float alpha = scene->alphas[pixel], alone = g->of_alphas ? g->of_alphas[pixel] : 0, offset = alone;
+    float behind = alone * alpha, per_depth = 0, per_color[3] = {0};
+    for (int k = 0; k < 3 && g->of_colors; k++) {
+        per_color[k] = g->of_colors[3 * pixel + k];
+        offset -= per_color[k] * scene->background[k];
+        behind += per_color[k] * (scene->colors[3 * pixel + k] - scene->background[k]);
+    }
+    if (g->of_depths && alpha > 0) {
+        per_depth = g->of_depths[pixel] / alpha;
+        offset -= per_depth * scene->depths[pixel];
+    }
+    s->red[segment][lane] = per_color[0];
+    s->green[segment][lane] = per_color[1];
+    s->blue[segment][lane] = per_color[2];
+    s->depth[segment][lane] = per_depth;
+    s->offset[segment][lane] = offset;
+    s->behind[segment][lane] = behind;
+}
+
+static void read_tile(tile_state *s, const gh_workspace *w, int64_t left, int64_t top) {
+    int64_t columns = gh_min(TILE, w->scene.width - left), rows = gh_min(TILE, w->scene.height - top);
+    memset(s, 0, sizeof *s);
+    begin_tile(&s->pixels, &w->scene, left, top);
+    for (int64_t row = 0; row < rows; row++)
+        for (int64_t column = 0; column < columns; column++)
+            read_pixel(s, w, (top + row) * w->scene.width + left + column, column / WIDTH * TILE + row,
+                       column % WIDTH);
+}
+
+static void differentiate_tile(const gh_workspace *w, int64_t tile) {
+    tile_list list = list_of(w, tile);
+    gh_record *records = w->records + (list.first - w->lists);
+    tile_state state;
+    tile_splat seen[BATCH];
+    read_tile(&state, w, list.left, list.top);
+    int64_t first = 0;
+    for (; first < list.length && state.pixels.open; first += BATCH) {
+        int64_t count = see_batch(w, list, first, seen);
+        for (int64_t k = 0; k < count; k++) differentiate_splat(&state, &seen[k], &records[first + k]);
+    }
+    w->record_ends[tile] = (uint32_t)(list.first - w->lists + gh_min(first, list.length));
+}
+
+void gh_differentiate_tiles(gh_workspace *w, int64_t item, int64_t band) {
+    int64_t first = w->bands[band] + item * TILES_PER_ITEM;
+    int64_t end = gh_min(first + TILES_PER_ITEM, w->bands[band + 1]);
+    for (int64_t tile = first; tile < end; tile++) differentiate_tile(w, tile);
+}
