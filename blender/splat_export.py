@@ -65,6 +65,8 @@ def _gaussians(scene: bpy.types.Scene, obj: bpy.types.Object, export: SplatExpor
     layer = next((v for v in scene.view_layers if obj.name in v.objects), None)
     if layer is None:
         raise RenderError(f"'{obj.name}' is in no view layer of '{scene.name}': show it there.")
+    # Blender does not notice that a property of an add-on was set.
+    obj.update_tag()
     layer.update()
     evaluated = obj.evaluated_get(layer.depsgraph)
     to_file = np.linalg.inv(FILE_TO_AVATAR[export.up_axis])
