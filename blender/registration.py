@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from . import engine, handlers, properties
+from . import engine, handlers, native_splats, properties
 
 _register_classes, _unregister_classes = bpy.utils.register_classes_factory(
     (*properties.CLASSES, *engine.CLASSES)
@@ -19,6 +19,7 @@ def register() -> None:
     for panel in engine.compatible_panels():
         panel.COMPAT_ENGINES.add(engine.ENGINE_ID)
     handlers.attach()
+    native_splats.attach()
     _commands.append(bpy.utils.register_cli_command("gaussian_heads", _run_command))
 
 
@@ -33,6 +34,7 @@ def ensure_registered() -> None:
 def unregister() -> None:
     """Undo `register`, in reverse."""
     bpy.utils.unregister_cli_command(_commands.pop())
+    native_splats.detach()
     handlers.detach()
     for panel in engine.compatible_panels():
         panel.COMPAT_ENGINES.discard(engine.ENGINE_ID)

@@ -10,12 +10,19 @@ import gpu
 import numpy as np
 
 from ...core.errors import BackendUnavailable
+from .shaders import has_failed
 
 NO_GPU = "Blender has no GPU to draw with here ({}): choose the backend 'cpu', or install a graphics driver."
+SHADER_FAILED = (
+    "The graphics driver refused a shader (its words stand in the console): update the driver, "
+    "or choose the backend 'cpu'."
+)
 
 
 def require_gpu() -> None:
     """Raise BackendUnavailable where nothing can be drawn with `gpu`; wakes it up where that is possible."""
+    if has_failed():
+        raise BackendUnavailable(SHADER_FAILED)
     try:
         if bpy.app.background and hasattr(gpu, "init"):
             gpu.init()

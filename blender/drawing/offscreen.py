@@ -9,7 +9,7 @@ from ...core.camera import Camera
 from ...core.errors import BackendUnavailable
 from ...core.gaussians import Gaussians
 from ...core.render import RenderOutput
-from .device import kept_state, pixels, require_gpu, texture
+from .device import is_software, kept_state, pixels, require_gpu, texture
 from .splats import Splats, no_limits
 from .targets import Target
 
@@ -38,6 +38,15 @@ def draw(
         target.clear()
         splats.draw(camera, limits, with_depth=True)
     return _output(target, background)
+
+
+def is_automatic() -> bool:
+    """Whether "auto" should draw here: a real GPU is at hand; a software one is slower than our C code."""
+    try:
+        require_gpu()
+    except BackendUnavailable:
+        return False
+    return not is_software()
 
 
 def _output(target: Target, background: np.ndarray | None) -> RenderOutput:

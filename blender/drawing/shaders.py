@@ -195,6 +195,12 @@ _DEFINES = {
     "ROW_ORDER": ROW_ORDER,
     "TEXELS": TEXELS,
 }
+_failed: list[bool] = []
+
+
+def has_failed() -> bool:
+    """Whether the driver refused a shader of ours."""
+    return bool(_failed)
 
 
 @cache
@@ -269,6 +275,7 @@ def forget_shaders() -> None:
     """Let the driver have its memory back."""
     for make in (splat_shader, mesh_shader, picture_shader, scene_shader, overlay_shader):
         make.cache_clear()
+    _failed.clear()
 
 
 def _with_camera() -> gpu.types.GPUShaderCreateInfo:
@@ -296,4 +303,8 @@ def _compiled(
 ) -> gpu.types.GPUShader:
     info.vertex_source(vertex)
     info.fragment_source(fragment)
-    return gpu.shader.create_from_info(info)
+    # Blender raises a plain Exception here, once; whoever asks again gets a sentence from `device`.
+    _failed[:] = [True]
+    shader = gpu.shader.create_from_info(info)
+    _failed.clear()
+    return shader
