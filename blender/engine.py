@@ -2,37 +2,29 @@
 
 from __future__ import annotations
 
-import time
-
 import bpy
-import numpy as np
 
-from ..core.errors import GaussianHeadsError, RenderError
-from ..core.render import RenderOutput, render
-from .camera import scene_camera
-from .colors import combined_pass
-from .gathering import GatheredScene, gather_gaussians, within_clip
+from ..core.errors import GaussianHeadsError
+from .frame import FrameHost, FrameReport, draw_frame
+from .picture import Passes
 from .viewport import ViewportPicture
-from .world import world_color
 
 ENGINE_ID = "GAUSSIAN_HEADS"
-# What Blender's own engines write where nothing was hit.
-EMPTY_DEPTH_M = 1e10
-# A pixel shows the head rather than what lies behind it from half coverage on.
-DEPTH_ALPHA = 0.5
+ALPHA_PASS = "Head Alpha"
 # An animation says a thing once and not at every frame.
 _warnings_given: set[str] = set()
 
 
 class GaussianHeadsEngine(bpy.types.RenderEngine):
-    """Draws every avatar of the scene as Gaussians; other objects are not drawn."""
+    """Draws every avatar of the scene as Gaussians, among simply shaded meshes."""
 
     bl_idname = ENGINE_ID
     bl_label = "Gaussian Heads"
     bl_use_preview = False
     bl_use_postprocess = True
     bl_use_eevee_viewport = True
-    bl_use_gpu_context = False
+    # Blender's own drawing is one of the backends; where no driver exists the context is just missing.
+    bl_use_gpu_context = True
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
@@ -41,6 +33,7 @@ class GaussianHeadsEngine(bpy.types.RenderEngine):
     def update_render_passes(self, scene: bpy.types.Scene, layer: bpy.types.ViewLayer) -> None:
         """Announce the passes to the compositor."""
         self.register_pass(scene, layer, "Combined", 4, "RGBA", "COLOR")
+        self.register_pass(scene, layer, ALPHA_PASS, 1, "A", "VALUE")
         if layer.use_pass_z:
             self.register_pass(scene, layer, "Depth", 1, "Z", "VALUE")
 
@@ -68,58 +61,44 @@ class GaussianHeadsEngine(bpy.types.RenderEngine):
         self.update_stats("Gaussian Heads", self._viewport.sentence)
 
     def _render(self, depsgraph: bpy.types.Depsgraph) -> None:
-        started_sec = time.perf_counter()
-        scene = depsgraph.scene_eval
-        _refuse_stereo(scene)
-        camera = scene_camera(scene.camera, depsgraph, scene.render)
-        self.update_stats("Gaussian Heads", "Decoding")
-        gathered = gather_gaussians(depsgraph)
-        for warning in set(gathered.warnings) - _warnings_given:
-            _warnings_given.add(warning)
-            self.report({"WARNING"}, warning)
-        if self.test_break():
+        host = FrameHost(self.frame_set, self.test_break, self._tell)
+        passes, report = draw_frame(depsgraph, host)
+        # Until here nothing of the result exists, so a cancelled frame leaves nothing half written.
+        if passes is None:
             return
-        lens = scene.camera.data
-        gaussians = within_clip(gathered.gaussians, camera.viewmat, lens.clip_start, lens.clip_end)
-        self.update_stats("Gaussian Heads", f"Drawing {gaussians.num_gaussians:,} Gaussians")
-        output = render(gaussians, camera, backend=scene.gaussian_heads.backend)
-        self._write(depsgraph, output)
-        self._log(gathered, time.perf_counter() - started_sec)
+        self._warn(report)
+        self._write(depsgraph.view_layer_eval.name, passes)
+        self.update_stats("Gaussian Heads", str(report))
 
-    def _write(self, depsgraph: bpy.types.Depsgraph, output: RenderOutput) -> None:
-        scene = depsgraph.scene_eval
-        background = None if scene.render.film_transparent else world_color(scene.world)
-        height, width = output.alphas.shape
-        result = self.begin_result(0, 0, width, height, layer=depsgraph.view_layer_eval.name)
-        passes = result.layers[0].passes
-        rgba = combined_pass(output.colors, output.alphas, background)
-        passes["Combined"].rect.foreach_set(np.ascontiguousarray(rgba, np.float32).ravel())
-        depth_pass = passes.get("Depth")
-        if depth_pass is not None:
-            depths = np.where(output.alphas >= DEPTH_ALPHA, output.depths, EMPTY_DEPTH_M)[::-1]
-            depth_pass.rect.foreach_set(np.ascontiguousarray(depths, np.float32).ravel())
+    def _tell(self, done: float, doing: str) -> None:
+        self.update_progress(done)
+        self.update_stats("Gaussian Heads", doing)
+
+    def _warn(self, report: FrameReport) -> None:
+        for warning in dict.fromkeys(report.warnings):
+            if warning not in _warnings_given:
+                _warnings_given.add(warning)
+                self.report({"WARNING"}, warning)
+
+    def _write(self, layer: str, passes: Passes) -> None:
+        height, width = passes.alphas.shape
+        result = self.begin_result(0, 0, width, height, layer=layer)
+        targets = result.layers[0].passes
+        images = {"Combined": passes.combined, ALPHA_PASS: passes.alphas, "Depth": passes.depths}
+        for name, image in images.items():
+            target = targets.get(name)
+            if target is not None:
+                target.rect.foreach_set(image.ravel())
         self.end_result(result)
 
     def _fail(self, sentence: str) -> None:
         self.error_set(sentence)
         self.report({"ERROR"}, sentence)
 
-    def _log(self, gathered: GatheredScene, duration_sec: float) -> None:
-        heads = "1 head" if gathered.num_heads == 1 else f"{gathered.num_heads} heads"
-        count = gathered.gaussians.num_gaussians
-        self.update_stats("Gaussian Heads", f"{heads}, {count:,} Gaussians, {duration_sec:.2f} s")
-
 
 def forget_warnings() -> None:
     """Another file was loaded: say everything again."""
     _warnings_given.clear()
-
-
-def _refuse_stereo(scene: bpy.types.Scene) -> None:
-    if scene.render.use_multiview:
-        raise RenderError(
-            "Gaussian Heads draws one view only: switch off Stereoscopy in the output properties."
-        )
 
 
 def compatible_panels() -> list[type]:

@@ -201,7 +201,8 @@ def test_several_heads_instances_and_parents(scene, head, camera, picture, avata
     np.testing.assert_allclose(picture()[..., :3], over(expected, (0, 0, 0)), atol=2e-4)
 
 
-def test_hidden_heads_and_plain_meshes_are_not_drawn(scene, head, camera, picture, avatar_file):
+def test_hidden_heads_and_ignored_meshes_are_not_drawn(scene, head, camera, picture, avatar_file):
+    scene.gaussian_heads.meshes = "IGNORE"
     before = picture()
     hidden = create_avatar_object(str(avatar_file), load_avatar(avatar_file), scene.collection)
     hidden.location.x, hidden.hide_render = 0.1, True
@@ -266,9 +267,28 @@ def test_mirrored_object_is_refused(scene, head, camera):
     assert "mirrored" in render_error()
 
 
-def test_unknown_backend_is_refused(scene, head, camera):
+def test_a_backend_that_fails_gives_way_to_the_next_with_one_sentence(
+    scene, head, camera, picture, capfd
+):
+    expected = picture()
     scene.gaussian_heads.backend = "cuda"
-    assert "CUDA" in render_error()
+    capfd.readouterr()
+    np.testing.assert_array_equal(picture(), expected)
+    np.testing.assert_array_equal(picture(), expected)
+    said = [line for line in capfd.readouterr().out.splitlines() if "cuda" in line]
+    assert len(said) == 1 and said[0].startswith("Warning: The cuda backend did not draw this")
+
+
+def test_when_no_backend_works_the_first_reason_is_said(scene, head, camera, monkeypatch):
+    from gaussian_heads.blender import rasterising
+    from gaussian_heads.core.errors import BackendUnavailable
+
+    def fail(*_, backend, **__):
+        raise BackendUnavailable(f"{backend} is ill")
+
+    monkeypatch.setattr(rasterising, "render", fail)
+    scene.gaussian_heads.backend = "cuda"
+    assert "cuda is ill" in render_error()
 
 
 def test_stereo_is_refused(scene, head, camera):
