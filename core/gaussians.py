@@ -93,12 +93,11 @@ class Gaussians:
                 "The object's transform is mirrored, flat or not finite: apply its scale or make it positive."
             )
         rotation = _nearest_rotation(linear)
-        turn = matrix_to_quat(rotation)
-        means = self.means.astype(np.float64) @ linear.T + np.asarray(matrix, np.float64)[:3, 3]
+        turn = quat_product_matrix(matrix_to_quat(rotation))
         return Gaussians(
-            means=means.astype(np.float32),
-            quats=multiply_quats(turn[None], self.quats.astype(np.float64)).astype(np.float32),
-            scales=(self.scales * factor).astype(np.float32),
+            means=matrix_times_rows(linear, self.means) + np.asarray(matrix, np.float32)[:3, 3],
+            quats=matrix_times_rows(turn, self.quats),
+            scales=self.scales * np.float32(factor),
             opacities=self.opacities,
             colors=self.colors,
             sh=None if self.sh is None else rotate_sh(self.sh, rotation),
@@ -143,6 +142,12 @@ def multiply_quats(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         ],
         axis=-1,
     )
+
+
+def quat_product_matrix(quat: np.ndarray) -> np.ndarray:
+    """The `[4, 4]` matrix that multiplies a wxyz quaternion by `quat` from the left."""
+    w, x, y, z = quat
+    return np.array([[w, -x, -y, -z], [x, w, -z, y], [y, z, w, -x], [z, -y, x, w]])
 
 
 def quat_to_matrix(quats: np.ndarray) -> np.ndarray:
@@ -207,6 +212,11 @@ def matrix_to_quat(matrices: np.ndarray) -> np.ndarray:
     quats = np.take_along_axis(candidates, best[..., None, None], axis=-2)[..., 0, :]
     quats = quats / np.linalg.norm(quats, axis=-1, keepdims=True)
     return np.where(quats[..., :1] < 0, -quats, quats)
+
+
+def matrix_times_rows(matrix: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """`matrix` times every row, float32. BLAS would wake its threads for this and wait for them on a busy machine."""
+    return np.einsum("nj,ij->ni", rows, matrix.astype(np.float32))
 
 
 def _nearest_rotation(linear: np.ndarray) -> np.ndarray:

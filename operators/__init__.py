@@ -27,12 +27,20 @@ def unregister() -> None:
 
 
 def _classes() -> tuple[type, ...]:
-    from . import bake_speech, export_ply, import_avatar, import_splats, setup_render
+    from . import (
+        bake_speech,
+        export_ply,
+        import_avatar,
+        import_splats,
+        setup_render,
+        show_native_splats,
+    )
 
     return (
         *import_avatar.CLASSES,
         *import_splats.CLASSES,
         *export_ply.CLASSES,
+        *show_native_splats.CLASSES,
         *bake_speech.CLASSES,
         *setup_render.CLASSES,
     )

@@ -8,7 +8,13 @@ import numpy as np
 from jaxtyping import Float, Float32
 
 from ..errors import AvatarError
-from ..gaussians import Gaussians, multiply_quats, quat_to_matrix
+from ..gaussians import (
+    Gaussians,
+    matrix_times_rows,
+    multiply_quats,
+    quat_product_matrix,
+    quat_to_matrix,
+)
 from ..spherical_harmonics import rotate_sh
 
 # Far beyond any head: a translation of more than this (m) or a turn of more (rad) is a mistake.
@@ -43,7 +49,7 @@ def pose_gaussians(
     # Most of a head follows entirely: one matrix turns all of it, the rest is set apart.
     whole = _quat_of_turn(pose[:3], np.ones(1))
     means = _moved(gaussians.means, whole, pose[3:], neck_pivot)
-    quats = _each_times(gaussians.quats, _product_matrix(whole[0]).astype(np.float32))
+    quats = matrix_times_rows(quat_product_matrix(whole[0]), gaussians.quats)
     still = np.flatnonzero(neck_weights == 0.0)
     means[still], quats[still] = gaussians.means[still], gaussians.quats[still]
     part = np.flatnonzero((neck_weights > 0.0) & (neck_weights < 1.0))
@@ -85,19 +91,8 @@ def _moved(
     rest = (pivot + translation - matrices @ pivot.astype(np.float64)).astype(np.float32)
     matrices = matrices.astype(np.float32)
     if len(matrices) == 1:
-        turned = _each_times(points, matrices[0])
+        turned = matrix_times_rows(matrices[0], points)
     else:
         turned = np.einsum("nij,nj->ni", matrices, points)
     turned += rest
     return turned
-
-
-def _each_times(rows: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """`matrix` times every row. BLAS would wake its threads for this and wait for them on a busy machine."""
-    return np.einsum("nj,ij->ni", rows, matrix)
-
-
-def _product_matrix(quat: np.ndarray) -> np.ndarray:
-    """The 4 x 4 matrix that multiplies a quaternion by `quat` from the left."""
-    w, x, y, z = quat
-    return np.array([[w, -x, -y, -z], [x, w, -z, y], [y, z, w, -x], [z, -y, x, w]])
