@@ -41,7 +41,9 @@ class SceneMeshes:
 
 
 @dataclass(frozen=True)
-class _Placed:
+class PlacedShape:
+    """A shape with its place in the world `[4, 4]` and a linear colour for each slot `[S, 3]`."""
+
     shape: Shape
     matrix: np.ndarray
     colors: np.ndarray
@@ -62,11 +64,12 @@ def gather_meshes(depsgraph: bpy.types.Depsgraph, *, holdout: bool) -> SceneMesh
 
     With `holdout` all of them only cut, as objects do that are holdouts or shadow catchers themselves.
     """
-    placed = list(_placed_shapes(depsgraph, holdout))
+    placed = list(placed_shapes(depsgraph, holdout))
     return _joined(placed) if placed else None
 
 
-def _placed_shapes(depsgraph: bpy.types.Depsgraph, holdout: bool) -> Iterator[_Placed]:
+def placed_shapes(depsgraph: bpy.types.Depsgraph, holdout: bool) -> Iterator[PlacedShape]:
+    """Every object that `gather_meshes` gathers, one after the other; shapes it knows stay the same objects."""
     view_layer = depsgraph.view_layer_eval
     read: dict[tuple[str, int], Shape] = {}
     known: dict[int, Shape] = {}
@@ -90,7 +93,7 @@ def _placed_shapes(depsgraph: bpy.types.Depsgraph, holdout: bool) -> Iterator[_P
         shape = known[pointer]
         if shape.num_triangles:
             matrix = np.array(instance.matrix_world, np.float64)
-            yield _Placed(shape, matrix, colors, holdout or _is_holdout(instance, view_layer))
+            yield PlacedShape(shape, matrix, colors, holdout or _is_holdout(instance, view_layer))
     _kept.clear()
     if sum(shape.num_triangles for shape in read.values()) <= _MAX_KEPT_TRIANGLES:
         _kept.update(read)
@@ -117,7 +120,7 @@ def _owner(instance: bpy.types.DepsgraphObjectInstance) -> bpy.types.Object:
     return instance.parent if instance.is_instance else instance.object
 
 
-def _joined(placed: list[_Placed]) -> SceneMeshes:
+def _joined(placed: list[PlacedShape]) -> SceneMeshes:
     shapes = [p.shape for p in placed]
     counts = [shape.num_triangles for shape in shapes]
     starts = np.cumsum([0, *(len(shape.normals) for shape in shapes)])[:-1]
@@ -137,7 +140,7 @@ def _joined(placed: list[_Placed]) -> SceneMeshes:
     )
 
 
-def _world_triangles(placed: _Placed) -> np.ndarray:
+def _world_triangles(placed: PlacedShape) -> np.ndarray:
     rotation, translation = placed.matrix[:3, :3], placed.matrix[:3, 3]
     world = placed.shape.vertices.astype(np.float64) @ rotation.T + translation
     return world.astype(np.float32)[placed.shape.corners]
