@@ -6,6 +6,7 @@ import bpy
 
 from ..core.errors import GaussianHeadsError
 from .frame import FrameHost, FrameReport, draw_frame
+from .graphics import has_graphics
 from .picture import Passes
 from .viewport import ViewportPicture
 
@@ -23,7 +24,7 @@ class GaussianHeadsEngine(bpy.types.RenderEngine):
     bl_use_preview = False
     bl_use_postprocess = True
     bl_use_eevee_viewport = True
-    # Blender's own drawing is one of the backends; where no driver exists the context is just missing.
+    # Blender's own drawing is one of the backends; see `allow_graphics`.
     bl_use_gpu_context = True
 
     def __init__(self, *args: object, **kwargs: object) -> None:
@@ -94,6 +95,11 @@ class GaussianHeadsEngine(bpy.types.RenderEngine):
     def _fail(self, sentence: str) -> None:
         self.error_set(sentence)
         self.report({"ERROR"}, sentence)
+
+
+def allow_graphics() -> None:
+    """Before the engine is registered: ask for a graphics context only where Blender survives that."""
+    GaussianHeadsEngine.bl_use_gpu_context = has_graphics()
 
 
 def forget_warnings() -> None:

@@ -14,6 +14,7 @@ _commands: list[object] = []
 
 def register() -> None:
     """Make the add-on's data, engine and command known to Blender."""
+    engine.allow_graphics()
     _register_classes()
     properties.attach()
     for panel in engine.compatible_panels():
