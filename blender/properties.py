@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import bpy
 from bpy.props import (
+    BoolProperty,
     FloatProperty,
     FloatVectorProperty,
     IntProperty,
@@ -141,6 +142,23 @@ def apply_decoded_memory(settings: bpy.types.PropertyGroup, _context: object = N
 class GAUSSIAN_HEADS_PG_scene(RenderSettings, bpy.types.PropertyGroup):
     """Settings of a scene."""
 
+    show_overlay: BoolProperty(
+        name="Show Heads in Viewports",
+        description="Draw the heads over Solid and Material Preview viewports and other engines' "
+        "rendered ones, in depth with the scene",
+        default=True,
+        options={"LIBRARY_EDITABLE"},
+    )
+    viewport_density: FloatProperty(
+        name="Viewport Density",
+        description="Part of the Gaussians that viewports draw, grown so that the head stays solid: "
+        "lower it on slow computers. Renders are not touched",
+        default=1.0,
+        min=0.05,
+        max=1.0,
+        subtype="FACTOR",
+        options={"LIBRARY_EDITABLE"},
+    )
     decoded_memory_mb: IntProperty(
         name="Frame Memory",
         description="Memory in MB for heads that are already decoded, shared by viewports and renders; "
