@@ -50,16 +50,42 @@ static inline void differentiate_segment(tile_state *s, const tile_splat *seen, 
     sums->pixels -= hit.hit;
 }
 
-static float total(lanes values) {
-    float sum = 0;
-    for (int lane = 0; lane < WIDTH; lane++) sum += values[lane];
-    return sum;
+typedef float eight __attribute__((vector_size(32)));
+
+static inline eight fold(lanes values) {
+#ifdef __AVX512F__
+    return __builtin_shufflevector(values, values, 0, 1, 2, 3, 4, 5, 6, 7) +
+           __builtin_shufflevector(values, values, 8, 9, 10, 11, 12, 13, 14, 15);
+#else
+    return values;
+#endif
 }
 
+/* Two vectors' sums of neighbours, then of pairs, then of fours, take turns in one vector. */
+static inline eight add_ones(eight a, eight b) {
+    return __builtin_shufflevector(a, b, 0, 8, 2, 10, 4, 12, 6, 14) +
+           __builtin_shufflevector(a, b, 1, 9, 3, 11, 5, 13, 7, 15);
+}
+static inline eight add_pairs(eight a, eight b) {
+    return __builtin_shufflevector(a, b, 0, 1, 8, 9, 4, 5, 12, 13) +
+           __builtin_shufflevector(a, b, 2, 3, 10, 11, 6, 7, 14, 15);
+}
+static inline eight add_fours(eight a, eight b) {
+    return __builtin_shufflevector(a, b, 0, 1, 2, 3, 8, 9, 10, 11) +
+           __builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15);
+}
+
+/* The sum of each sum's lanes, in the order of gh_record. */
 static inline void write_record(const tile_sums *s, gh_record *record) {
-    lanes pixels = __builtin_convertvector(s->pixels, lanes);
-    *record = (gh_record){total(s->h),   total(s->hu),    total(s->hv),   total(s->huu),   total(s->huv), total(s->hvv),
-                          {total(s->red), total(s->green), total(s->blue)}, total(s->depth), total(pixels), {0}};
+    eight blue = fold(s->blue), depth = fold(s->depth), none = {0};
+    eight pixels = fold(__builtin_convertvector(s->pixels, lanes));
+    eight sums[2] = {
+        add_fours(add_pairs(add_ones(fold(s->h), fold(s->hu)), add_ones(fold(s->hv), fold(s->huu))),
+                  add_pairs(add_ones(fold(s->huv), fold(s->hvv)), add_ones(fold(s->red), fold(s->green)))),
+        add_fours(add_pairs(add_ones(blue, depth), add_ones(pixels, none)), none),
+    };
+    _Static_assert(sizeof sums == sizeof *record, "a record is two vectors");
+    memcpy(record, sums, sizeof sums);
 }
 
 static inline void differentiate_splat(tile_state *s, const tile_splat *seen, gh_record *record) {

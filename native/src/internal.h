@@ -21,6 +21,7 @@
 #include "rasterizer.h"
 
 enum {
+    CACHE_LINE = 64,     /* bytes */
     TILE = 16,           /* px, side of a tile */
     CHUNK = 4096,        /* Gaussians, or sorted splats, per item */
     TILES_PER_ITEM = 8,  /* neighbours share cache lines of the picture: one thread writes them */
@@ -39,7 +40,8 @@ enum {
  *     sigma / 8 = (l00 dx + l10 dy)^2 + (l11 dy)^2
  * It is never negative, and long thin splats lose no digits, as they do in A dx^2 + 2 B dx dy + C dy^2. */
 typedef struct {
-    _Alignas(64) float x, y; /* centre, px */
+    _Alignas(CACHE_LINE) float x; /* centre, px */
+    float y;
     float l00, l10, l11, per_l00;
     float reach; /* sigma / 8 at which alpha falls to 1/255 */
     float opacity;
@@ -56,11 +58,14 @@ typedef struct {
  * (u, v) the pixel seen from the splat's centre in units in which the splat is round:
  *     u = l00 dx + l10 dy,  v = l11 dy,  sigma / 8 = u^2 + v^2. */
 typedef struct {
-    _Alignas(64) float h, hu, hv, huu, huv, hvv;
+    _Alignas(CACHE_LINE) float h;
+    float hu, hv, huu, huv, hvv;
     float rgb[3], depth;
     float num_pixels; /* that the splat was added to */
     float unused[5];
 } gh_record;
+
+_Static_assert(sizeof(gh_splat) == CACHE_LINE && sizeof(gh_record) == CACHE_LINE, "one cache line each");
 
 /* A depth key (the bits of the float: positive floats sort like integers) and its Gaussian. */
 typedef struct {

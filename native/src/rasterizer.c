@@ -59,10 +59,9 @@ void *gh_reserve(gh_buffer *buffer, int64_t count, size_t size) {
     size_t bytes = (size_t)gh_max(count, 1) * size;
     if (bytes <= buffer->bytes) return buffer->data;
     free(buffer->memory);
-    enum { LINE = 64 };
-    buffer->memory = malloc(bytes + LINE);
+    buffer->memory = malloc(bytes + CACHE_LINE);
     buffer->bytes = buffer->memory ? bytes : 0;
-    buffer->data = buffer->memory ? (void *)(((uintptr_t)buffer->memory + LINE - 1) / LINE * LINE) : NULL;
+    buffer->data = buffer->memory ? (void *)(((uintptr_t)buffer->memory + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE) : NULL;
     return buffer->data;
 }
 
