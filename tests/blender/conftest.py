@@ -18,6 +18,7 @@ from gaussian_heads.core.expression import ExpressionTrack  # noqa: E402
 from gaussian_heads.core.spaces import ARKIT_INDEX, ARKIT_SPACE  # noqa: E402
 
 from ..core.small_heads import small_linear_avatar  # noqa: E402
+from .exr import read_exr  # noqa: E402
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -145,5 +146,26 @@ def picture(scene, tmp_path):
         width, height = image.size
         bpy.data.images.remove(image)
         return pixels.reshape(height, width, 4)[::-1]
+
+    return render
+
+
+@pytest.fixture
+def layers(scene, tmp_path):
+    """Render the scene into a multilayer EXR; its channels [H, W] float32, top row first, by name."""
+
+    def render() -> dict[str, np.ndarray]:
+        settings = scene.render.image_settings
+        if hasattr(settings, "media_type"):
+            settings.media_type = "MULTI_LAYER_IMAGE"
+        settings.file_format, settings.color_depth = "OPEN_EXR_MULTILAYER", "32"
+        settings.exr_codec = "NONE"
+        if hasattr(settings, "use_exr_interleave"):
+            settings.use_exr_interleave = True
+        path = tmp_path / "layers.exr"
+        path.unlink(missing_ok=True)
+        scene.render.filepath = str(path)
+        bpy.ops.render.render(write_still=True)
+        return read_exr(path)
 
     return render

@@ -80,50 +80,17 @@ def test_no_world_is_black(scene, head, camera, picture):
     np.testing.assert_array_equal(picture()[0, 0], [0, 0, 0, 1])
 
 
-def test_depth_pass_in_metres(scene, head, camera, tmp_path, avatar_file):
+def test_depth_and_alpha_passes(scene, head, camera, layers, avatar_file):
     scene.view_layers[0].use_pass_z = True
     expected = drawn(scene, [(avatar_file, neutral(), None, head.matrix_world)])
-    settings = scene.render.image_settings
-    if hasattr(settings, "media_type"):
-        settings.media_type = "MULTI_LAYER_IMAGE"
-    settings.file_format, settings.color_depth = "OPEN_EXR_MULTILAYER", "32"
-    settings.exr_codec = "NONE"
-    if hasattr(settings, "use_exr_interleave"):
-        settings.use_exr_interleave = True
-    scene.render.filepath = str(tmp_path / "a.exr")
-    bpy.ops.render.render(write_still=True)
-    depths = read_exr_channel(tmp_path / "a.exr", "Depth.Z")
+    images = layers()
+    np.testing.assert_allclose(images["Head Alpha.A"], expected.alphas, atol=1e-6)
+    depths = images["Depth.Z"]
     covered = expected.alphas >= 0.5
     assert 20 < covered.sum() < covered.size
     np.testing.assert_allclose(depths[covered], expected.depths[covered], rtol=1e-6)
     assert (0.4 < depths[covered]).all() and (depths[covered] < 0.7).all()
     assert (depths[~covered] == np.float32(1e10)).all()
-
-
-def read_exr_channel(path, ending):
-    """[H, W] float32, top row first, of the uncompressed scanline channel whose name ends so."""
-    data = path.read_bytes()
-    attributes, position = {}, 8
-    while data[position]:
-        name, kind, rest = data[position:].split(b"\0", 2)
-        position += len(name) + len(kind) + 2
-        size = int.from_bytes(data[position : position + 4], "little")
-        attributes[name] = data[position + 4 : position + 4 + size]
-        position += 4 + size
-    assert attributes[b"compression"] == b"\0"
-    left, top, right, bottom = np.frombuffer(attributes[b"dataWindow"], "<i4")
-    width, height = right - left + 1, bottom - top + 1
-    channels, rest = [], attributes[b"channels"]
-    while rest[0]:
-        name, rest = rest.split(b"\0", 1)
-        # Type 1 is half, 2 is float; 16 bytes describe a channel.
-        channels.append((name.decode(), 2 if rest[0] == 1 else 4))
-        rest = rest[16:]
-    starts = np.cumsum([0, *(size * width for _, size in channels)])
-    index = next(i for i, (name, _) in enumerate(channels) if name.endswith(ending))
-    offsets = np.frombuffer(data, "<u8", height, position + 1)
-    rows = [np.frombuffer(data, "<f4", width, int(o) + 8 + int(starts[index])) for o in offsets]
-    return np.stack(rows)
 
 
 @pytest.mark.parametrize("crop", [True, False])
