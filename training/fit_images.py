@@ -1,0 +1,220 @@
+"""Gaussians from pictures with known cameras, from scratch: no geometry is given.
+
+    python -m gaussian_heads.training.fit_images --images DIR --out HEAD.ply
+
+Starts with random points on the skin of the visual hull and follows the gradients of our own rasteriser
+(`rasterize`) with pixel-aware density control (`density`). Every sixth picture is held out and never looked
+at until the end; the figures printed, as JSON, are measured on those, drawn from the written file. Stops at
+Ctrl-C and goes on from its last checkpoint. Minutes on two cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import logging
+import math
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ..core.errors import GaussianHeadsError
+from ..core.exporters.splat_ply import write_splats
+from ..core.files import replace_on_success
+from ..core.gaussians import Gaussians
+from ..core.importers.splat_ply import read_splats
+from ..core.render import render
+from .calibrated_images import CalibratedImage, hold_out, load_images
+from .density import DensityControl, DensitySettings
+from .fitted_gaussians import FittedGaussians, LearningRates
+from .image_loss import picture_loss
+from .visual_hull import sample_hull_skin
+
+logger = logging.getLogger(__name__)
+# What stands behind both pictures when they are compared.
+MEASURED_BACKGROUND = 0.5
+COVERED_ALPHA = 0.5
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """Everything that shapes a fit besides the pictures."""
+
+    steps: int = 4000
+    seed: int = 1
+    first_gaussians: int = 12_000
+    ssim_share: float = 0.2
+    alpha_weight: float = 0.2
+    # The rates fall to this share along a cosine.
+    last_rate: float = 0.02
+    checkpoint_steps: int = 500
+    rates: LearningRates = field(default_factory=LearningRates)
+    density: DensitySettings = field(default_factory=DensitySettings)
+
+
+class ImageFit:
+    """Gaussians on their way to the pictures."""
+
+    def __init__(self, images: Sequence[CalibratedImage], settings: FitSettings) -> None:
+        self.images, self.settings, self.step = images, settings, 0
+        rng = np.random.default_rng(settings.seed)
+        points, colors, spacing = sample_hull_skin(images, settings.first_gaussians, rng)
+        self.size_m = float(np.linalg.norm(np.ptp(points, axis=0)) / 2)
+        # Neighbours overlap: as far apart as that many points lie on such a skin.
+        spacing *= 0.5
+        self.gaussians = FittedGaussians.from_points(
+            points, colors, spacing, (settings.rates, self.size_m)
+        )
+        self.density = DensityControl(settings.density, self.size_m, len(self.gaussians))
+
+    def run(self, checkpoint: Path) -> None:
+        """Fit from where the checkpoint stands to the last step."""
+        self._resume(checkpoint)
+        try:
+            self._run(checkpoint)
+        except KeyboardInterrupt:
+            self._save(checkpoint)
+            logger.info("stopped after step %d: the same command goes on from there", self.step)
+            raise
+
+    def _run(self, checkpoint: Path) -> None:
+        settings, started, losses = self.settings, time.monotonic(), []
+        for image in _image_order(self.images, settings, self.step):
+            rng = torch.Generator().manual_seed(settings.seed * 1_000_003 + self.step)
+            self.gaussians.set_rates(self._rate())
+            losses.append(self._follow(image, torch.rand(3, generator=rng)))
+            self.step += 1
+            self.density.step(self.gaussians, self.step, rng)
+            if self.step % 100 == 0:
+                logger.info(
+                    "step %d/%d: loss %.5f, %d Gaussians, %.0f s",
+                    self.step, settings.steps, np.mean(losses), len(self.gaussians), time.monotonic() - started,
+                )  # fmt: skip
+                losses.clear()
+            if self.step % settings.checkpoint_steps == 0:
+                self._save(checkpoint)
+
+    def _follow(self, image: CalibratedImage, background: torch.Tensor) -> float:
+        """One step towards one picture; returns the loss before it."""
+        picture = self.gaussians.draw(image.camera, background)
+        wanted, wanted_alphas = image.over(background)
+        loss = picture_loss(picture.colors, wanted, self.settings.ssim_share)
+        loss = loss + self.settings.alpha_weight * (picture.alphas - wanted_alphas).abs().mean()
+        loss.backward()
+        self.density.observe(picture.statistics, image.camera)
+        self.gaussians.step()
+        return loss.item()
+
+    def _rate(self) -> float:
+        last = self.settings.last_rate
+        done = self.step / self.settings.steps
+        return last + (1 - last) * 0.5 * (1 + math.cos(math.pi * done))
+
+    def _save(self, path: Path) -> None:
+        state = {
+            "settings": dataclasses.asdict(self.settings),
+            "step": self.step,
+            "gaussians": self.gaussians.state_dict(),
+            "density": self.density.state_dict(),
+        }
+        with replace_on_success(path) as temporary:
+            torch.save(state, temporary)
+
+    def _resume(self, path: Path) -> None:
+        if not path.is_file():
+            return
+        state = torch.load(path, weights_only=True)
+        if state["settings"] != dataclasses.asdict(self.settings):
+            logger.info("'%s' was made with other settings: starting anew", path)
+            return
+        self.step = state["step"]
+        self.gaussians.load_state_dict(state["gaussians"])
+        self.density.load_state_dict(state["density"])
+        logger.info("going on from step %d", self.step)
+
+
+def _image_order(
+    images: Sequence[CalibratedImage], settings: FitSettings, first_step: int
+) -> Iterator[CalibratedImage]:
+    """All pictures in a new order each round, the same whenever a run resumes."""
+    rng, step = np.random.default_rng(settings.seed), 0
+    while True:
+        for index in rng.permutation(len(images)):
+            if step == settings.steps:
+                return
+            if step >= first_step:
+                yield images[index]
+            step += 1
+
+
+def foreground_psnr_db(gaussians: Gaussians, image: CalibratedImage) -> float:
+    """PSNR over the pixels that the picture covers by at least half, both over the same grey."""
+    background = np.full(3, MEASURED_BACKGROUND)
+    drawn = np.clip(
+        render(gaussians, image.camera, backend="cpu", background=background).colors, 0, 1
+    )
+    wanted, alphas = image.over(torch.tensor(background, dtype=torch.float32))
+    covered = alphas.numpy() >= COVERED_ALPHA
+    return float(-10 * np.log10(np.mean((drawn - wanted.numpy())[covered].astype(np.float64) ** 2)))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; returns the exit code."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--images", type=Path, required=True, help="pictures and cameras.json")
+    parser.add_argument(
+        "--state", default="", help="expression, where files are <state>_<view>.png"
+    )
+    parser.add_argument("--out", type=Path, required=True, help="the .ply to write")
+    parser.add_argument("--steps", type=int, default=FitSettings.steps)
+    parser.add_argument("--max-gaussians", type=int, default=DensitySettings.max_gaussians)
+    parser.add_argument("--hold-out", type=int, default=6, help="every how manieth picture")
+    parser.add_argument("--seed", type=int, default=FitSettings.seed)
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    # torch's threads wait for each other by spinning, which costs more than they bring here.
+    torch.set_num_threads(1)
+    try:
+        report = fit_files(options)
+    except GaussianHeadsError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    sys.stdout.write(json.dumps(report, indent=2) + "\n")
+    return 0
+
+
+def fit_files(options: argparse.Namespace) -> dict[str, object]:
+    """Do what the command line asks for; returns the figures on the pictures held out."""
+    started = time.monotonic()
+    fitted, held = hold_out(load_images(options.images, options.state), options.hold_out)
+    logger.info("%d pictures to fit to, %d held out", len(fitted), len(held))
+    density = DensitySettings(last_step=options.steps // 2, max_gaussians=options.max_gaussians)
+    settings = FitSettings(steps=options.steps, seed=options.seed, density=density)
+    fit = ImageFit(fitted, settings)
+    fit.run(options.out.with_suffix(".checkpoint.pt"))
+    write_splats(options.out, fit.gaussians.to_gaussians())
+    gaussians = read_splats(options.out)
+    psnr_db = {image.name: round(foreground_psnr_db(gaussians, image), 2) for image in held}
+    return {
+        "held_out_psnr_db": round(float(np.mean(list(psnr_db.values()))), 2),
+        "held_out": psnr_db,
+        "fitted_psnr_db": round(
+            float(np.mean([foreground_psnr_db(gaussians, i) for i in fitted])), 2
+        ),
+        "num_gaussians": gaussians.num_gaussians,
+        "num_pictures": len(fitted),
+        "duration_sec": round(time.monotonic() - started, 1),
+        "settings": dataclasses.asdict(settings),
+    }
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
