@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import bpy
 
+from ..core.render import register_backend, unregister_backend
 from . import engine, handlers, native_splats, properties
+from .drawing import offscreen
+from .drawing.kept import forget_kept
 
 _register_classes, _unregister_classes = bpy.utils.register_classes_factory(
     (*properties.CLASSES, *engine.CLASSES)
@@ -21,6 +24,7 @@ def register() -> None:
         panel.COMPAT_ENGINES.add(engine.ENGINE_ID)
     handlers.attach()
     native_splats.attach()
+    register_backend("gpu", offscreen.draw, offscreen.is_automatic)
     _commands.append(bpy.utils.register_cli_command("gaussian_heads", _run_command))
 
 
@@ -35,6 +39,8 @@ def ensure_registered() -> None:
 def unregister() -> None:
     """Undo `register`, in reverse."""
     bpy.utils.unregister_cli_command(_commands.pop())
+    unregister_backend("gpu")
+    forget_kept()
     native_splats.detach()
     handlers.detach()
     for panel in engine.compatible_panels():

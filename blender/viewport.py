@@ -1,79 +1,107 @@
-"""The rendered viewport: the CPU's picture, shown as a texture and made again only when something changed."""
+"""The rendered viewport of our engine: heads among simply shaded meshes over the world's colour."""
 
 from __future__ import annotations
 
 import bpy
+import gpu
 import numpy as np
 
-from ..core.camera import Camera
-from ..core.errors import GaussianHeadsError
-from ..core.gaussians import Gaussians
+from ..core.errors import BackendUnavailable, GaussianHeadsError
+from ..core.gaussians import concatenate
 from ..core.render import render
-from .camera import RenderWindow, opencv_axes, pixel_intrinsics
-from .colors import combined_pass
-from .gathering import gather_gaussians
+from .colors import combined_pass, linear_to_srgb
+from .drawing.device import kept_state, require_gpu
+from .drawing.heads import HeadPicture, Heads, drawing_backend
+from .drawing.screen import show_scene
+from .drawing.surfaces import COLORED, Surfaces
+from .drawing.targets import Target
+from .drawing.view import View, region_view
+from .gathering import gather_visible
+from .occluders import placed_shapes
 from .world import world_color
 
-# Beyond this many pixels the picture is made smaller and stretched; while time runs, speed counts more.
+# Where a processor draws, a picture of more pixels is made smaller and stretched; less while time runs.
 MAX_PIXELS, MAX_PIXELS_PLAYING = 2_000_000, 300_000
-# An orthographic view is drawn as a very long lens from this far behind the view's own plane.
-ORTHOGRAPHIC_DISTANCE_M = 60.0
+NO_HEAD = "There is no visible avatar: load one in the sidebar's Gaussian Heads tab, or show it."
+# Objects that viewports show as lines hide nothing.
+_LINES = {"BOUNDS", "WIRE"}
 
 
 class ViewportPicture:
     """What one viewport shows; belongs to its engine instance."""
 
     def __init__(self) -> None:
-        self._key: object = None
-        self._texture: object = None
-        self._gaussians: Gaussians | None = None
+        self._is_stale = True
+        self._gaussians = concatenate([])
+        self._heads = Heads()
+        self._surfaces = Surfaces()
+        self._picture = HeadPicture()
+        self._surfaces_target: Target | None = None
+        self._surfaces_key: object = None
         self.sentence = ""
 
     def forget_scene(self) -> None:
-        """Something in the scene changed: decode again before the next picture."""
-        self._gaussians = None
-        self._key = None
+        """Something in the scene changed: look at it again before the next picture."""
+        self._is_stale = True
 
     def draw(self, context: bpy.types.Context, depsgraph: bpy.types.Depsgraph) -> None:
-        """Draw the picture over the whole region, in linear light."""
-        import gpu
-        from gpu_extras.presets import draw_texture_2d
-
-        region = context.region
-        is_playing = context.screen is not None and context.screen.is_animation_playing
-        most = MAX_PIXELS_PLAYING if is_playing else MAX_PIXELS
-        size = picture_size(region.width, region.height, most)
-        view = context.region_data
-        key = (size, *(tuple(v) for v in view.view_matrix), *(tuple(v) for v in view.window_matrix))
-        if key != self._key:
-            pixels = self._pixels(depsgraph, view, size)
-            buffer = gpu.types.Buffer("FLOAT", pixels.size, pixels.ravel())
-            self._texture = gpu.types.GPUTexture(size, format="RGBA16F", data=buffer)
-            self._key = key
-        gpu.state.blend_set("ALPHA_PREMULT")
-        draw_texture_2d(self._texture, (0, 0), region.width, region.height)
-        gpu.state.blend_set("NONE")
-
-    def _pixels(
-        self, depsgraph: bpy.types.Depsgraph, view: bpy.types.RegionView3D, size: tuple[int, int]
-    ) -> np.ndarray:
-        """Linear premultiplied RGBA `[H, W, 4]`, bottom row first; a refusal becomes `sentence`."""
-        scene = depsgraph.scene_eval
-        background = None if scene.render.film_transparent else world_color(scene.world)
-        colors, alphas = (
-            np.zeros((size[1], size[0], 3), np.float32),
-            np.zeros(size[::-1], np.float32),
-        )
+        """Draw the picture over the whole region, in linear light; a refusal becomes `sentence`."""
+        # The scene as it was set, not as it was evaluated: a script's setting counts at once.
+        scene = depsgraph.scene
         self.sentence = ""
         try:
-            if self._gaussians is None:
-                self._gaussians = gather_gaussians(depsgraph).gaussians
-            camera = view_camera(view, size, self._gaussians.means.mean(axis=0))
-            output = render(self._gaussians, camera, backend=scene.gaussian_heads.backend)
-            colors, alphas = output.colors, output.alphas
+            self._look(depsgraph)
         except GaussianHeadsError as error:
             self.sentence = str(error)
-        return np.ascontiguousarray(combined_pass(colors, alphas, background), np.float32)
+        try:
+            self._draw(context, scene)
+        except BackendUnavailable as error:
+            self.sentence = str(error)
+            _show_plainly(context, scene, self._heads)
+
+    def _look(self, depsgraph: bpy.types.Depsgraph) -> None:
+        if self._is_stale:
+            self._gaussians = gather_visible(depsgraph).gaussians
+            self._surfaces.update(_solid_shapes(depsgraph))
+            self._is_stale = False
+        self._heads.update(self._gaussians, depsgraph.scene.gaussian_heads.viewport_density)
+
+    def _draw(self, context: bpy.types.Context, scene: bpy.types.Scene) -> None:
+        require_gpu()
+        backend = drawing_backend(scene.gaussian_heads.backend)
+        size = context.region.width, context.region.height
+        if backend != "gpu":
+            size = picture_size(*size, _most_pixels(context))
+        view = region_view(context.region_data, size, self._heads.gaussians.means)
+        background = _background(scene)
+        with kept_state():
+            surfaces = self._drawn_surfaces(view)
+            limits = None if self._surfaces.is_empty else surfaces.textures["depth"]
+            self._picture.draw(
+                self._heads, view, limits, key=self._surfaces.version, backend=backend
+            )
+            show_scene(self._picture.color, surfaces.textures["color"], background)
+        if not self.sentence:
+            self.sentence = self._statistics(scene)
+
+    def _drawn_surfaces(self, view: View) -> Target:
+        if self._surfaces_target is None or self._surfaces_target.size != view.size:
+            self._surfaces_target, self._surfaces_key = Target(view.size, COLORED, True), None
+        key = (self._surfaces.version, view.key)
+        if key != self._surfaces_key:
+            self._surfaces.draw(view, self._surfaces_target)
+            self._surfaces_key = key
+        return self._surfaces_target
+
+    def _statistics(self, scene: bpy.types.Scene) -> str:
+        count = self._heads.gaussians.num_gaussians
+        if not count:
+            return NO_HEAD
+        by = self._picture.drawn_by
+        reason = ""
+        if by == "cpu" and scene.gaussian_heads.backend == "auto":
+            reason = ", faster than this computer's software graphics driver"
+        return f"{count:,} Gaussians, drawn by the {by.upper()}{reason}"
 
 
 def picture_size(width: int, height: int, most: int) -> tuple[int, int]:
@@ -82,25 +110,34 @@ def picture_size(width: int, height: int, most: int) -> tuple[int, int]:
     return max(1, round(width * factor)), max(1, round(height * factor))
 
 
-def view_camera(view: bpy.types.RegionView3D, size: tuple[int, int], centre: np.ndarray) -> Camera:
-    """The viewport's own view as a pinhole camera over `size` pixels.
-
-    An orthographic view becomes a very long lens that agrees with it at the world point `centre`.
-    """
-    width, height = size
-    projection = np.array(view.window_matrix, np.float64)
-    viewmat = opencv_axes(np.array(view.view_matrix, np.float64))
-    if projection[3, 3] != 0.0:
-        viewmat[2, 3] = ORTHOGRAPHIC_DISTANCE_M - viewmat[2, :3] @ centre
-        projection = _long_lens(projection)
-    window = RenderWindow(width, height, 0, 0, width, height)
-    return Camera(viewmat, pixel_intrinsics(projection, window), width, height)
+def _most_pixels(context: bpy.types.Context) -> int:
+    is_playing = context.screen is not None and context.screen.is_animation_playing
+    return MAX_PIXELS_PLAYING if is_playing else MAX_PIXELS
 
 
-def _long_lens(orthographic: np.ndarray) -> np.ndarray:
-    """The perspective projection that equals an orthographic one at `ORTHOGRAPHIC_DISTANCE_M`."""
-    lens = np.zeros((4, 4))
-    lens[0, 0] = orthographic[0, 0] * ORTHOGRAPHIC_DISTANCE_M
-    lens[1, 1] = orthographic[1, 1] * ORTHOGRAPHIC_DISTANCE_M
-    lens[0, 2], lens[1, 2] = -orthographic[0, 3], -orthographic[1, 3]
-    return lens
+def _background(scene: bpy.types.Scene) -> tuple[float, ...]:
+    """Display-referred premultiplied RGBA behind everything."""
+    if scene.render.film_transparent:
+        return (0.0, 0.0, 0.0, 0.0)
+    return (*(float(value) for value in linear_to_srgb(world_color(scene.world))), 1.0)
+
+
+def _solid_shapes(depsgraph: bpy.types.Depsgraph) -> list[object]:
+    return [placed for placed in placed_shapes(depsgraph, False) if placed.shape.num_triangles]
+
+
+def _show_plainly(context: bpy.types.Context, scene: bpy.types.Scene, heads: Heads) -> None:
+    """The processor's picture through Blender's own shader, for drivers that refuse ours."""
+    from gpu_extras.presets import draw_texture_2d
+
+    region = context.region
+    size = picture_size(region.width, region.height, _most_pixels(context))
+    view = region_view(context.region_data, size, heads.gaussians.means)
+    output = render(heads.gaussians, view.camera, backend="cpu")
+    behind = None if scene.render.film_transparent else world_color(scene.world)
+    pixels = np.ascontiguousarray(combined_pass(output.colors, output.alphas, behind), np.float32)
+    buffer = gpu.types.Buffer("FLOAT", pixels.size, pixels.ravel())
+    texture = gpu.types.GPUTexture(size, format="RGBA16F", data=buffer)
+    gpu.state.blend_set("ALPHA_PREMULT")
+    draw_texture_2d(texture, (0, 0), region.width, region.height)
+    gpu.state.blend_set("NONE")

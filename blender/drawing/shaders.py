@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import gpu
 
 from ...core.render.packing import ROW_GAUSSIANS, ROW_ORDER, TEXELS
+from .kept import kept
 
 # Quads in one instance. A quad an instance would leave most of a GPU's lanes empty.
 QUADS = 256
@@ -112,23 +111,27 @@ _MESH_VERTEX = """
 void main() {
   vec4 position = camera.viewmat * (model * vec4(pos, 1.0));
   gl_Position = camera.clip * position;
-  depth = position.z;
-  facing = mat3(camera.viewmat) * (transpose(inverse(mat3(model))) * nor);
+  place = position.xyz;
+  mat3 m = mat3(model);
+  mat3 cofactors = mat3(cross(m[1], m[2]), cross(m[2], m[0]), cross(m[0], m[1]));
+  facing = mat3(camera.viewmat) * (cofactors * nor);
+#ifdef WITH_COLOR
+  tint = base;
+#endif
 }
 """
 
-# A head light with some light from everywhere: the form is read, nothing is black.
+# The light of `shading.py`: above the camera's left shoulder, on whichever side looks at the camera.
 _MESH_FRAGMENT = """
 void main() {
-  float light = 0.25 + 0.75 * abs(normalize(facing).z);
-  shaded = vec4(tint.rgb * light, 1.0);
-  surface_depth = vec4(depth, 0.0, 0.0, 1.0);
-}
-"""
-
-_DEPTH_FRAGMENT = """
-void main() {
-  surface_depth = vec4(depth, 0.0, 0.0, 1.0);
+  surface_depth = vec4(place.z, 0.0, 0.0, 1.0);
+#ifdef WITH_COLOR
+  vec3 ray = camera.frame.z > 0.5 ? vec3(0.0, 0.0, 1.0) : place;
+  vec3 normal = normalize(facing);
+  float lit = (dot(normal, ray) > 0.0 ? -1.0 : 1.0) * dot(normal, normalize(vec3(-0.4, -0.6, -1.0)));
+  vec3 linear_color = tint * (0.25 + 0.75 * max(lit, 0.0));
+  shaded = is_solid * vec4(to_display(linear_color), 1.0);
+#endif
 }
 """
 
@@ -138,56 +141,44 @@ void main() {
 }
 """
 
-_PICTURE_FRAGMENT = """
-void main() {
-  blended = texelFetch(picture, ivec2(gl_FragCoord.xy), 0);
-}
-"""
-
-# IEC 61966-2-1; the picture's own colours are display-referred, the screen's are linear here.
-_TO_LINEAR = """
+# IEC 61966-2-1: our pictures hold display-referred colours, Blender's screen wants linear ones.
+_SRGB = """
 vec3 to_linear(vec3 color) {
   vec3 size = abs(color);
   vec3 curve = pow((max(size, vec3(0.04045)) + 0.055) / 1.055, vec3(2.4));
   return sign(color) * mix(curve, size / 12.92, lessThanEqual(size, vec3(0.04045)));
 }
-"""
 
-_SCENE_FRAGMENT = (
-    _TO_LINEAR
-    + """
-void main() {
-  vec4 head = texelFetch(picture, ivec2(gl_FragCoord.xy) - ivec2(origin), 0);
-  float behind = 1.0 - head.a;
-  if (background.a > 0.5) {
-    shown = vec4(to_linear(head.rgb + behind * background.rgb), 1.0);
-  }
-  else {
-    shown = head.a > 0.0 ? vec4(to_linear(head.rgb / head.a) * head.a, head.a) : vec4(0.0);
-  }
+vec3 to_display(vec3 color) {
+  vec3 curve = 1.055 * pow(max(color, vec3(0.0031308)), vec3(1.0 / 2.4)) - 0.055;
+  return mix(curve, color * 12.92, lessThanEqual(color, vec3(0.0031308)));
 }
 """
-)
 
-_OVERLAY_FRAGMENT = (
-    _TO_LINEAR
-    + """
+_SCENE_FRAGMENT = """
 void main() {
-  ivec2 place = ivec2(gl_FragCoord.xy) - ivec2(origin);
-  vec4 head = texelFetch(picture, place, 0);
+  vec2 uv = (gl_FragCoord.xy - region.xy) / region.zw;
+  vec4 head = texture(heads, uv);
+  vec4 color = head + (1.0 - head.a) * texture(surfaces, uv);
+  color += (1.0 - color.a) * background;
+  shown = color.a > 0.0 ? vec4(to_linear(color.rgb / color.a) * color.a, color.a) : vec4(0.0);
+}
+"""
+
+_OVERLAY_FRAGMENT = """
+void main() {
+  vec2 uv = (gl_FragCoord.xy - region.xy) / region.zw;
+  vec4 head = texture(heads, uv);
   if (head.a < 1.0 / 255.0) {
     discard;
   }
-  float seen_depth = texelFetch(depths, place, 0).r / head.a;
-  float proxy_depth = texelFetch(proxies, place, 0).r;
-  /* The head's own proxy must never hide it: where that is nearer, the head takes its place. */
-  float depth = min(seen_depth, proxy_depth * 0.9995);
+  /* A head's own proxy must never hide it: where the proxy is nearer, the head takes its place. */
+  float depth = min(texture(depths, uv).r / head.a, texture(proxies, uv).r * 0.9999);
   vec4 clip = camera.clip * vec4(0.0, 0.0, depth, 1.0);
   gl_FragDepth = clamp(0.5 * clip.z / clip.w + 0.5, 0.0, 1.0);
   shown = vec4(to_linear(head.rgb / head.a) * head.a, head.a);
 }
 """
-)
 
 _DEFINES = {
     "QUADS": QUADS,
@@ -203,7 +194,7 @@ def has_failed() -> bool:
     return bool(_failed)
 
 
-@cache
+@kept
 def splat_shader(with_depth: bool) -> gpu.types.GPUShader:
     """Draws splats back to front; with a second target for depth times alpha on request."""
     info = _with_camera()
@@ -224,58 +215,44 @@ def splat_shader(with_depth: bool) -> gpu.types.GPUShader:
     return _compiled(info, _SPLAT_VERTEX, _SPLAT_FRAGMENT)
 
 
-@cache
+@kept
 def mesh_shader(with_color: bool) -> gpu.types.GPUShader:
-    """Draws opaque meshes: depth along the camera's axis, and a shaded colour on request."""
+    """Draws opaque meshes: depth (m) along the camera's axis, and a shaded colour on request."""
     info = _with_camera()
     info.push_constant("MAT4", "model")
     info.vertex_in(0, "VEC3", "pos")
     info.vertex_in(1, "VEC3", "nor")
     between = gpu.types.GPUStageInterfaceInfo("gaussian_heads_mesh")
     between.smooth("VEC3", "facing")
-    between.smooth("FLOAT", "depth")
-    info.vertex_out(between)
+    between.smooth("VEC3", "place")
     info.fragment_out(0, "VEC4", "surface_depth")
     if with_color:
-        info.push_constant("VEC4", "tint")
+        info.define("WITH_COLOR", "1")
+        info.vertex_in(2, "VEC3", "base")
+        info.push_constant("FLOAT", "is_solid")
+        between.flat("VEC3", "tint")
         info.fragment_out(1, "VEC4", "shaded")
-    return _compiled(info, _MESH_VERTEX, _MESH_FRAGMENT if with_color else _DEPTH_FRAGMENT)
+    info.vertex_out(between)
+    return _compiled(info, _MESH_VERTEX, _SRGB + _MESH_FRAGMENT)
 
 
-@cache
-def picture_shader() -> gpu.types.GPUShader:
-    """Copies a finished picture of splats into the target of the GPU's own."""
-    info = _on_screen("picture")
-    info.fragment_out(0, "VEC4", "blended")
-    return _compiled(info, _SCREEN_VERTEX, _PICTURE_FRAGMENT)
-
-
-@cache
+@kept
 def scene_shader() -> gpu.types.GPUShader:
-    """Shows a display-referred picture in linear light, over a background colour if its alpha is 1."""
-    info = _on_screen("picture")
+    """Heads over surfaces over a background, all display-referred and premultiplied, in linear light."""
+    info = _on_screen("heads", "surfaces")
     info.push_constant("VEC4", "background")
-    info.push_constant("VEC2", "origin")
     info.fragment_out(0, "VEC4", "shown")
-    return _compiled(info, _SCREEN_VERTEX, _SCENE_FRAGMENT)
+    return _compiled(info, _SCREEN_VERTEX, _SRGB + _SCENE_FRAGMENT)
 
 
-@cache
+@kept
 def overlay_shader() -> gpu.types.GPUShader:
-    """Shows heads in linear light at their own depth, for the depth test against somebody's picture."""
-    info = _on_screen("picture", "depths", "proxies")
+    """Heads in linear light at their own depth, to be tested against a picture by somebody else."""
+    info = _on_screen("heads", "depths", "proxies")
     _add_camera(info)
-    info.push_constant("VEC2", "origin")
     info.depth_write("ANY")
     info.fragment_out(0, "VEC4", "shown")
-    return _compiled(info, _SCREEN_VERTEX, _OVERLAY_FRAGMENT)
-
-
-def forget_shaders() -> None:
-    """Let the driver have its memory back."""
-    for make in (splat_shader, mesh_shader, picture_shader, scene_shader, overlay_shader):
-        make.cache_clear()
-    _failed.clear()
+    return _compiled(info, _SCREEN_VERTEX, _SRGB + _OVERLAY_FRAGMENT)
 
 
 def _with_camera() -> gpu.types.GPUShaderCreateInfo:
@@ -293,6 +270,7 @@ def _add_camera(info: gpu.types.GPUShaderCreateInfo) -> None:
 def _on_screen(*textures: str) -> gpu.types.GPUShaderCreateInfo:
     info = gpu.types.GPUShaderCreateInfo()
     info.vertex_in(0, "VEC2", "pos")
+    info.push_constant("VEC4", "region")
     for slot, name in enumerate(textures):
         info.sampler(slot, "FLOAT_2D", name)
     return info

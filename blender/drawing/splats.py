@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import gpu
 import numpy as np
 
@@ -11,6 +9,7 @@ from ...core.camera import Camera
 from ...core.gaussians import Gaussians
 from ...core.render.packing import back_to_front, camera_block, pack_attributes, pack_order
 from .device import texture
+from .kept import kept
 from .shaders import QUADS, splat_shader
 
 NO_CLIP = np.eye(4)
@@ -67,7 +66,7 @@ def no_limits() -> gpu.types.GPUTexture:
     return texture(np.full((1, 1), np.inf, np.float32), "R32F")
 
 
-@cache
+@kept
 def quads() -> gpu.types.GPUBatch:
     """`QUADS` squares from -1 to 1, with the number of the square as third coordinate."""
     format = gpu.types.GPUVertFormat()
