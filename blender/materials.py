@@ -5,6 +5,8 @@ from __future__ import annotations
 import bpy
 import numpy as np
 
+from .world import shader_tree
+
 # Blender's own colour for objects without a material, linear.
 DEFAULT_COLOR = (0.8, 0.8, 0.8)
 
@@ -31,8 +33,8 @@ def material_color(material: bpy.types.Material | None) -> tuple[float, float, f
 
 def _color_socket(material: bpy.types.Material) -> bpy.types.NodeSocket | None:
     """The unlinked colour input of the shader that makes the surface."""
-    tree = material.node_tree
-    output = tree.get_output_node("ALL") if tree is not None and material.use_nodes else None
+    tree = shader_tree(material)
+    output = None if tree is None else tree.get_output_node("ALL")
     if output is None or not output.inputs["Surface"].links:
         return None
     inputs = output.inputs["Surface"].links[0].from_node.inputs

@@ -12,7 +12,6 @@ from .gathering import is_head
 from .materials import slot_colors
 from .shapes import Shape, read_shape
 
-_DRAWN_TYPES = {"MESH", "CURVE", "SURFACE", "META", "FONT"}
 # Shapes beyond this many triangles in all are read anew for every frame instead of being kept.
 _MAX_KEPT_TRIANGLES = 4_000_000
 
@@ -78,8 +77,7 @@ def placed_shapes(depsgraph: bpy.types.Depsgraph, holdout: bool) -> Iterator[Pla
         if not _is_drawn(instance, view_layer):
             continue
         obj = instance.object
-        # Objects share a mesh only with the same modifiers, but curves and texts before them.
-        pointer = (obj.data if obj.type == "MESH" else obj).as_pointer()
+        pointer = obj.data.as_pointer()
         if pointer not in known:
             name = obj.original.name_full
             key = (name, counts.get(name, 0))
@@ -101,7 +99,8 @@ def placed_shapes(depsgraph: bpy.types.Depsgraph, holdout: bool) -> Iterator[Pla
 
 def _is_drawn(instance: bpy.types.DepsgraphObjectInstance, view_layer: bpy.types.ViewLayer) -> bool:
     obj = instance.object
-    if obj.type not in _DRAWN_TYPES or not instance.show_self or is_head(instance):
+    # The depsgraph shows the surfaces of curves, texts and metaballs as meshes of their own.
+    if obj.type != "MESH" or not instance.show_self or is_head(instance):
         return False
     return obj.visible_camera and not _owner(instance).indirect_only_get(view_layer=view_layer)
 

@@ -35,10 +35,17 @@ def make_world(name: str, color_linear: tuple[float, float, float]) -> bpy.types
 
 def _background_node(world: bpy.types.World) -> bpy.types.Node | None:
     """The Background node that feeds the world's output; None with nodes off or another shader."""
-    if world.node_tree is None or not world.use_nodes:
-        return None
-    output = world.node_tree.get_output_node("ALL")
+    tree = shader_tree(world)
+    output = None if tree is None else tree.get_output_node("ALL")
     if output is None or not output.inputs["Surface"].links:
         return None
     node = output.inputs["Surface"].links[0].from_node
     return node if node.type == "BACKGROUND" else None
+
+
+def shader_tree(owner: bpy.types.World | bpy.types.Material) -> bpy.types.NodeTree | None:
+    """The nodes that make a world or material; None where they are switched off."""
+    # From Blender 5.0 on they always are on, and asking is deprecated.
+    if bpy.app.version < (5, 0, 0) and not owner.use_nodes:
+        return None
+    return owner.node_tree
