@@ -16,24 +16,11 @@ from ..core.errors import RenderError
 from ..core.gaussians import Gaussians
 from ..core.render import RenderOutput, cpu
 from ..core.render.gradients import ImageGradients
+from .rasterize_gsplat import rasterize_with_gsplat
+from .splat_statistics import SplatStatistics
 
-
-@dataclass
-class SplatStatistics:
-    """What density control asks about each Gaussian of one picture; None before `loss.backward()`."""
-
-    means2d_gradients: Tensor | None = None  # [N, 2] of the loss by the projected mean, px
-    num_pixels: Tensor | None = None  # [N] int32, pixels that the Gaussian was blended into
-
-    @property
-    def visible(self) -> Tensor:
-        """Mask `[N]` of the Gaussians that at least one pixel shows."""
-        return self.num_pixels > 0
-
-    @property
-    def gradient_norms(self) -> Tensor:
-        """`[N]` lengths of `means2d_gradients`."""
-        return torch.linalg.vector_norm(self.means2d_gradients, dim=1)
+_INPUTS = ("means", "quats", "scales", "opacities", "colors")
+_IMAGES = ("colors", "alphas", "depths")
 
 
 @dataclass(frozen=True)
@@ -66,6 +53,8 @@ def rasterize(
     inputs = (means, quats, scales, opacities, colors)
     if background is not None:
         background = torch.as_tensor(background).detach().to("cpu", torch.float64).numpy()
+    if means.is_cuda:
+        return Picture(*rasterize_with_gsplat(inputs, camera, background))
     statistics = SplatStatistics()
     return Picture(*_Rasterize.apply(*inputs, camera, background, statistics), statistics)
 
@@ -97,10 +86,6 @@ class _Rasterize(torch.autograd.Function):
         ctx.statistics.means2d_gradients = torch.from_numpy(gradients.means2d)
         ctx.statistics.num_pixels = torch.from_numpy(gradients.num_pixels)
         return *(torch.from_numpy(getattr(gradients, name)) for name in _INPUTS), None, None, None
-
-
-_INPUTS = ("means", "quats", "scales", "opacities", "colors")
-_IMAGES = ("colors", "alphas", "depths")
 
 
 def _gaussians(tensors: list[Tensor]) -> Gaussians:
