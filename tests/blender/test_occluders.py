@@ -83,6 +83,15 @@ def scatter(obj):
     obj.modifiers.new("Scatter", "NODES").node_group = tree
 
 
+def add_metaball(scene):
+    meta = bpy.data.metaballs.new("Drop")
+    meta.render_resolution = 0.03
+    meta.elements.new().radius = 0.15
+    obj = bpy.data.objects.new("Drop", meta)
+    obj.location = (-0.2, -0.1, -0.15)
+    scene.collection.objects.link(obj)
+
+
 def add_collection_instance(scene):
     source = bpy.data.collections.new("Source")
     box = add_box(scene, "Inner", size=0.05)
@@ -101,6 +110,7 @@ def add_everything(scene):
     add_text(scene)
     add_tube(scene)
     add_sphere(scene)
+    add_metaball(scene)
     add_collection_instance(scene)
     scatter(add_box(scene, "Points", at=(0.15, 0.0, 0.0), size=0.12))
 
