@@ -1,7 +1,13 @@
-"""Times the rasterisers on a synthetic head and prints JSON: python bench/render.py [--backends cpu ...]
+"""Measures the rasterisers on synthetic heads and prints JSON: python bench/render.py [--only PART ...]
 
-Milliseconds are medians. `ratio_to_reference` divides the reference's time by the backend's in this very
-run, `psnr_db` compares their pictures.
+Everything that is compared takes turns in one run; ratios are made of the fastest times, which a busy machine
+disturbs least. `goals` says what is wanted of each figure and whether it was met. The parts:
+
+accuracy  pictures of 20,000 to 250,000 Gaussians at 512² and 1080p against the float64 reference
+torch     the C rasteriser against the same rasteriser in vectorised PyTorch (`torch_rasterizer`)
+scaling   time per Gaussian from 20,000 to 1,000,000
+backward  the backward pass against the forward pass
+threads   two threads against one
 """
 
 from __future__ import annotations
@@ -11,120 +17,184 @@ import json
 import os
 import platform
 import sys
-import time
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 
 import numpy as np
-from gaussian_heads.core.camera import Camera, intrinsics, look_at
-from gaussian_heads.core.gaussians import Gaussians, concatenate
 from gaussian_heads.core.render import RenderOutput, cpu, reference
+from gaussian_heads.core.render.gradients import ImageGradients
+from scenes import SIZES, portrait_camera, synthetic_head
+from stopwatch import take_turns
 
-SIZES = {"512": (512, 512), "1080p": (1920, 1080)}
-COUNTS = {"60k": 60_000, "200k": 200_000}
-SCENES = [f"{count}_{size}" for count in COUNTS for size in SIZES]
+COUNTS = {"20k": 20_000, "60k": 60_000, "200k": 200_000, "250k": 250_000}
+SCALING_COUNTS = (20_000, 60_000, 200_000, 500_000, 1_000_000)
 
-_Draw = Callable[[Gaussians, Camera], RenderOutput]
-
-
-def synthetic_head(count: int, seed: int = 0) -> Gaussians:
-    """A skull of flat splats, a neck, and a quarter of all splats as hair: long, thin, standing out."""
-    rng = np.random.default_rng(seed)
-    num_hair, num_neck = count // 4, count // 8
-    # Splats keep covering the surface when there are more of them.
-    size_m = 0.0009 * np.sqrt(60_000 / count)
-    skin = _shell(rng, count - num_hair - num_neck, [0.078, 0.115, 0.095], [0, 0, 0], size_m)
-    neck = _shell(rng, num_neck, [0.055, 0.07, 0.055], [0, -0.14, -0.02], size_m)
-    hair = _shell(rng, num_hair, [0.086, 0.1, 0.103], [0, 0.03, -0.012], size_m * 0.7)
-    hair.scales[:, 0] *= 4.0
-    return concatenate([skin, neck, hair])
+_Figures = dict[str, object]
 
 
-def _shell(
-    rng: np.random.Generator, count: int, radii_m: list[float], center_m: list[float], size_m: float
-) -> Gaussians:
-    """Splats on an ellipsoid, in the order of a space-filling sweep as an atlas would give them."""
-    height = np.linspace(-1.0, 1.0, count)
-    azimuth = np.sort(
-        rng.uniform(0, 2 * np.pi, (count + 255) // 256 * 256).reshape(-1, 256), axis=1
+@dataclass(frozen=True)
+class Goal:
+    """A figure and what is wanted of it."""
+
+    name: str
+    value: float
+    wanted: str
+    is_met: bool
+
+
+def at_least(name: str, value: float, bound: float) -> Goal:
+    """A goal that is met from `bound` on."""
+    return Goal(name, round(value, 4), f">= {bound:g}", bool(value >= bound))
+
+
+def at_most(name: str, value: float, bound: float) -> Goal:
+    """A goal that is met up to `bound`."""
+    return Goal(name, round(value, 4), f"<= {bound:g}", bool(value <= bound))
+
+
+def measure_accuracy(rounds: int) -> tuple[_Figures, list[Goal]]:
+    """Pictures and times of the C rasteriser beside the reference's."""
+    figures: _Figures = {}
+    for count_name, count in COUNTS.items():
+        gaussians = synthetic_head(count)
+        for size in SIZES:
+            camera = portrait_camera(size)
+            kept: list[RenderOutput] = []
+            slow = take_turns(
+                {
+                    "reference": lambda g=gaussians, c=camera, k=kept: k.append(
+                        reference.render(g, c)
+                    )
+                },
+                rounds=1,
+            )["reference"]
+            fast = take_turns({"cpu": lambda g=gaussians, c=camera: cpu.render(g, c)}, rounds)[
+                "cpu"
+            ]
+            drawn = cpu.render(gaussians, camera).colors
+            scene = {"cpu": fast.figures(), "reference": slow.figures()}
+            scene |= compare(drawn, kept[-1].colors)
+            scene["ratio_to_reference"] = round(slow.fastest_ms / fast.fastest_ms, 1)
+            figures[f"{count_name}_{size}"] = scene
+    goals = [
+        at_least("psnr_db", min(scene["psnr_db"] for scene in figures.values()), 85),
+        at_most("max_error", max(scene["max_error"] for scene in figures.values()), 0.05),
+    ]
+    return figures, goals
+
+
+def compare(drawn: np.ndarray, wanted: np.ndarray) -> dict[str, float]:
+    """PSNR in decibels and the largest error of one picture against another."""
+    error = drawn.astype(np.float64) - wanted
+    psnr_db = -10 * np.log10(np.mean(error**2))
+    return {"psnr_db": round(float(psnr_db), 1), "max_error": round(float(np.abs(error).max()), 6)}
+
+
+def measure_torch(rounds: int) -> tuple[_Figures, list[Goal]]:
+    """Our C and the PyTorch baseline on 60,000 Gaussians at 512²."""
+    import torch_rasterizer
+
+    gaussians, camera = synthetic_head(60_000), portrait_camera("512")
+    threads = cpu.num_processors()
+    torch_rasterizer.torch.set_num_threads(threads)
+    times = take_turns(
+        {
+            "cpu": lambda: cpu.render(gaussians, camera),
+            "torch": lambda: torch_rasterizer.render(gaussians, camera),
+            "torch_8px_tiles": lambda: torch_rasterizer.render(gaussians, camera, tile_px=8),
+        },
+        rounds,
     )
-    azimuth = azimuth.ravel()[:count]
-    ring = np.sqrt(1.0 - height**2)
-    normals = np.stack([ring * np.cos(azimuth), height, ring * np.sin(azimuth)], axis=1)
-    means = normals * radii_m + center_m + rng.normal(0, 0.001, (count, 3))
-    return Gaussians(
-        means=means.astype(np.float32),
-        quats=rng.normal(size=(count, 4)).astype(np.float32),
-        scales=(size_m * np.exp(rng.normal(0, 0.5, (count, 3)))).astype(np.float32),
-        opacities=(1 / (1 + np.exp(-rng.normal(1.0, 2.0, count)))).astype(np.float32),
-        colors=np.clip(0.5 + 0.4 * normals + rng.normal(0, 0.05, (count, 3)), 0, 1).astype(
-            np.float32
-        ),
-    )
+    ratios = {name: t.fastest_ms / times["cpu"].fastest_ms for name, t in times.items()}
+    figures: _Figures = {name: t.figures() for name, t in times.items()}
+    figures["threads"] = threads
+    figures["ratios"] = {name: round(ratio, 1) for name, ratio in ratios.items()}
+    baseline = torch_rasterizer.render(gaussians, camera).colors
+    figures["torch_accuracy"] = compare(baseline, reference.render(gaussians, camera).colors)
+    return figures, [at_least("ratio_to_torch", ratios["torch"], 50)]
 
 
-def portrait_camera(width: int, height: int) -> Camera:
-    """The head at 0.8 of the picture's height, from 1 m in front and a little to the side."""
-    view = look_at(
-        np.array([0.3, 0.05, 0.95]), np.array([0.0, -0.03, 0.0]), np.array([0.0, 1.0, 0.0])
-    )
-    return Camera(view, intrinsics(0.8 * height / 0.33, width, height), width, height)
-
-
-def measure_ms(draw: _Draw, gaussians: Gaussians, camera: Camera, frames: int) -> list[float]:
-    """Sorted times of `frames` pictures, after one that is not counted."""
-    times_ms = []
-    for _ in range(frames + 1):
-        start = time.perf_counter()
-        draw(gaussians, camera)
-        times_ms.append((time.perf_counter() - start) * 1e3)
-    return sorted(times_ms[1:])
-
-
-def backend_draws(names: list[str], num_threads: int) -> dict[str, _Draw]:
-    """A drawing function for each backend named."""
-    draws: dict[str, _Draw] = {
-        "reference": reference.render,
-        "cpu": lambda gaussians, camera: cpu.render(gaussians, camera, num_threads=num_threads),
-        "cpu_1_thread": lambda gaussians, camera: cpu.render(gaussians, camera, num_threads=1),
+def measure_scaling(rounds: int) -> tuple[_Figures, list[Goal]]:
+    """Time per Gaussian at 512² as their number grows and they shrink to cover the same surface."""
+    camera = portrait_camera("512")
+    heads = {str(count): synthetic_head(count) for count in SCALING_COUNTS}
+    times = take_turns({n: lambda g=g: cpu.render(g, camera) for n, g in heads.items()}, rounds)
+    per_gaussian_ns = {n: t.fastest_ms * 1e6 / int(n) for n, t in times.items()}
+    figures: _Figures = {
+        n: t.figures() | {"per_gaussian_ns": round(per_gaussian_ns[n], 1)} for n, t in times.items()
     }
-    return {name: draws[name] for name in names}
+    growth = per_gaussian_ns[str(SCALING_COUNTS[-1])] / per_gaussian_ns[str(SCALING_COUNTS[0])]
+    return figures, [at_most("growth_per_gaussian_20k_to_1m", growth, 1.0)]
 
 
-def measure_scene(
-    gaussians: Gaussians, camera: Camera, draws: dict[str, _Draw], frames: int
-) -> dict[str, dict[str, float]]:
-    """Figures of every backend on one scene."""
-    figures: dict[str, dict[str, float]] = {}
-    for name, draw in draws.items():
-        times_ms = measure_ms(draw, gaussians, camera, 3 if name == "reference" else frames)
-        median_ms = times_ms[len(times_ms) // 2]
-        figures[name] = {"ms": round(median_ms, 2), "fastest_ms": round(times_ms[0], 2)}
-        figures[name]["fps"] = round(1e3 / median_ms, 1)
-    if "reference" in figures:
-        expected = draws["reference"](gaussians, camera).colors.astype(np.float64)
-        for name in set(draws) - {"reference"}:
-            difference = draws[name](gaussians, camera).colors - expected
-            figures[name]["psnr_db"] = round(-10 * np.log10(np.mean(difference**2)), 1)
-            figures[name]["max_error"] = round(float(np.abs(difference).max()), 5)
-            ratio = figures["reference"]["ms"] / figures[name]["ms"]
-            figures[name]["ratio_to_reference"] = round(ratio, 1)
-    return figures
+def measure_backward(rounds: int) -> tuple[_Figures, list[Goal]]:
+    """The backward pass of gradients of colour, alpha and depth, 60,000 Gaussians at 512²."""
+    gaussians, camera = synthetic_head(60_000), portrait_camera("512")
+    output = cpu.render(gaussians, camera)
+    rng = np.random.default_rng(0)
+    of_images = ImageGradients(
+        *(rng.normal(size=image.shape).astype(np.float32) for image in asdict(output).values())
+    )
+    times = take_turns(
+        {
+            "forward": lambda: cpu.render(gaussians, camera),
+            "backward": lambda: cpu.backward(gaussians, camera, output, of_images),
+        },
+        rounds,
+    )
+    ratio = times["backward"].fastest_ms / times["forward"].fastest_ms
+    figures: _Figures = {name: t.figures() for name, t in times.items()}
+    return figures | {"ratio": round(ratio, 2)}, [at_most("backward_to_forward", ratio, 3)]
+
+
+def measure_threads(rounds: int) -> tuple[_Figures, list[Goal]]:
+    """Two threads against one; each scene's gain, of which the typical one counts."""
+    figures: _Figures = {}
+    gains = []
+    for count, size in (("60k", "512"), ("200k", "512"), ("60k", "1080p"), ("200k", "1080p")):
+        gaussians, camera = synthetic_head(COUNTS[count]), portrait_camera(size)
+        draws = {
+            f"threads_{n}": lambda n=n, g=gaussians, c=camera: cpu.render(g, c, num_threads=n)
+            for n in (1, 2)
+        }
+        times = take_turns(draws, rounds)
+        gains.append(times["threads_1"].fastest_ms / times["threads_2"].fastest_ms)
+        figures[f"{count}_{size}"] = {n: t.figures() for n, t in times.items()} | {
+            "gain": round(gains[-1], 2)
+        }
+    return figures, [at_least("gain_of_two_threads", float(np.median(gains)), 1.7)]
+
+
+PARTS: dict[str, Callable[[int], tuple[_Figures, list[Goal]]]] = {
+    "accuracy": measure_accuracy,
+    "torch": measure_torch,
+    "scaling": measure_scaling,
+    "backward": measure_backward,
+    "threads": measure_threads,
+}
 
 
 def main() -> None:
     """Measure what the command line asks for."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--backends", nargs="+", default=["reference", "cpu", "cpu_1_thread"])
-    parser.add_argument("--scenes", nargs="+", default=SCENES, choices=SCENES)
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--frames", type=int, default=25)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), metavar="PART")
+    parser.add_argument("--rounds", type=int, default=7)
     arguments = parser.parse_args()
-    draws = backend_draws(arguments.backends, arguments.threads)
-    report = {"machine": platform.platform(), "threads": arguments.threads, "scenes": {}}
-    for scene in arguments.scenes:
-        count, size = scene.split("_")
-        gaussians, camera = synthetic_head(COUNTS[count]), portrait_camera(*SIZES[size])
-        report["scenes"][scene] = measure_scene(gaussians, camera, draws, arguments.frames)
+    report: _Figures = {
+        "machine": platform.platform(),
+        "processors": cpu.num_processors(),
+        "load_average": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+    }
+    goals: list[Goal] = []
+    for name in arguments.only:
+        sys.stderr.write(f"measuring {name}\n")
+        report[name], reached = PARTS[name](arguments.rounds)
+        goals += reached
+    report["goals"] = {
+        g.name: {"value": g.value, "wanted": g.wanted, "met": g.is_met} for g in goals
+    }
     json.dump(report, sys.stdout, indent=2)
     sys.stdout.write("\n")
 
