@@ -21,8 +21,17 @@ from .render_properties import LookSettings, RenderSettings
 
 LAYERS = ("speech", "upper_face", "blink", "gaze")
 
+
+def _listen(_settings: bpy.types.PropertyGroup, _context: bpy.types.Context) -> None:
+    """Blender redraws and evaluates after a script's assignment only where somebody listens to it."""
+
+
 # Linked characters are animated through overrides, so every level must allow both.
-_SHARED = {"options": {"ANIMATABLE", "LIBRARY_EDITABLE"}, "override": {"LIBRARY_OVERRIDABLE"}}
+_SHARED = {
+    "options": {"ANIMATABLE", "LIBRARY_EDITABLE"},
+    "override": {"LIBRARY_OVERRIDABLE"},
+    "update": _listen,
+}
 
 
 @dataclass(frozen=True)
@@ -148,6 +157,7 @@ class GAUSSIAN_HEADS_PG_scene(RenderSettings, bpy.types.PropertyGroup):
         "rendered ones, in depth with the scene",
         default=True,
         options={"LIBRARY_EDITABLE"},
+        update=_listen,
     )
     viewport_density: FloatProperty(
         name="Viewport Density",
@@ -158,6 +168,7 @@ class GAUSSIAN_HEADS_PG_scene(RenderSettings, bpy.types.PropertyGroup):
         max=1.0,
         subtype="FACTOR",
         options={"LIBRARY_EDITABLE"},
+        update=_listen,
     )
     decoded_memory_mb: IntProperty(
         name="Frame Memory",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 
 from ..core.render import register_backend, unregister_backend
-from . import engine, handlers, native_splats, properties
+from . import engine, handlers, native_splats, overlay, properties
 from .drawing import offscreen
 from .drawing.kept import forget_kept
 
@@ -24,6 +24,7 @@ def register() -> None:
         panel.COMPAT_ENGINES.add(engine.ENGINE_ID)
     handlers.attach()
     native_splats.attach()
+    overlay.attach()
     register_backend("gpu", offscreen.draw, offscreen.is_automatic)
     _commands.append(bpy.utils.register_cli_command("gaussian_heads", _run_command))
 
@@ -40,6 +41,7 @@ def unregister() -> None:
     """Undo `register`, in reverse."""
     bpy.utils.unregister_cli_command(_commands.pop())
     unregister_backend("gpu")
+    overlay.detach()
     forget_kept()
     native_splats.detach()
     handlers.detach()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import bpy
 import gpu
 import numpy as np
@@ -17,14 +19,12 @@ from .drawing.surfaces import COLORED, Surfaces
 from .drawing.targets import Target
 from .drawing.view import View, region_view
 from .gathering import gather_visible
-from .occluders import placed_shapes
+from .occluders import PlacedShape, placed_shapes
 from .world import world_color
 
 # Where a processor draws, a picture of more pixels is made smaller and stretched; less while time runs.
 MAX_PIXELS, MAX_PIXELS_PLAYING = 2_000_000, 300_000
 NO_HEAD = "There is no visible avatar: load one in the sidebar's Gaussian Heads tab, or show it."
-# Objects that viewports show as lines hide nothing.
-_LINES = {"BOUNDS", "WIRE"}
 
 
 class ViewportPicture:
@@ -62,7 +62,7 @@ class ViewportPicture:
     def _look(self, depsgraph: bpy.types.Depsgraph) -> None:
         if self._is_stale:
             self._gaussians = gather_visible(depsgraph).gaussians
-            self._surfaces.update(_solid_shapes(depsgraph))
+            self._surfaces.update(_shapes(depsgraph))
             self._is_stale = False
         self._heads.update(self._gaussians, depsgraph.scene.gaussian_heads.viewport_density)
 
@@ -71,7 +71,7 @@ class ViewportPicture:
         backend = drawing_backend(scene.gaussian_heads.backend)
         size = context.region.width, context.region.height
         if backend != "gpu":
-            size = picture_size(*size, _most_pixels(context))
+            size = picture_size(*size, most_pixels(context))
         view = region_view(context.region_data, size, self._heads.gaussians.means)
         background = _background(scene)
         with kept_state():
@@ -110,7 +110,8 @@ def picture_size(width: int, height: int, most: int) -> tuple[int, int]:
     return max(1, round(width * factor)), max(1, round(height * factor))
 
 
-def _most_pixels(context: bpy.types.Context) -> int:
+def most_pixels(context: bpy.types.Context) -> int:
+    """How many pixels a processor should draw here."""
     is_playing = context.screen is not None and context.screen.is_animation_playing
     return MAX_PIXELS_PLAYING if is_playing else MAX_PIXELS
 
@@ -122,8 +123,10 @@ def _background(scene: bpy.types.Scene) -> tuple[float, ...]:
     return (*(float(value) for value in linear_to_srgb(world_color(scene.world))), 1.0)
 
 
-def _solid_shapes(depsgraph: bpy.types.Depsgraph) -> list[object]:
-    return [placed for placed in placed_shapes(depsgraph, False) if placed.shape.num_triangles]
+def _shapes(depsgraph: bpy.types.Depsgraph) -> Iterable[PlacedShape]:
+    """What stands among the heads, as the scene's render settings say."""
+    meshes = depsgraph.scene.gaussian_heads.meshes
+    return () if meshes == "IGNORE" else placed_shapes(depsgraph, meshes == "HOLDOUT")
 
 
 def _show_plainly(context: bpy.types.Context, scene: bpy.types.Scene, heads: Heads) -> None:
@@ -131,7 +134,7 @@ def _show_plainly(context: bpy.types.Context, scene: bpy.types.Scene, heads: Hea
     from gpu_extras.presets import draw_texture_2d
 
     region = context.region
-    size = picture_size(region.width, region.height, _most_pixels(context))
+    size = picture_size(region.width, region.height, most_pixels(context))
     view = region_view(context.region_data, size, heads.gaussians.means)
     output = render(heads.gaussians, view.camera, backend="cpu")
     behind = None if scene.render.film_transparent else world_color(scene.world)

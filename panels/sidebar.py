@@ -14,6 +14,7 @@ from ..operators.bake_speech import GAUSSIAN_HEADS_OT_bake_speech, GAUSSIAN_HEAD
 from ..operators.base import active_avatar
 from ..operators.import_avatar import GAUSSIAN_HEADS_OT_import_avatar
 from ..operators.setup_render import GAUSSIAN_HEADS_OT_setup_render
+from .viewport import GAUSSIAN_HEADS_PT_viewport
 
 TAB = "Gaussian Heads"
 
@@ -199,4 +200,5 @@ CLASSES = (
     GAUSSIAN_HEADS_PT_action_units,
     GAUSSIAN_HEADS_PT_visemes,
     GAUSSIAN_HEADS_PT_render,
+    GAUSSIAN_HEADS_PT_viewport,
 )
