@@ -25,7 +25,9 @@ class Target:
     processors: dict[str, str]  # name of the build -> zig's -mcpu
 
 
-_X86 = {"base": "x86_64_v2", "v3": "x86_64_v3"}
+_X86 = {"base": "x86_64_v2", "v3": "x86_64_v3", "v4": "x86_64_v4"}
+# Without it the compiler halves the registers of AVX-512.
+_WIDE = ["-mprefer-vector-width=512"]
 
 TARGETS = {
     "linux-x64": Target(
@@ -41,7 +43,13 @@ TARGETS = {
     "macos-arm64": Target(
         "aarch64-macos.11.0", "macosx_11_0_arm64", ".dylib", {"base": "apple_m1"}
     ),
-    "macos-x64": Target("x86_64-macos.11.0", "macosx_11_0_x86_64", ".dylib", _X86),
+    # macOS shows AVX-512 only to programs that have used it already: there is no way to ask.
+    "macos-x64": Target(
+        "x86_64-macos.11.0",
+        "macosx_11_0_x86_64",
+        ".dylib",
+        {name: _X86[name] for name in ("base", "v3")},
+    ),
 }
 
 
@@ -64,6 +72,13 @@ def this_platform() -> str:
 def compile_command(target: Target, processor: str, output: Path) -> list[str]:
     """The command that compiles one build of the library to `output`."""
     command = [sys.executable, "-m", "ziglang", "cc", "-target", target.zig, f"-mcpu={processor}"]
-    command += [*C_FLAGS, "-shared", "-s", "-o", str(output)]
+    command += [
+        *C_FLAGS,
+        *(_WIDE if processor == _X86["v4"] else []),
+        "-shared",
+        "-s",
+        "-o",
+        str(output),
+    ]
     command += [str(path) for path in sorted(SOURCES.glob("*.c"))]
     return command if "windows" in target.zig else [*command, "-fPIC", "-lm"]

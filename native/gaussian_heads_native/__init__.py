@@ -14,7 +14,7 @@ __version__ = "0.1.0"
 
 OK, OUT_OF_MEMORY, BAD_SIZE = range(3)
 
-_INTERFACE_VERSION = 3
+_INTERFACE_VERSION = 4
 _SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
 
 
@@ -89,22 +89,29 @@ class Mesh(ctypes.Structure):
 @cache
 def load() -> ctypes.CDLL:
     """The fastest build that this processor runs; raises OSError when none can be loaded."""
-    library = load_variant("base")
-    if library.gh_supports_v3() and _path("v3").exists():
-        library = load_variant("v3")
-    return library
+    return load_variant(variants()[-1])
+
+
+def variants() -> list[str]:
+    """Names of the builds that this processor and system run, slowest first.
+
+    "base" runs everywhere, "v3" needs AVX2 and FMA, "v4" AVX-512.
+    """
+    level = load_variant("base").gh_processor_level()
+    names = [name for needed, name in ((3, "v3"), (4, "v4")) if level >= needed]
+    return ["base", *(name for name in names if _path(name).exists())]
 
 
 def load_variant(name: str) -> ctypes.CDLL:
-    """The build called `name`: "base", or "v3" for x86-64 processors with AVX2 and FMA."""
+    """The build called `name`, whether this processor runs it or not."""
     path = _path(name)
     library = ctypes.CDLL(str(path))
     library.gh_interface_version.argtypes = []
     library.gh_interface_version.restype = ctypes.c_int32
     if library.gh_interface_version() != _INTERFACE_VERSION:
         raise OSError(f"{path} belongs to another version of gaussian_heads_native")
-    library.gh_supports_v3.argtypes = []
-    library.gh_supports_v3.restype = ctypes.c_int32
+    library.gh_processor_level.argtypes = []
+    library.gh_processor_level.restype = ctypes.c_int32
     library.gh_create.argtypes = []
     library.gh_create.restype = ctypes.c_void_p
     library.gh_destroy.argtypes = [ctypes.c_void_p]

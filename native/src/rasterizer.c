@@ -24,18 +24,24 @@ static const int64_t MAX_GAUSSIANS = 1 << 30;
 
 int32_t gh_interface_version(void) { return GH_INTERFACE_VERSION; }
 
-int32_t gh_supports_v3(void) {
 #if defined(__x86_64__)
-    enum { FMA = 1 << 12, OSXSAVE = 1 << 27, AVX = 1 << 28, NEEDED = FMA | OSXSAVE | AVX };
-    const unsigned bmi1 = 1 << 3, avx2 = 1 << 5, bmi2 = 1 << 8, lzcnt = 1 << 5;
-    unsigned a, b, c, d;
-    if (!__get_cpuid(1, &a, &b, &c, &d) || (c & NEEDED) != NEEDED) return 0;
-    unsigned low, high;
-    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-    if ((low & 6) != 6) return 0; /* the system does not save the AVX registers */
-    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return 0;
-    if ((b & (bmi1 | avx2 | bmi2)) != (bmi1 | avx2 | bmi2)) return 0;
-    return __get_cpuid(0x80000001, &a, &b, &c, &d) && (c & lzcnt);
+static int has(unsigned flags, unsigned needed) { return (flags & needed) == needed; }
+#endif
+
+int32_t gh_processor_level(void) {
+#if defined(__x86_64__)
+    const unsigned fma = 1u << 12, movbe = 1u << 22, osxsave = 1u << 27, avx = 1u << 28, f16c = 1u << 29;
+    const unsigned bmi1 = 1u << 3, avx2 = 1u << 5, bmi2 = 1u << 8, lzcnt = 1u << 5;
+    const unsigned avx512f = 1u << 16, avx512dq = 1u << 17, avx512cd = 1u << 28, avx512bw = 1u << 30;
+    const unsigned avx512vl = 1u << 31, avx_state = 0x06, avx512_state = 0xe6;
+    unsigned a, b, c, d, states, high;
+    if (!__get_cpuid(1, &a, &b, &c, &d) || !has(c, fma | movbe | osxsave | avx | f16c)) return 0;
+    /* The registers that the system saves. */
+    __asm__ volatile("xgetbv" : "=a"(states), "=d"(high) : "c"(0));
+    if (!__get_cpuid(0x80000001, &a, &b, &c, &d) || !has(c, lzcnt) || !has(states, avx_state)) return 0;
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !has(b, bmi1 | avx2 | bmi2)) return 0;
+    int is_v4 = has(b, avx512f | avx512dq | avx512cd | avx512bw | avx512vl) && has(states, avx512_state);
+    return is_v4 ? 4 : 3;
 #else
     return 0;
 #endif

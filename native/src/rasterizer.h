@@ -18,7 +18,7 @@
 #endif
 
 /* Raised whenever gh_scene or a function changes. */
-#define GH_INTERFACE_VERSION 3
+#define GH_INTERFACE_VERSION 4
 
 enum { GH_OK = 0, GH_OUT_OF_MEMORY = 1, GH_BAD_SIZE = 2 };
 
@@ -45,8 +45,9 @@ typedef struct gh_workspace gh_workspace;
 
 GH_API int32_t gh_interface_version(void);
 
-/* 1 when this processor and system can run the x86-64-v3 build (AVX2 and FMA), else 0. */
-GH_API int32_t gh_supports_v3(void);
+/* The highest build that this processor and system run: 4 for x86-64-v4 (AVX-512), 3 for x86-64-v3 (AVX2 and
+ * FMA), else 0 for the base build. */
+GH_API int32_t gh_processor_level(void);
 
 /* NULL when there is no memory. A workspace makes one picture at a time and keeps its buffers. */
 GH_API gh_workspace *gh_create(void);

@@ -173,16 +173,20 @@ def test_lists_longer_than_a_band_are_cut():
     assert np.abs(output.colors.mean(axis=(0, 1)) - small.colors.mean(axis=(0, 1))).max() < 2e-3
 
 
-def test_both_builds_agree(monkeypatch):
+@pytest.mark.parametrize("name", ["base", "v3", "v4"])
+def test_every_build_agrees_with_the_reference(monkeypatch, name):
     native = pytest.importorskip("gaussian_heads_native")
-    if not native.load_variant("base").gh_supports_v3():
-        pytest.skip("this processor has no AVX2, or it is not an x86")
-    gaussians, view = scene(3000), camera()
-    fast = cpu.render(gaussians, view)
-    monkeypatch.setattr(cpu, "load_library", lambda: native.load_variant("base"))
-    base = cpu.render(gaussians, view)
-    for name in IMAGES:
-        assert psnr(getattr(fast, name), getattr(base, name)) > 85.0
+    if name not in native.variants():
+        pytest.skip(f"this processor does not run the build {name}")
+    monkeypatch.setattr(cpu, "load_library", lambda: native.load_variant(name))
+    assert_agrees(scene(3000), camera(150, 90), np.array([0.9, 0.1, 0.4]))
+
+
+def test_the_fastest_build_is_taken():
+    native = pytest.importorskip("gaussian_heads_native")
+    level = native.load_variant("base").gh_processor_level()
+    expected = {4: "rasterizer_v4", 3: "rasterizer_v3", 0: "rasterizer_base"}[level]
+    assert expected in native.load()._name
 
 
 def test_agrees_through_an_orthographic_camera():
