@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from functools import cache
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Float32, Float64
@@ -23,14 +24,20 @@ def sh_basis(
     directions: Float[np.ndarray, "*batch 3"], num_coefficients: int
 ) -> Float[np.ndarray, "*batch K"]:
     """Values of the first `num_coefficients` functions of degree 1 and up at unit `directions`."""
-    x, y, z = np.split(directions, 3, axis=-1)
+    return np.concatenate(
+        sh_functions(*np.split(directions, 3, axis=-1), num_coefficients), axis=-1
+    )
+
+
+def sh_functions(x: Any, y: Any, z: Any, num_coefficients: int) -> list[Any]:
+    """Each function at unit directions given as three arrays, of numpy or of torch."""
     first = math.sqrt(3 / (4 * math.pi))
     values = [-first * y, first * z, -first * x]
     if num_coefficients > 3:
         values += _second_degree(x, y, z)
     if num_coefficients > 8:
         values += _third_degree(x, y, z)
-    return np.concatenate(values, axis=-1)
+    return values
 
 
 def sh_colors(
@@ -71,7 +78,7 @@ def _samples(
     return samples, np.linalg.pinv(sh_basis(samples, num_coefficients))
 
 
-def _second_degree(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> list[np.ndarray]:
+def _second_degree(x: Any, y: Any, z: Any) -> list[Any]:
     mixed, square = math.sqrt(15 / (4 * math.pi)), math.sqrt(5 / (16 * math.pi))
     return [
         mixed * x * y,
@@ -82,7 +89,7 @@ def _second_degree(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> list[np.ndarr
     ]
 
 
-def _third_degree(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> list[np.ndarray]:
+def _third_degree(x: Any, y: Any, z: Any) -> list[Any]:
     outer, mixed = math.sqrt(35 / (32 * math.pi)), math.sqrt(105 / (4 * math.pi))
     inner, axial = math.sqrt(21 / (32 * math.pi)), math.sqrt(7 / (16 * math.pi))
     xx, yy, zz = x * x, y * y, z * z
