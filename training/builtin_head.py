@@ -23,6 +23,7 @@ from ..core.files import replace_on_success
 from ..core.render import render
 from ..core.spaces import ARKIT_BLENDSHAPES, ARKIT_SPACE
 from .export import export_onnx
+from .fit_head_parameters import apply_fit
 from .guide_mesh import decimate, hair_shell, join
 from .head_assembly import AssembledHead, assemble_head
 from .head_folder import HeadFolder, folder_hash, load_head
@@ -43,16 +44,22 @@ THUMBNAIL_PX = 256
 BACKGROUND = (0.16, 0.17, 0.19)
 
 
-def build_avatar(head: HeadFolder, settings: HeadSettings, name: str, out: Path) -> AssembledHead:
-    """Assemble a head, export its decoder and write the package at `out` with a thumbnail."""
-    assembled = assemble_head(head, settings)
-    decoder = export_onnx(MeshHead(assembled.parts), len(ARKIT_BLENDSHAPES))
+def build_avatar(
+    head: HeadFolder,
+    assembled: AssembledHead,
+    name: str,
+    out: Path,
+    fitted: dict[str, np.ndarray] | None = None,
+) -> None:
+    """Export an assembled head's decoder, fitted or not, and write the package at `out` with a thumbnail."""
+    network = MeshHead(assembled.parts)
+    apply_fit(network, fitted or {})
+    decoder = export_onnx(network, len(ARKIT_BLENDSHAPES))
     contents = AvatarContents(
         info=_describe(head, name), decoder=decoder, rig=_rig(head, assembled)
     )
     write_avatar(out, contents)
     write_avatar(out, dataclasses.replace(contents, thumbnail=thumbnail_png(Avatar.open(out))))
-    return assembled
 
 
 def lip_contact_offset_mm(head: HeadFolder) -> float:
@@ -93,7 +100,9 @@ def main(arguments: list[str] | None = None) -> int:
     settings = HeadSettings(seed=options.seed)
     name = options.name or options.out.stem.capitalize()
     try:
-        assembled = build_avatar(load_head(options.head), settings, name, options.out)
+        head = load_head(options.head)
+        assembled = assemble_head(head, settings)
+        build_avatar(head, assembled, name, options.out)
     except GaussianHeadsError as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -14,6 +14,7 @@ from torch import nn
 from .networks.mesh_head import WEIGHT_STEPS
 
 OUTPUTS = ("means", "quats", "scales", "opacities", "colors", "landmarks")
+VIEW_OUTPUT = "sh"
 OPSET = 18
 # Below this many numbers a tensor is not worth an extra node.
 MIN_PACKED_SIZE = 512
@@ -25,12 +26,14 @@ STEPS = {
     "opacities": 1 / 255,
     "quats": 1 / 2000,
     "weight": 1 / WEIGHT_STEPS,
+    "sh": 1 / 127,
 }
 
 
 def export_onnx(decoder: nn.Module, code_dim: int) -> bytes:
-    """ONNX model of a decoder module (code `[D]` to the six outputs), weights packed."""
+    """ONNX model of a decoder module (code `[D]` to the six outputs, and sh if it has them), weights packed."""
     buffer = io.BytesIO()
+    outputs = [*OUTPUTS, VIEW_OUTPUT] if getattr(decoder, "has_sh", False) else list(OUTPUTS)
     with warnings.catch_warnings():
         # The exporter warns about its own internals, nothing a caller could mend.
         warnings.simplefilter("ignore")
@@ -39,7 +42,7 @@ def export_onnx(decoder: nn.Module, code_dim: int) -> bytes:
             (torch.zeros(code_dim),),
             buffer,
             input_names=["code"],
-            output_names=list(OUTPUTS),
+            output_names=outputs,
             opset_version=OPSET,
             dynamo=False,
             # Folding would unpack what is meant to stay small; onnxruntime folds when it loads.

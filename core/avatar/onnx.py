@@ -11,6 +11,7 @@ from jaxtyping import Float32
 
 from ..errors import AvatarError
 from ..gaussians import Gaussians
+from ..spherical_harmonics import NUM_COEFFICIENTS
 from .onnx_scan import check_onnx
 
 if TYPE_CHECKING:
@@ -20,12 +21,15 @@ MEMBER = "decoder.onnx"
 NUM_LANDMARKS = 68
 INPUT = "code"
 OUTPUTS = ("means", "quats", "scales", "opacities", "colors", "landmarks")
+# Optional: colour that depends on the direction of view.
+VIEW_OUTPUT = "sh"
 # A live viewport needs cores for drawing too.
 MAX_THREADS = 4
 MIN_SCALE_M, MAX_SCALE_M = 1e-6, 1.0
 MIN_OPACITY = 1e-6
 MIN_QUAT_NORM, MAX_QUAT = 1e-4, 1e6
 MAX_EXTENT_M = 100.0
+MAX_SH = 10.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,16 +39,20 @@ class OnnxDecoder:
     session: onnxruntime.InferenceSession
     num_gaussians: int
     code_dim: int
+    # Coefficients of spherical harmonics per colour; 0 where colours do not depend on the view.
+    num_sh: int = 0
 
     def decode(self, code: Float32[np.ndarray, " D"]) -> Gaussians:
         """The head in the pose `code`, without head pose."""
-        raw = self._run(OUTPUTS[:-1], code)
+        names = (*OUTPUTS[:-1], VIEW_OUTPUT) if self.num_sh else OUTPUTS[:-1]
+        raw = self._run(names, code)
         return Gaussians(
             means=_kept(raw["means"], -MAX_EXTENT_M, MAX_EXTENT_M),
             quats=_normalised(raw["quats"]),
             scales=_kept(raw["scales"], MIN_SCALE_M, MAX_SCALE_M),
             opacities=_kept(raw["opacities"], MIN_OPACITY, 1.0 - MIN_OPACITY),
             colors=_kept(raw["colors"], 0.0, 1.0),
+            sh=_kept(raw[VIEW_OUTPUT], -MAX_SH, MAX_SH) if self.num_sh else None,
         )
 
     def decode_landmarks(self, code: Float32[np.ndarray, " D"]) -> Float32[np.ndarray, "68 3"]:
@@ -92,11 +100,12 @@ def onnx_from_bytes(
     """Check the member `decoder.onnx`, make its session and decode the neutral once."""
     check_onnx(data, MEMBER)
     session = _make_session(data, threads)
-    _check_ports(session, num_gaussians, code_dim)
-    decoder = OnnxDecoder(session, num_gaussians, code_dim)
+    num_sh = _check_ports(session, num_gaussians, code_dim)
+    decoder = OnnxDecoder(session, num_gaussians, code_dim, num_sh)
     neutral = np.zeros(code_dim, np.float32)
-    for name, value in decoder._run(OUTPUTS, neutral).items():
-        want = _output_shape(name, num_gaussians)
+    names = (*OUTPUTS, VIEW_OUTPUT) if num_sh else OUTPUTS
+    for name, value in decoder._run(names, neutral).items():
+        want = _output_shape(name, num_gaussians, num_sh)
         if value.shape != want or value.dtype != np.float32:
             raise AvatarError(
                 f"'{MEMBER}' gives '{name}' of shape {value.shape} {value.dtype} instead of {want} "
@@ -131,7 +140,8 @@ def _make_session(data: bytes, threads: int | None) -> onnxruntime.InferenceSess
         ) from None
 
 
-def _check_ports(session: onnxruntime.InferenceSession, num_gaussians: int, code_dim: int) -> None:
+def _check_ports(session: onnxruntime.InferenceSession, num_gaussians: int, code_dim: int) -> int:
+    """Check names and shapes of the session's ports; the number of coefficients that its `sh` declares."""
     inputs = [(port.name, port.type, port.shape) for port in session.get_inputs()]
     if inputs != [(INPUT, "tensor(float)", [code_dim])]:
         raise AvatarError(
@@ -139,8 +149,9 @@ def _check_ports(session: onnxruntime.InferenceSession, num_gaussians: int, code
             "export the avatar again."
         )
     outputs = {port.name: port.shape for port in session.get_outputs()}
-    for name in OUTPUTS:
-        want = _output_shape(name, num_gaussians)
+    num_sh = _declared_sh(outputs[VIEW_OUTPUT]) if VIEW_OUTPUT in outputs else 0
+    for name in (*OUTPUTS, VIEW_OUTPUT) if num_sh else OUTPUTS:
+        want = _output_shape(name, num_gaussians, num_sh)
         if name not in outputs:
             raise AvatarError(f"'{MEMBER}' has no output '{name}': export the avatar again.")
         declared = outputs[name]
@@ -151,10 +162,21 @@ def _check_ports(session: onnxruntime.InferenceSession, num_gaussians: int, code
                 f"'{MEMBER}' declares '{name}' as {declared} instead of {list(want)}: "
                 "export the avatar again."
             )
+    return num_sh
 
 
-def _output_shape(name: str, num_gaussians: int) -> tuple[int, ...]:
+def _declared_sh(shape: list[int | str | None]) -> int:
+    if len(shape) != 3 or shape[1] not in NUM_COEFFICIENTS:
+        raise AvatarError(
+            f"'{MEMBER}' declares '{VIEW_OUTPUT}' as {shape} instead of 3, 8 or 15 coefficients of 3 "
+            "colours per Gaussian: export the avatar again."
+        )
+    return shape[1]
+
+
+def _output_shape(name: str, num_gaussians: int, num_sh: int) -> tuple[int, ...]:
     tails = {"means": (3,), "quats": (4,), "scales": (3,), "opacities": (), "colors": (3,)}
+    tails[VIEW_OUTPUT] = (num_sh, 3)
     return (NUM_LANDMARKS, 3) if name == "landmarks" else (num_gaussians, *tails[name])
 
 

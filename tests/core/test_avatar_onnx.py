@@ -216,3 +216,36 @@ def test_linear_avatars_do_not_load_the_runtime(tmp_path):
         f"Avatar.open({str(path)!r}); sys.exit('onnxruntime' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program]).returncode == 0
+
+
+def with_view_colors(model, values):
+    """Add an output `sh` with constant `values` to a model."""
+    model.graph.initializer.append(onnx.numpy_helper.from_array(values, "sh_0"))
+    model.graph.node.append(onnx.helper.make_node("Identity", ["sh_0"], ["sh"]))
+    port = onnx.helper.make_tensor_value_info("sh", onnx.TensorProto.FLOAT, values.shape)
+    model.graph.output.append(port)
+    return model
+
+
+def test_colours_by_view_are_decoded_and_turn_with_the_head(model, tmp_path):
+    values = np.random.default_rng(0).normal(0, 0.1, (60, 3, 3)).astype(np.float32)
+    values[0, 0] = 50.0
+    avatar = open_model(tmp_path / "a.uhap", with_view_colors(model, values))
+    gaussians = avatar.decode(np.zeros(52, np.float32))
+    np.testing.assert_array_equal(gaussians.sh, np.clip(values, -10, 10))
+    turned = avatar.decode(np.zeros(52, np.float32), np.array([0, 0.5, 0, 0, 0, 0], np.float32))
+    # Seen by an eye that turns with the head, a head looks the same.
+    follow = np.flatnonzero(avatar.rig.neck_weights == 1.0)
+    rotation = np.array([[np.cos(0.5), 0, np.sin(0.5)], [0, 1, 0], [-np.sin(0.5), 0, np.cos(0.5)]])
+    eye = np.array([0.2, 0.1, 1.0])
+    moved = rotation @ (eye - avatar.neck_pivot) + avatar.neck_pivot
+    before, after = gaussians.seen_from(eye), turned.seen_from(moved)
+    assert len(follow) > 0
+    np.testing.assert_allclose(before.colors[follow], after.colors[follow], atol=1e-5)
+    assert not np.allclose(before.colors, gaussians.colors, atol=1e-3)
+
+
+@pytest.mark.parametrize("shape", [(60, 4, 3), (60, 9), (59, 3, 3)])
+def test_colours_by_view_of_another_shape(model, tmp_path, shape):
+    with pytest.raises(AvatarError, match="declares 'sh' as"):
+        open_model(tmp_path / "a.uhap", with_view_colors(model, np.zeros(shape, np.float32)))

@@ -22,6 +22,7 @@ from gaussian_heads.training.builtin_head import main as build_from_command  # n
 from gaussian_heads.training.contact_sheet import foreground_psnr_db  # noqa: E402
 from gaussian_heads.training.contact_sheet import main as draw_contact_sheet  # noqa: E402
 from gaussian_heads.training.guide_mesh import SHELL_GRID  # noqa: E402
+from gaussian_heads.training.head_assembly import assemble_head  # noqa: E402
 from gaussian_heads.training.head_folder import folder_hash, load_head  # noqa: E402
 from gaussian_heads.training.head_settings import HeadSettings  # noqa: E402
 
@@ -32,7 +33,8 @@ from .test_head_network import COARSE  # noqa: E402
 @pytest.fixture(scope="module")
 def package(tmp_path_factory):
     path = tmp_path_factory.mktemp("avatar") / "small.uhap"
-    build_avatar(small_head(), HeadSettings(spacing=COARSE), "Small", path)
+    head = small_head()
+    build_avatar(head, assemble_head(head, HeadSettings(spacing=COARSE)), "Small", path)
     return path
 
 

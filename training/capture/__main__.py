@@ -33,7 +33,7 @@ BAKE_SAMPLES = {"draft": 12, "final": 32}
 REFERENCE_SAMPLES = {"draft": 10, "final": 48}
 # Denoised, 16 samples stray from 48 by 36.6 dB over the head and by less than 0.002 on average.
 VIEW_SAMPLES = {"draft": 8, "final": 16}
-VIEW_ROUNDS = {"draft": 1, "final": 5}
+SCATTERED_VIEWS = {"draft": 13, "final": 52}
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -113,8 +113,8 @@ def photograph(
         render_references(Studio(mesh, groups, surfaces), options.out / "reference", quality)
     if "views" in options.stages:
         quality = ReferenceQuality(samples=VIEW_SAMPLES[options.quality])
-        studio, rounds = Studio(mesh, groups, surfaces), VIEW_ROUNDS[options.quality]
-        render_training_views(studio, options.out / "views", quality, rounds)
+        studio, scattered = Studio(mesh, groups, surfaces), SCATTERED_VIEWS[options.quality]
+        render_training_views(studio, options.out / "views", quality, scattered)
 
 
 def main(arguments: list[str] | None = None) -> int:

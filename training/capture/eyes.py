@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
+from ..head_eyes import EyeSettings, make_eye_rig
 from .identity import Identity
 from .image import read_linear, sample
 from .mesh import PART, HeadMesh
@@ -73,6 +75,18 @@ def paint_eyes(
         colour[chosen] = iris * (1.0 - blend) + white * blend
     colour[texels.part == PART["eye_socket"]] = (0.30, 0.09, 0.08)
     return colour
+
+
+def turned_eyes(mesh: HeadMesh, code: np.ndarray, vertices: np.ndarray) -> np.ndarray:
+    """Posed vertices [V, 3] with both eyeballs turned as the decoder turns them under a code [52]."""
+    rig = make_eye_rig(mesh, EyeSettings())
+    vertices = vertices.copy()
+    for eye, side in enumerate(("left", "right")):
+        faces = mesh.faces_of(f"sclera_{side}") | mesh.faces_of(f"iris_{side}")
+        ball = np.unique(mesh.triangles[faces])
+        turn = Rotation.from_rotvec(code @ rig.turn[eye])
+        vertices[ball] = turn.apply(vertices[ball] - rig.centers[eye]) + rig.centers[eye]
+    return vertices
 
 
 def smooth_step(low: float, high: float, value: np.ndarray) -> np.ndarray:

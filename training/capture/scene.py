@@ -7,6 +7,7 @@ import mathutils
 import numpy as np
 
 from ...core.spaces import ARKIT_BLENDSHAPES
+from .eyes import turned_eyes
 from .lighting import CEILING_COLOUR, FLOOR_COLOUR, LAMPS, Lamp
 from .material_maps import Surfaces
 from .mesh import HeadMesh
@@ -29,9 +30,17 @@ class Studio:
         self.head = head_object(mesh, self.material)
         self.curves = {name: strand_object(name, group) for name, group in strands.items()}
 
-    def pose(self, weights: dict[str, float]) -> np.ndarray:
-        """Set an expression; gives the posed vertices [V, 3]."""
-        vertices = self.mesh.posed(weights, ARKIT_BLENDSHAPES).astype(np.float32)
+    def pose(self, weights: dict[str, float], *, turns_eyes: bool = False) -> np.ndarray:
+        """Set an expression; gives the posed vertices [V, 3].
+
+        Controls move the lids only. Pictures want the eyeballs turned too; bakes do not, since light
+        belongs to a place in the head.
+        """
+        vertices = self.mesh.posed(weights, ARKIT_BLENDSHAPES)
+        if turns_eyes:
+            code = np.array([weights.get(name, 0.0) for name in ARKIT_BLENDSHAPES])
+            vertices = turned_eyes(self.mesh, code, vertices)
+        vertices = vertices.astype(np.float32)
         self.head.data.vertices.foreach_set("co", vertices.ravel())
         self.head.data.update()
         for name, group in self.strands.items():

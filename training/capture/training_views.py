@@ -1,7 +1,8 @@
 """Cycles pictures that a head is fitted to: other cameras and other expressions than the references.
 
-Held out, and never rendered here: the views front, three_quarter and side of `reference.VIEWS_DEG`, and the
-expressions smile, jawOpen, pucker and blink of `reference.STATES`. The neutral is seen from other cameras.
+Held out, and never rendered here: the views front, three_quarter and side of `reference.VIEWS_DEG` with all
+that lies within `HELD_OUT_DEG` of them, and the expressions smile, jawOpen, pucker and blink of
+`reference.STATES`. The neutral is seen from other cameras.
 """
 
 from __future__ import annotations
@@ -12,11 +13,14 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from ...core.files import replace_on_success
-from .reference import TARGET_M, ReferenceQuality, camera_around
+from .reference import TARGET_M, VIEWS_DEG, ReferenceQuality, camera_around
 from .scene import Studio
 
 LOG = logging.getLogger(__name__)
+HELD_OUT_DEG = 6.0
 FACE_M, MOUTH_M, EYES_M = (0.0, -0.035, 0.0), (0.0, -0.068, 0.0), (0.0, 0.0, 0.0)
 
 
@@ -75,27 +79,44 @@ STATES: dict[str, dict[str, float]] = {
 }
 
 
-def plan(rounds: int) -> list[tuple[str, str]]:
-    """Pairs of state and view, the neutral from everywhere; any beginning of it is well spread."""
+def scattered_views(count: int) -> dict[str, View]:
+    """Views spread evenly over all sides, so that shine is seen from everywhere; every fifth comes near."""
+    views: dict[str, View] = {}
+    for index in range(4 * count):
+        # The plastic sequence: any beginning of it covers the plane evenly.
+        turn_share, rise_share = (0.5 + index * np.array([0.7548776662, 0.5698402910])) % 1.0
+        turn_deg, rise_deg = -130.0 + 260.0 * turn_share, -14.0 + 50.0 * rise_share
+        nearest = min(np.hypot(turn_deg - held_out, rise_deg) for held_out in VIEWS_DEG.values())
+        if nearest > HELD_OUT_DEG and len(views) < count:
+            near = len(views) % 5 == 4 and abs(turn_deg) < 70.0
+            zoom, target = (1.8, FACE_M) if near else (1.0, TARGET_M)
+            views[f"s{len(views):02d}"] = View(float(turn_deg), float(rise_deg), zoom, target)
+    return views
+
+
+def plan(num_scattered: int) -> list[tuple[str, str]]:
+    """Pairs of state and view; any beginning of it is well spread."""
     frontal = [view for view in VIEWS if view not in NEUTRAL_ONLY]
     states = [state for state in STATES if state != "neutral"]
     pairs = []
-    for turn in range(rounds):
+    for turn in range(2):
         for i, state in enumerate(states):
             pairs.append((state, frontal[(i + turn * 5) % len(frontal)]))
-        some = list(VIEWS)[turn * 6 : turn * 6 + 6]
-        pairs += [("neutral", view) for view in some]
-    return pairs
+        pairs += [("neutral", view) for view in list(VIEWS)[turn * 9 : turn * 9 + 9]]
+    everyone = list(STATES)
+    return pairs + [
+        (everyone[i % len(everyone)], view) for i, view in enumerate(scattered_views(num_scattered))
+    ]
 
 
 def render_training_views(
-    studio: Studio, out: Path, quality: ReferenceQuality, rounds: int
+    studio: Studio, out: Path, quality: ReferenceQuality, num_scattered: int
 ) -> None:
     """Render the pictures of the plan that the folder lacks; cameras.json names all that may be there."""
     out.mkdir(parents=True, exist_ok=True)
     cameras = {
         name: camera_around(view.turn_deg, quality, view.rise_deg, view.zoom, view.target_m)
-        for name, view in VIEWS.items()
+        for name, view in (VIEWS | scattered_views(num_scattered)).items()
     }
     record = {
         "views": {n: {"viewmat": v.tolist(), "K": k.tolist()} for n, (v, k) in cameras.items()},
@@ -105,10 +126,12 @@ def render_training_views(
         temporary.write_text(json.dumps(record, indent=1), encoding="utf8")
     # Pictures of one pose share what Cycles has built for it.
     studio.scene.render.use_persistent_data = True
-    missing = [pair for pair in plan(rounds) if not (out / f"{pair[0]}_{pair[1]}.png").is_file()]
+    missing = [
+        pair for pair in plan(num_scattered) if not (out / f"{pair[0]}_{pair[1]}.png").is_file()
+    ]
     for number, (state, view) in enumerate(missing, start=1):
         started = time.monotonic()
-        studio.pose(STATES[state])
+        studio.pose(STATES[state], turns_eyes=True)
         studio.look_from(*cameras[view], quality.size_px)
         with replace_on_success(out / f"{state}_{view}.png") as temporary:
             studio.photograph(str(temporary), quality.samples)

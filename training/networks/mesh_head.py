@@ -45,9 +45,12 @@ class MeshHead(nn.Module):
         _constant(self, "opacities", np.concatenate(opacities))
         _constant(self, "rigid_scales_m", np.concatenate([look.scales for look in rigid]))
         _constant(self, "strand_colors", np.concatenate([look.colors for look in rigid[2:]]))
+        self.has_sh = parts.sh is not None
+        if self.has_sh:
+            _constant(self, "sh", parts.sh)
 
-    def forward(self, code: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
-        """Return means, quats, scales, opacities, colors and landmarks for one code."""
+    def forward(self, code: Tensor) -> tuple[Tensor, ...]:
+        """Return means, quats, scales, opacities, colors and landmarks for one code, and sh if there is one."""
         vertices, turns = self.rig(code)
         means, quats, scales = self.surface(vertices)
         active, surface_colors = self.light(code, vertices)
@@ -59,6 +62,7 @@ class MeshHead(nn.Module):
         if self.bound is not None:
             rigid.append(self.bound(vertices))
         rigid.append((self.still_means_m, self.still_quats))
+        sh = (self.sh + 0.0 * code[0],) if self.has_sh else ()
         return (
             torch.cat([means, *(group[0] for group in rigid)]),
             torch.cat([quats, *(group[1] for group in rigid)]),
@@ -66,6 +70,7 @@ class MeshHead(nn.Module):
             self.opacities + 0.0 * code[0],
             torch.cat([surface_colors, *(eye[2] for eye in eyes), self.strand_colors]),
             vertices[self.rig.landmarks],
+            *sh,
         )
 
 
@@ -137,6 +142,7 @@ class _Surface(nn.Module):
         _index(self, "owner", splats.owner)
         _constant(self, "weight", on_weight_grid(splats.barycentric))
         _constant(self, "scales_m", splats.look.scales)
+        _constant(self, "lift_m", np.zeros((len(splats.owner), 1)))
         _constant(self, "sum_corners", np.tile(np.eye(3), (3, 1)))
         _index(self, "corner_of_axis", np.repeat(np.arange(3), 3))
 
@@ -148,6 +154,7 @@ class _Surface(nn.Module):
         # A product with zeros and ones sums the weighted corners faster than a reduction.
         weight = self.weight[:, self.corner_of_axis]
         means = (corners[self.owner] * weight) @ self.sum_corners
+        means = means + axes[2].T[self.owner] * self.lift_m
         return means, quats.T[self.owner], stretch.T[self.owner] * self.scales_m
 
 

@@ -136,3 +136,5 @@ class MeshHeadParts:
     bound: BoundSplats
     still: RigidSplats
     columns: LightColumns
+    # Colour by the direction of view, in the order and with the signs of `Gaussians.sh`.
+    sh: np.ndarray | None = None  # [N, K, 3]

@@ -1,0 +1,242 @@
+"""Fit a built-in head to the studio's pictures of it, and make the avatar, in one command.
+
+    python -m gaussian_heads.training.fit_head --head build/heads/ada --out assets/avatars/ada.uhap
+
+Runs on the CPU in minutes, stops at Ctrl-C and goes on from its last checkpoint. The references
+(`contact_sheet`) are never looked at: their cameras and expressions are held out (`capture.training_views`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import logging
+import math
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.func import functional_call
+
+from ..core.errors import GaussianHeadsError
+from ..core.files import replace_on_success
+from .builtin_head import build_avatar
+from .fit_head_parameters import FitBounds, FitPenalties, FitRates, HeadParameters
+from .fit_head_views import HeadPicture, load_pictures
+from .head_assembly import AssembledHead, assemble_head
+from .head_folder import HeadFolder, folder_hash, load_head
+from .head_settings import HeadSettings
+from .image_loss import picture_loss
+from .networks.mesh_head import MeshHead
+from .rasterize import rasterize
+
+logger = logging.getLogger(__name__)
+SH_FIRST_DEGREE = 0.4886025119029199
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """Everything that shapes a fit besides the head and its pictures."""
+
+    steps: int = 2400
+    seed: int = 7
+    ssim_share: float = 0.2
+    alpha_weight: float = 0.3
+    # The rates fall to this share along a cosine.
+    last_rate: float = 0.03
+    checkpoint_steps: int = 200
+    bounds: FitBounds = field(default_factory=FitBounds)
+    rates: FitRates = field(default_factory=FitRates)
+    penalties: FitPenalties = field(default_factory=FitPenalties)
+
+
+class HeadFit:
+    """A head, its raw numbers and their optimiser."""
+
+    def __init__(self, head: MeshHead, pictures: list[HeadPicture], settings: FitSettings) -> None:
+        self.head, self.pictures, self.settings = head, pictures, settings
+        self.parameters = HeadParameters(head, settings.bounds)
+        self.optimizer = torch.optim.Adam(self.parameters.groups(settings.rates))
+        self.step = 0
+
+    def run(self, checkpoint: Path) -> None:
+        """Fit from where the checkpoint stands to the last step."""
+        self._resume(checkpoint)
+        try:
+            self._run(checkpoint)
+        except KeyboardInterrupt:
+            self._save(checkpoint)
+            logger.info("stopped after step %d: the same command goes on from there", self.step)
+            raise
+
+    def draw(self, picture: HeadPicture, background: Tensor) -> tuple[Tensor, Tensor]:
+        """Colours and alpha of the head as it now is, with the picture's camera and expression."""
+        buffers = self.parameters.buffers_of_head()
+        decoded = functional_call(self.head, buffers, (picture.code,))
+        means, quats, scales, opacities, colors, _, sh = decoded
+        shown = (colors.clamp(0, 1) + view_colors(sh, means - picture.eye)).clamp(min=0)
+        colors, alphas, _ = rasterize(
+            means, quats, scales, opacities, shown, picture.camera, background
+        )
+        return colors, alphas
+
+    def _run(self, checkpoint: Path) -> None:
+        settings, started, recent = self.settings, time.monotonic(), []
+        for picture in _picture_order(self.pictures, settings, self.step):
+            rate = self._set_rates()
+            background = self._background()
+            ours, alphas = self.draw(picture, background)
+            wanted, wanted_alphas = picture.over(background)
+            loss = picture_loss(ours, wanted, settings.ssim_share)
+            loss = loss + settings.alpha_weight * (alphas - wanted_alphas).abs().mean()
+            loss = loss + self.parameters.penalty(settings.penalties)
+            self.optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            self.optimizer.step()
+            self.parameters.keep_valid()
+            self.step += 1
+            recent.append(foreground_psnr_db(ours.detach(), wanted, wanted_alphas))
+            if self.step % 50 == 0:
+                logger.info(
+                    "step %d/%d: %.2f dB, rate %.3f, %.0f s",
+                    self.step, settings.steps, np.mean(recent), rate, time.monotonic() - started,
+                )  # fmt: skip
+                recent.clear()
+            if self.step % settings.checkpoint_steps == 0:
+                self._save(checkpoint)
+
+    def _background(self) -> Tensor:
+        """A colour `[3]` of this step, the same whenever a run resumes."""
+        return torch.from_numpy(
+            np.random.default_rng((self.settings.seed, self.step)).random(3)
+        ).float()
+
+    def _set_rates(self) -> float:
+        done = self.step / self.settings.steps
+        last = self.settings.last_rate
+        share = last + (1 - last) * 0.5 * (1 + math.cos(math.pi * done))
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["initial_lr"] * share
+        return share
+
+    def _save(self, path: Path) -> None:
+        state = {
+            "settings": dataclasses.asdict(self.settings),
+            "step": self.step,
+            "parameters": self.parameters.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+        }
+        with replace_on_success(path) as temporary:
+            torch.save(state, temporary)
+
+    def _resume(self, path: Path) -> None:
+        if not path.is_file():
+            return
+        state = torch.load(path, weights_only=True)
+        if state["settings"] != dataclasses.asdict(self.settings):
+            logger.info("'%s' was made with other settings: starting anew", path)
+            return
+        self.step = state["step"]
+        self.parameters.load_state_dict(state["parameters"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        logger.info("going on from step %d", self.step)
+
+
+def view_colors(sh: Tensor, directions: Tensor) -> Tensor:
+    """What coefficients of the first degree `[N, 3, 3]` add along `directions` `[N, 3]` (`core.spherical_harmonics`)."""
+    unit = directions / torch.sqrt((directions * directions).sum(1, keepdim=True))
+    x, y, z = unit.split(1, dim=1)
+    return SH_FIRST_DEGREE * (z * sh[:, 1] - y * sh[:, 0] - x * sh[:, 2])
+
+
+def foreground_psnr_db(ours: Tensor, wanted: Tensor, alphas: Tensor) -> float:
+    """PSNR over the pixels that the picture covers."""
+    error = (ours.clamp(0, 1) - wanted)[alphas > 0.5].square().mean()
+    return float(-10 * torch.log10(error.clamp(min=1e-12)))
+
+
+def fit_head(
+    head: HeadFolder,
+    pictures: list[HeadPicture],
+    choice: tuple[HeadSettings, FitSettings],
+    checkpoint: Path,
+) -> tuple[AssembledHead, dict[str, np.ndarray]]:
+    """The assembled head and its fitted buffers."""
+    head_settings, settings = choice
+    assembled = assemble_head(head, head_settings)
+    # Every expression is seen from several sides, so that colours can depend on the view.
+    parts = dataclasses.replace(
+        assembled.parts, sh=np.zeros((len(assembled.neck_weights), 3, 3), np.float32)
+    )
+    fit = HeadFit(MeshHead(parts), pictures, settings)
+    fit.run(checkpoint)
+    return dataclasses.replace(assembled, parts=parts), fit.parameters.fitted()
+
+
+def _picture_order(
+    pictures: list[HeadPicture], settings: FitSettings, first_step: int
+) -> Iterator[HeadPicture]:
+    """All pictures in a new order each round, the same whenever a run resumes."""
+    rng, step = np.random.default_rng(settings.seed), 0
+    while True:
+        for index in rng.permutation(len(pictures)):
+            if step == settings.steps:
+                return
+            if step >= first_step:
+                yield pictures[index]
+            step += 1
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--head", type=Path, required=True, help="folder made by the studio")
+    parser.add_argument("--out", type=Path, required=True, help="package to write (.uhap)")
+    parser.add_argument("--name", default="", help="the avatar's name (default: the file's)")
+    parser.add_argument("--steps", type=int, default=FitSettings.steps)
+    parser.add_argument("--seed", type=int, default=FitSettings.seed)
+    parser.add_argument("--work", type=Path, help="checkpoint folder (default: HEAD/fit)")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    # torch's threads wait for each other by spinning, which costs more than they bring here.
+    torch.set_num_threads(1)
+    try:
+        _make(options)
+    except GaussianHeadsError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _make(options: argparse.Namespace) -> None:
+    head_settings = HeadSettings(seed=options.seed)
+    settings = FitSettings(steps=options.steps, seed=options.seed)
+    head, pictures = load_head(options.head), load_pictures(options.head / "views")
+    logger.info("%d pictures", len(pictures))
+    work = options.work or options.head / "fit"
+    assembled, fitted = fit_head(head, pictures, (head_settings, settings), work / "checkpoint.pt")
+    name = options.name or options.out.stem.capitalize()
+    build_avatar(head, assembled, name, options.out, fitted)
+    record = {
+        "made_by": "python -m gaussian_heads.training.fit_head",
+        "head_sha256": folder_hash(options.head),
+        "num_pictures": len(pictures),
+        "num_gaussians": len(assembled.neck_weights),
+        "settings": dataclasses.asdict(head_settings),
+        "fit": dataclasses.asdict(settings),
+    }
+    with replace_on_success(options.out.with_suffix(".json")) as temporary:
+        temporary.write_text(json.dumps(record, indent=2) + "\n", "utf8")
+    sys.stdout.write(f"{options.out}: {options.out.stat().st_size / 1e6:.2f} MB\n")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
