@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 # Regions whose pictures are kept: four windows with a quad view each.
 _MAX_REGIONS = 16
+# A proxy that is shown as lines hides nothing.
+_LINES = {"BOUNDS", "WIRE"}
 _BROKEN = "The heads could not be drawn over the viewport; the reason stands in the console."
 
 
@@ -75,9 +77,9 @@ class Overlay:
         """The avatars' own meshes as they stand in the viewport's depth."""
         read: dict[str, Shape] = {}
         for instance in depsgraph.object_instances:
-            if not is_head(instance) or not instance.show_self:
-                continue
             obj = instance.object
+            if not is_head(instance) or not instance.show_self or obj.display_type in _LINES:
+                continue
             name = obj.original.name_full
             if name not in read:
                 read[name] = read_shape(obj.to_mesh(), self._shapes.get(name))

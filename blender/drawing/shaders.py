@@ -172,11 +172,14 @@ void main() {
   if (head.a < 1.0 / 255.0) {
     discard;
   }
-  /* A head's own proxy must never hide it: where the proxy is nearer, the head takes its place. */
-  float depth = min(texture(depths, uv).r / head.a, texture(proxies, uv).r * 0.9999);
+  /* A head's own proxy must never be seen: where it is nearer the head takes its place, and where it
+   * would shine through hair the head hides all of it. */
+  float proxy = texture(proxies, uv).r;
+  float depth = min(texture(depths, uv).r / head.a, proxy * 0.9999);
   vec4 clip = camera.clip * vec4(0.0, 0.0, depth, 1.0);
   gl_FragDepth = clamp(0.5 * clip.z / clip.w + 0.5, 0.0, 1.0);
-  shown = vec4(to_linear(head.rgb / head.a) * head.a, head.a);
+  float alpha = isinf(proxy) ? head.a : 1.0;
+  shown = vec4(to_linear(head.rgb / head.a) * alpha, alpha);
 }
 """
 
