@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..core.errors import GaussianHeadsError
+from ..core.render import BACKENDS
 from . import commands
 
 EXIT_FAILED = 1
@@ -60,7 +61,18 @@ def build_parser() -> argparse.ArgumentParser:
     info.set_defaults(run=commands.info)
 
     _add_import_lam(subparsers)
+    _add_bench(subparsers)
     return parser
+
+
+def _add_bench(subparsers: argparse._SubParsersAction) -> None:
+    bench = subparsers.add_parser("bench", help="how fast this machine decodes, draws and listens")
+    _add_avatar(bench)
+    bench.add_argument("--json", action="store_true", help="for programs")
+    bench.add_argument(
+        "--backends", nargs="+", choices=BACKENDS[1:], default=[], help="all that work by default"
+    )
+    bench.set_defaults(run=commands.bench)
 
 
 def _add_import_lam(subparsers: argparse._SubParsersAction) -> None:
@@ -83,7 +95,7 @@ def _add_animate(subparsers: argparse._SubParsersAction) -> None:
     animate.add_argument("--out", type=Path, required=True, help="X.mp4, or a folder for frames")
     _add_fps(animate)
     animate.add_argument("--size", type=int, nargs=2, default=(512, 512), metavar=("W", "H"))
-    animate.add_argument("--backend", default="auto", choices=("auto", "cpu", "cuda", "reference"))
+    animate.add_argument("--backend", default="auto", choices=BACKENDS)
     animate.add_argument("--seed", type=int, default=0, help="of blinks and other sampled motion")
     animate.add_argument(
         "--format", default="png", choices=("png", "exr"), help="of frames in a folder"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import json
 import os
 import sys
 from collections.abc import Iterator
@@ -112,6 +113,14 @@ def render(options: argparse.Namespace) -> None:
     with _quiet_blender():
         result = render_file(request, ProgressLine("render"))
     _say(f"{result.num_rendered} frames rendered, {result.num_skipped} were there: {result.folder}")
+
+
+def bench(options: argparse.Namespace) -> None:
+    """Print this machine's figures: decoding, drawing with every backend, listening to speech."""
+    from .bench import measure_machine
+
+    figures = measure_machine(_open_avatar(options), ProgressLine("bench"), options.backends)
+    _say(json.dumps(figures.as_json(), indent=2) if options.json else figures.as_text())
 
 
 def _require_blender(command: str) -> None:
