@@ -5,7 +5,7 @@
  * divided by w. A pixel is covered where none of them is negative. */
 #include <math.h>
 
-#include "rasterizer.h"
+#include "internal.h"
 
 /* Pixels whose centre lies on the edge that two triangles share must not fall between them. */
 static const double EDGE_TOLERANCE = 1e-9;
@@ -95,8 +95,8 @@ static void draw_row(const gh_mesh *mesh, const triangle *t, int32_t index, int3
 }
 
 int32_t gh_draw_mesh(const gh_mesh *mesh, int32_t first_row, int32_t end_row) {
-    if (mesh->width < 1 || mesh->height < 1 || mesh->num_triangles < 0 || mesh->num_triangles > INT32_MAX ||
-        first_row < 0 || end_row > mesh->height)
+    if (mesh->width < 1 || mesh->width > MAX_SIDE_PX || mesh->height < 1 || mesh->height > MAX_SIDE_PX ||
+        mesh->num_triangles < 0 || mesh->num_triangles > INT32_MAX || first_row < 0 || end_row > mesh->height)
         return GH_BAD_SIZE;
     for (int64_t index = 0; index < mesh->num_triangles; index++) {
         triangle t;
