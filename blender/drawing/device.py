@@ -10,6 +10,7 @@ import gpu
 import numpy as np
 
 from ...core.errors import BackendUnavailable
+from ..graphics import has_graphics
 from .shaders import has_failed
 
 NO_GPU = "Blender has no GPU to draw with here ({}): choose the backend 'cpu', or install a graphics driver."
@@ -24,11 +25,20 @@ def require_gpu() -> None:
     if has_failed():
         raise BackendUnavailable(SHADER_FAILED)
     try:
-        if bpy.app.background and hasattr(gpu, "init"):
-            gpu.init()
-        gpu.state.active_framebuffer_get()
+        _wake_up()
     except (SystemError, RuntimeError) as error:
         raise BackendUnavailable(NO_GPU.format(error)) from error
+
+
+def _wake_up() -> None:
+    try:
+        gpu.state.active_framebuffer_get()
+    except SystemError:
+        # Blender 5.2 can start its GPU by itself in the background; where no driver is, that ends Blender.
+        if not (bpy.app.background and hasattr(gpu, "init") and has_graphics()):
+            raise
+        gpu.init()
+        gpu.state.active_framebuffer_get()
 
 
 def is_software() -> bool:

@@ -178,7 +178,7 @@ void main() {
   float depth = min(texture(depths, uv).r / head.a, proxy * 0.9999);
   vec4 clip = camera.clip * vec4(0.0, 0.0, depth, 1.0);
   gl_FragDepth = clamp(0.5 * clip.z / clip.w + 0.5, 0.0, 1.0);
-  float alpha = isinf(proxy) ? head.a : 1.0;
+  float alpha = proxy < 1e30 ? 1.0 : head.a;
   shown = vec4(to_linear(head.rgb / head.a) * alpha, alpha);
 }
 """
