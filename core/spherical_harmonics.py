@@ -18,6 +18,8 @@ SH_C0 = 0.5 / math.sqrt(math.pi)
 NUM_COEFFICIENTS = (3, 8, 15)
 # Enough directions to tell 15 functions apart with a condition number near 1.
 _NUM_SAMPLES = 64
+# The functions of the first degree are this matrix times the direction, but for a factor.
+_FIRST_DEGREE = np.array([[0.0, -1.0, 0.0], [0.0, 0.0, 1.0], [-1.0, 0.0, 0.0]])
 
 
 def sh_basis(
@@ -56,13 +58,22 @@ def rotate_sh(
     """Coefficients of the same colours turned by one rotation matrix or one for each Gaussian.
 
     f'(d) = f(R^-1 d) is linear in the coefficients and stays within each degree, so that a few sampled
-    directions determine the matrix exactly.
+    directions determine the matrix exactly; the first degree turns as a vector does.
     """
     count = sh.shape[1]
-    samples, inverse = _samples(count)
-    # Row vectors: d R is R^T d.
-    turned = sh_basis(samples @ np.asarray(rotations, np.float64), count)
-    return (inverse @ turned).astype(np.float32) @ sh
+    rotations = np.asarray(rotations, np.float64)
+    if count == NUM_COEFFICIENTS[0]:
+        matrices = _FIRST_DEGREE @ rotations @ _FIRST_DEGREE.T
+    else:
+        samples, inverse = _samples(count)
+        # Row vectors: d R is R^T d.
+        matrices = inverse @ sh_basis(samples @ rotations, count)
+    matrices = matrices.astype(np.float32)
+    if matrices.ndim == 3:
+        return matrices @ sh
+    # One product of rows is ten times faster than many of small matrices.
+    rows, all_colors = sh.reshape(len(sh), -1), np.kron(matrices, np.eye(3, dtype=np.float32))
+    return np.einsum("nj,ij->ni", rows, all_colors).reshape(sh.shape)
 
 
 @cache
