@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import bpy
 
-from ..core.render import register_backend, unregister_backend
-from . import engine, handlers, native_splats, overlay, properties
+from ..core.render import cuda, register_backend, unregister_backend
+from . import engine, handlers, native_splats, overlay, preferences, properties
 from .drawing import offscreen
 from .drawing.kept import forget_kept
 
 _register_classes, _unregister_classes = bpy.utils.register_classes_factory(
-    (*properties.CLASSES, *engine.CLASSES)
+    (*properties.CLASSES, *preferences.CLASSES, *engine.CLASSES)
 )
 _commands: list[object] = []
 
@@ -25,6 +25,8 @@ def register() -> None:
     handlers.attach()
     native_splats.attach()
     overlay.attach()
+    register_backend("cuda", cuda.draw, cuda.is_automatic)
+    preferences.apply_preferences()
     register_backend("gpu", offscreen.draw, offscreen.is_automatic)
     _commands.append(bpy.utils.register_cli_command("gaussian_heads", _run_command))
 
@@ -41,6 +43,8 @@ def unregister() -> None:
     """Undo `register`, in reverse."""
     bpy.utils.unregister_cli_command(_commands.pop())
     unregister_backend("gpu")
+    unregister_backend("cuda")
+    cuda.close()
     overlay.detach()
     forget_kept()
     native_splats.detach()

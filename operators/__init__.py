@@ -17,9 +17,11 @@ def unregister() -> None:
     """Undo `register`, in reverse; analyses in work are stopped."""
     import bpy
 
+    from ..blender.accelerator import cancel_task
     from ..blender.jobs import cancel_all
 
     cancel_all()
+    cancel_task()
     for menu, draw in _menu_entries():
         menu.remove(draw)
     for cls in reversed(_classes()):
@@ -29,6 +31,7 @@ def unregister() -> None:
 def _classes() -> tuple[type, ...]:
     from . import (
         bake_speech,
+        create_accelerator,
         export_ply,
         import_avatar,
         import_splats,
@@ -43,6 +46,7 @@ def _classes() -> tuple[type, ...]:
         *show_native_splats.CLASSES,
         *bake_speech.CLASSES,
         *setup_render.CLASSES,
+        *create_accelerator.CLASSES,
     )
 
 

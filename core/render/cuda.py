@@ -75,6 +75,11 @@ class Accelerator:
         """Number of the worker's process, if one runs."""
         return None if self._worker is None else self._worker.pid
 
+    @property
+    def is_starting(self) -> bool:
+        """Whether a worker is on its way and may yet become ready."""
+        return self._worker is not None and self._worker.is_starting
+
     def check(self) -> dict[str, Any]:
         """Start the worker if need be and return what it says about itself; raises BackendUnavailable."""
         with self._lock:

@@ -1,0 +1,98 @@
+"""Preferences of the add-on: where the accelerator environment is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+from bpy.props import StringProperty
+
+from ..core.render import cuda
+from .accelerator import LOG_NAME, SIZE_SENTENCE, AcceleratorPlan, current_task, find_python
+
+PACKAGE = __package__.rpartition(".")[0]
+
+
+class GAUSSIAN_HEADS_AP_preferences(bpy.types.AddonPreferences):
+    """The optional accelerator for NVIDIA cards."""
+
+    bl_idname = PACKAGE
+
+    accelerator_folder: StringProperty(
+        name="Environment",
+        description="Folder of the Python environment with torch and gsplat that draws on an NVIDIA "
+        "card; leave empty to do without",
+        subtype="DIR_PATH",
+        update=lambda preferences, context: apply_preferences(),
+    )
+    wheel_folder: StringProperty(
+        name="Wheel Folder",
+        description="Folder with wheel files to install from instead of the network",
+        subtype="DIR_PATH",
+    )
+    base_python: StringProperty(
+        name="Python",
+        description="Python 3.11 to 3.13 that the environment is made with; the system's when empty",
+        subtype="FILE_PATH",
+    )
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Fields, buttons, and what the last of them said."""
+        layout = self.layout
+        layout.use_property_split = True
+        layout.label(text="CUDA Accelerator (optional)", icon="PREFERENCES")
+        for name in ("accelerator_folder", "wheel_folder", "base_python"):
+            layout.prop(self, name)
+        task = current_task()
+        row = layout.row(align=True)
+        if task is not None and task.is_running:
+            row.label(text=f"{task.title}: {task.line}", icon="SORTTIME")
+            row.operator("gaussian_heads.cancel_accelerator", text="", icon="X")
+            return
+        row.operator("gaussian_heads.create_accelerator", icon="IMPORT")
+        row.operator("gaussian_heads.check_accelerator", icon="CHECKMARK")
+        if task is not None:
+            icon = "ERROR" if task.error else "INFO"
+            layout.label(text=task.error or task.result, icon=icon)
+        else:
+            layout.label(text=f"{SIZE_SENTENCE}; drawing works without it.", icon="INFO")
+
+
+def add_on_preferences() -> GAUSSIAN_HEADS_AP_preferences | None:
+    """The preferences, or None where the add-on runs from a script without being enabled."""
+    add_on = bpy.context.preferences.addons.get(PACKAGE)
+    return None if add_on is None else add_on.preferences
+
+
+def user_folder() -> Path:
+    """A folder of the user's for what the add-on writes by itself: logs and the environment."""
+    try:
+        return Path(bpy.utils.extension_path_user(PACKAGE))
+    except ValueError:
+        # Not installed as an extension.
+        return Path(bpy.utils.user_resource("DATAFILES", path="gaussian_heads"))
+
+
+def apply_preferences() -> None:
+    """Tell the CUDA backend which environment to use."""
+    folder = _path("accelerator_folder")
+    cuda.configure("" if folder is None else str(folder), user_folder() / "logs")
+
+
+def accelerator_plan() -> AcceleratorPlan:
+    """What the button would make."""
+    return AcceleratorPlan(
+        folder=_path("accelerator_folder") or user_folder() / "accelerator",
+        log_path=user_folder() / "logs" / LOG_NAME,
+        python=_path("base_python") or find_python(),
+        wheels=_path("wheel_folder"),
+    )
+
+
+def _path(name: str) -> Path | None:
+    """A path of the preferences, None where it is empty or there are none."""
+    text = getattr(add_on_preferences(), name, "")
+    return Path(bpy.path.abspath(text) if text.startswith("//") else text) if text else None
+
+
+CLASSES = (GAUSSIAN_HEADS_AP_preferences,)
