@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from bpy.props import EnumProperty, FloatProperty, FloatVectorProperty, IntProperty
+import bpy
+from bpy.props import (
+    EnumProperty,
+    FloatProperty,
+    FloatVectorProperty,
+    IntProperty,
+    PointerProperty,
+)
 
 _ANIMATED = {"options": {"ANIMATABLE", "LIBRARY_EDITABLE"}, "override": {"LIBRARY_OVERRIDABLE"}}
 _FIXED = {"options": {"LIBRARY_EDITABLE"}, "override": {"LIBRARY_OVERRIDABLE"}}
@@ -83,5 +90,11 @@ class RenderSettings:
         min=2,
         soft_max=32,
         max=128,
+        **_FIXED,
+    )
+    heads_scene: PointerProperty(
+        name="Heads Scene",
+        description="The scene that draws this one's heads for the compositor",
+        type=bpy.types.Scene,
         **_FIXED,
     )

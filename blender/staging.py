@@ -53,9 +53,8 @@ def setup_render(scene: bpy.types.Scene) -> list[str]:
     if scene.render.engine != ENGINE_ID:
         scene.render.engine = ENGINE_ID
         changed.append("engine")
-    if scene.view_settings.view_transform != "Standard" or scene.view_settings.look != "None":
-        scene.view_settings.view_transform = "Standard"
-        scene.view_settings.look = "None"
+    if not shows_own_colors(scene):
+        use_standard_view(scene)
         changed.append("Standard view transform")
     avatars = scene_avatars(scene)
     if scene.camera is None and avatars:
@@ -65,6 +64,28 @@ def setup_render(scene: bpy.types.Scene) -> list[str]:
         scene.world = make_world("Gaussian Heads", BACKGROUND_LINEAR)
         changed.append("background")
     return changed
+
+
+def shows_own_colors(scene: bpy.types.Scene) -> bool:
+    """Whether the view of `scene` gives back display-referred colours unchanged."""
+    view = scene.view_settings
+    return (
+        view.view_transform == "Standard"
+        and view.look == "None"
+        and (view.exposure, view.gamma) == (0.0, 1.0)
+        and not view.use_curve_mapping
+        and not getattr(view, "use_white_balance", False)
+    )
+
+
+def use_standard_view(scene: bpy.types.Scene) -> None:
+    """Make the view of `scene` show the heads' own colours."""
+    view = scene.view_settings
+    view.view_transform, view.look = "Standard", "None"
+    view.exposure, view.gamma = 0.0, 1.0
+    view.use_curve_mapping = False
+    if hasattr(view, "use_white_balance"):
+        view.use_white_balance = False
 
 
 def apply_picture(scene: bpy.types.Scene, picture: PictureSettings) -> None:

@@ -35,8 +35,10 @@ def _classes() -> tuple[type, ...]:
         export_ply,
         import_avatar,
         import_splats,
+        setup_composite,
         setup_render,
         show_native_splats,
+        use_standard,
     )
 
     return (
@@ -46,6 +48,8 @@ def _classes() -> tuple[type, ...]:
         *show_native_splats.CLASSES,
         *bake_speech.CLASSES,
         *setup_render.CLASSES,
+        *setup_composite.CLASSES,
+        *use_standard.CLASSES,
         *create_accelerator.CLASSES,
     )
 
