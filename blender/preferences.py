@@ -13,6 +13,10 @@ from .accelerator import LOG_NAME, SIZE_SENTENCE, AcceleratorPlan, current_task,
 PACKAGE = __package__.rpartition(".")[0]
 
 
+def _on_folder(preferences: object, context: bpy.types.Context) -> None:
+    apply_preferences()
+
+
 class GAUSSIAN_HEADS_AP_preferences(bpy.types.AddonPreferences):
     """The optional accelerator for NVIDIA cards."""
 
@@ -23,7 +27,7 @@ class GAUSSIAN_HEADS_AP_preferences(bpy.types.AddonPreferences):
         description="Folder of the Python environment with torch and gsplat that draws on an NVIDIA "
         "card; leave empty to do without",
         subtype="DIR_PATH",
-        update=lambda preferences, context: apply_preferences(),
+        update=_on_folder,
     )
     wheel_folder: StringProperty(
         name="Wheel Folder",

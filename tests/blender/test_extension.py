@@ -58,7 +58,10 @@ out = sys.argv[-1]
 audio = importlib.import_module(module + ".core.assets").SAMPLE_SENTENCE
 code = cli.main(["animate", str(audio), "--out", out + "/frames", "--size", "64", "64", "--fps", "2",
                  "--save-blend", out + "/demo.blend"])
+bpy.context.preferences.addons[module].preferences.accelerator_folder = out
+cuda = importlib.import_module(module + ".core.render.cuda")
 print("RESULT", json.dumps({
+    "accelerator": cuda._chosen[0] if cuda.is_automatic() else "",
     "code": code,
     "engine": bpy.context.scene.render.engine,
     "brought": [importlib.import_module(name).__file__ for name in BROUGHT],
@@ -121,11 +124,32 @@ def test_package_holds_what_runs_and_nothing_else(package):
         ".git",
     }
     assert not [name for name in names if name.startswith("training/capture/")]
+    worker = {"worker.py", "service.py", "gsplat.py", "decode.py"}
+    assert {f"training/cuda_{name}" for name in worker} | {"training/accelerator.txt"} <= set(names)
     assert not [name for name in names if "win_amd64" in name or "macosx" in name]
     assert not [name for name in names if "numpy" in name or name.endswith(".pyc")]
     for python in ("cp311", "cp313"):
         assert any("onnxruntime" in name and python in name for name in names)
     assert package.stat().st_size < 200e6
+
+
+def test_the_cuda_worker_runs_from_the_package(package, tmp_path):
+    with zipfile.ZipFile(package) as archive:
+        archive.extractall(tmp_path / "another_name")
+    worker = tmp_path / "another_name" / "training" / "cuda_worker.py"
+    (tmp_path / "shared").mkdir()
+    words = [sys.executable, "-I", worker, tmp_path / "shared", "--rasterizer", "native"]
+    ping = b'{"operation":"ping","id":7}\n'
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        lines = [json.loads(process.stdout.readline()) for _ in range(2)]
+        process.stdin.write(ping)
+        process.stdin.flush()
+        lines.append(json.loads(process.stdout.readline()))
+        process.stdin.close()
+        assert process.wait(30) == 0
+    assert lines[0]["protocol"] == 1 and lines[1]["ready"]["rasterizer"] == "native"
+    assert lines[2] == {"id": 7, "ok": True}
+    assert not (tmp_path / "shared").exists()
 
 
 def test_installed_extension_animates_the_sample(package, tmp_path):
@@ -140,6 +164,7 @@ def test_installed_extension_animates_the_sample(package, tmp_path):
     line = next(line for line in printed.splitlines() if line.startswith("RESULT "))
     result = json.loads(line.removeprefix("RESULT "))
     assert result["code"] == 0 and result["engine"] == "GAUSSIAN_HEADS" and result["still_enabled"]
+    assert Path(result["accelerator"]) == tmp_path
     assert (tmp_path / "demo.blend").is_file()
     assert len(list((tmp_path / "frames").glob("*.png"))) == 15
     assert all(Path(file).is_relative_to(home) for file in result["brought"])
