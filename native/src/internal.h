@@ -189,13 +189,6 @@ static inline void gh_column_totals(const uint32_t *counts, int64_t rows, int64_
         for (int64_t column = 0; column < columns; column++) totals[column] += counts[row * columns + column];
 }
 
-static inline void gh_add_record(gh_record *sum, const gh_record *record) {
-    sum->h += record->h, sum->hu += record->hu, sum->hv += record->hv;
-    sum->huu += record->huu, sum->huv += record->huv, sum->hvv += record->hvv;
-    for (int k = 0; k < 3; k++) sum->rgb[k] += record->rgb[k];
-    sum->depth += record->depth, sum->num_pixels += record->num_pixels;
-}
-
 static inline int64_t gh_min(int64_t a, int64_t b) { return a < b ? a : b; }
 static inline int64_t gh_max(int64_t a, int64_t b) { return a > b ? a : b; }
 
