@@ -43,9 +43,13 @@ void main() {
   }
   int splat = int(texelFetch(order, ivec2(place % ROW_ORDER, place / ROW_ORDER), 0).r);
   vec4 mean = texel(splat, 0);
+  vec3 position = (camera.viewmat * vec4(mean.xyz, 1.0)).xyz;
+  if (position.z < 0.01) {
+    hide();
+    return;
+  }
   vec4 quat = texel(splat, 1);
   vec3 scales = texel(splat, 2).xyz;
-  vec3 position = (camera.viewmat * vec4(mean.xyz, 1.0)).xyz;
   float opacity = min(mean.w, 1.0);
 
   /* The projection of rotation times scales, one row an image axis (EWA splatting, Zwicker 2001). */
@@ -174,8 +178,10 @@ void main() {
   }
   /* A head's own proxy must never be seen: where it is nearer the head takes its place, and where it
    * would shine through hair the head hides all of it. */
-  float proxy = texture(proxies, uv).r;
-  float depth = min(texture(depths, uv).r / head.a, proxy * 0.9999);
+  ivec2 place = min(ivec2(uv * vec2(textureSize(heads, 0))), textureSize(heads, 0) - 1);
+  float proxy = texelFetch(proxies, place, 0).r;
+  float mean = texelFetch(depths, place, 0).r / max(texelFetch(heads, place, 0).a, 1.0 / 255.0);
+  float depth = min(mean, proxy * 0.9999);
   vec4 clip = camera.clip * vec4(0.0, 0.0, depth, 1.0);
   gl_FragDepth = clamp(0.5 * clip.z / clip.w + 0.5, 0.0, 1.0);
   float alpha = proxy < 1e30 ? 1.0 : head.a;
@@ -195,6 +201,11 @@ _failed: list[bool] = []
 def has_failed() -> bool:
     """Whether the driver refused a shader of ours."""
     return bool(_failed)
+
+
+def forget_failure() -> None:
+    """Let the driver try again."""
+    _failed.clear()
 
 
 @kept

@@ -27,7 +27,7 @@ class Splats:
 
     def sort(self, viewmat: np.ndarray, *, is_exact: bool) -> bool:
         """Order the set for a view; whether that was needed. Exact for final pictures."""
-        wanted = (is_exact, *np.asarray(viewmat)[2])
+        wanted = (is_exact, *np.asarray(viewmat)[2, :3])
         if wanted == self._sorted_for:
             return False
         order = back_to_front(self.gaussians, viewmat, is_exact=is_exact)

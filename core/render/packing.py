@@ -10,8 +10,7 @@ from jaxtyping import Float, Float32, Int64
 from ..camera import Camera
 from ..gaussians import Gaussians
 
-# Nearer Gaussians, and those that never reach this alpha, are not drawn by any rasteriser.
-NEAR_PLANE_M = 0.01
+# Gaussians that never reach this alpha are not drawn by any rasteriser.
 MIN_ALPHA = 1.0 / 255.0
 # A Gaussian takes 4 texels of 4 floats in a row: mean and opacity, quaternion, scales, colour.
 TEXELS = 4
@@ -46,14 +45,13 @@ def pack_order(order: Int64[np.ndarray, " M"]) -> Float32[np.ndarray, "rows widt
 def back_to_front(
     gaussians: Gaussians, viewmat: Float[np.ndarray, "4 4"], *, is_exact: bool
 ) -> Int64[np.ndarray, " M"]:
-    """Indices of the Gaussians beyond the near plane that can be seen at all, farthest first.
+    """Indices of the Gaussians that can be seen at all, farthest first; only turning the view changes it.
 
     Exact means the reference's order: float32 depths, equal ones in the order they were given.
     Otherwise depths are rounded to 16 bits, which halves the time and is not seen in a live picture.
     """
-    depths = (gaussians.means @ viewmat[2, :3] + viewmat[2, 3]).astype(np.float32)
-    seen = np.flatnonzero((depths >= NEAR_PLANE_M) & (gaussians.opacities > MIN_ALPHA))
-    depths = depths[seen]
+    seen = np.flatnonzero(gaussians.opacities > MIN_ALPHA)
+    depths = (gaussians.means[seen] @ viewmat[2, :3] + viewmat[2, 3]).astype(np.float32)
     if len(seen) == 0:
         return seen
     low, high = float(depths.min()), float(depths.max())
@@ -66,8 +64,12 @@ def back_to_front(
 
 
 def _exact_order(depths: Float32[np.ndarray, " M"]) -> Int64[np.ndarray, " M"]:
-    """Stable ascending order of positive floats: their bits sort like integers, 16 at a time (radix sort)."""
-    bits = depths.view(np.uint32)
+    """Stable ascending order of floats: their bits sort like integers, 16 at a time (radix sort).
+
+    The sign bit of a positive number is set and all bits of a negative one are turned over for that.
+    """
+    bits = (depths + np.float32(0.0)).view(np.uint32)
+    bits ^= np.where(bits >> 31, np.uint32(0xFFFFFFFF), np.uint32(0x80000000))
     order = np.argsort((bits & 0xFFFF).astype(np.uint16), kind="stable")
     return order[np.argsort((bits >> 16).astype(np.uint16)[order], kind="stable")]
 
