@@ -13,8 +13,7 @@ import numpy as np
 
 from ..core.camera import Camera
 from ..core.gaussians import Gaussians
-from ..core.render import RenderOutput
-from .cuda_service import INPUTS, AvatarCache, Refused, Say, versions
+from .cuda_service import INPUTS, AvatarCache, Images, Refused, Say, versions
 
 logger = logging.getLogger("cuda_worker")
 
@@ -44,20 +43,25 @@ class GsplatRasterizer:
             **versions(),
         }
 
-    def draw(self, gaussians: Gaussians, camera: Camera) -> RenderOutput:
-        """Upload, draw, download."""
+    def draw(self, gaussians: Gaussians, camera: Camera) -> Images:
+        """Upload and draw."""
         import torch
 
         tensors = (torch.from_numpy(getattr(gaussians, name)).to(self._device) for name in INPUTS)
-        return _download(rasterize_gsplat(*tensors, camera))
+        return rasterize_gsplat(*tensors, camera)
 
-    def draw_heads(self, heads: list[dict[str, Any]], camera: Camera) -> RenderOutput:
-        """Decode on the card, draw, download the picture alone."""
+    def draw_heads(self, heads: list[dict[str, Any]], camera: Camera) -> Images:
+        """Decode on the card and draw: no Gaussian passes through the host's memory."""
         import torch
 
         decoded = [self._avatars.open(h["avatar"]).decode(h).seen_by(camera) for h in heads]
-        joined = [torch.cat(parts) for parts in zip(*decoded, strict=True)]
-        return _download(rasterize_gsplat(*joined, camera))
+        return rasterize_gsplat(*(torch.cat(p) for p in zip(*decoded, strict=True)), camera)
+
+    def store(self, image: Any, target: np.ndarray) -> None:
+        """Download straight into the shared file."""
+        import torch
+
+        torch.from_numpy(target).copy_(image)
 
     def _prepare_avatar(self, path: Path) -> Any:
         from .cuda_decode import DeviceAvatar
@@ -67,7 +71,7 @@ class GsplatRasterizer:
 
 def rasterize_gsplat(
     means: Any, quats: Any, scales: Any, opacities: Any, colors: Any, camera: Camera
-) -> tuple[Any, Any, Any]:
+) -> Images:
     """Colours `[H, W, 3]`, alphas and depths `[H, W]` of tensors on a CUDA device, with gradients."""
     import torch
     from gsplat import rasterization
@@ -91,10 +95,6 @@ def rasterize_gsplat(
         camera_model="ortho" if camera.is_orthographic else "pinhole",
     )
     return images[0, ..., :3], alphas[0, ..., 0], images[0, ..., 3]
-
-
-def _download(images: tuple[Any, Any, Any]) -> RenderOutput:
-    return RenderOutput(*(image.detach().cpu().numpy() for image in images))
 
 
 def _import_torch() -> Any:

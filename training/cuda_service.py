@@ -14,12 +14,13 @@ import numpy as np
 from ..core.camera import Camera
 from ..core.errors import BackendUnavailable, GaussianHeadsError
 from ..core.gaussians import Gaussians, concatenate
-from ..core.render import RenderOutput, cpu
-from ..core.render.cuda_protocol import Place, SharedBlock, decode_camera, decode_places
+from ..core.render import cpu
+from ..core.render.cuda_protocol import SharedBlock, decode_camera, decode_places
 
 logger = logging.getLogger("cuda_worker")
 
 INPUTS = ("means", "quats", "scales", "opacities", "colors")
+IMAGES = ("image_colors", "image_alphas", "image_depths")
 Say = Callable[[dict[str, Any]], None]
 
 
@@ -27,16 +28,23 @@ class Refused(Exception):
     """The environment cannot draw; the message is one sentence for the user."""
 
 
+Images = tuple[Any, Any, Any]
+"""Colours [H, W, 3], alphas and depths [H, W], wherever the rasteriser keeps them."""
+
+
 class Rasterizer(Protocol):
     """What draws: gsplat on a card, or the C rasteriser for checks without one."""
 
     facts: dict[str, Any]
 
-    def draw(self, gaussians: Gaussians, camera: Camera) -> RenderOutput:
+    def draw(self, gaussians: Gaussians, camera: Camera) -> Images:
         """A picture of Gaussians that lie in this process's memory."""
 
-    def draw_heads(self, heads: list[dict[str, Any]], camera: Camera) -> RenderOutput:
+    def draw_heads(self, heads: list[dict[str, Any]], camera: Camera) -> Images:
         """A picture of heads that are decoded first."""
+
+    def store(self, image: Any, target: np.ndarray) -> None:
+        """Copy one image into the shared file."""
 
 
 class NativeRasterizer:
@@ -47,13 +55,18 @@ class NativeRasterizer:
         self.facts: dict[str, Any] = {"device": "processor", "rasterizer": "native", **versions()}
         self._avatars = AvatarCache()
 
-    def draw(self, gaussians: Gaussians, camera: Camera) -> RenderOutput:
+    def draw(self, gaussians: Gaussians, camera: Camera) -> Images:
         """As `core.render.cpu.render`."""
-        return cpu.render(gaussians, camera)
+        output = cpu.render(gaussians.seen_by(camera), camera)
+        return output.colors, output.alphas, output.depths
 
-    def draw_heads(self, heads: list[dict[str, Any]], camera: Camera) -> RenderOutput:
+    def draw_heads(self, heads: list[dict[str, Any]], camera: Camera) -> Images:
         """Decode with the avatars' own decoders, then draw."""
         return self.draw(concatenate([self._decode(head) for head in heads]), camera)
+
+    def store(self, image: np.ndarray, target: np.ndarray) -> None:
+        """Copy."""
+        target[...] = image
 
     def _decode(self, head: dict[str, Any]) -> Gaussians:
         pose = None if head["head_pose"] is None else np.array(head["head_pose"])
@@ -109,11 +122,12 @@ class Service:
         places = decode_places(request["places"])
         block = self._shared(*request["block"])
         if request["operation"] == "draw_heads":
-            output = self._rasterizer.draw_heads(request["heads"], camera)
+            images = self._rasterizer.draw_heads(request["heads"], camera)
         else:
             inputs = {name: block.array(places[name]) for name in INPUTS}
-            output = self._rasterizer.draw(Gaussians(**inputs), camera)
-        _write(output, block, places)
+            images = self._rasterizer.draw(Gaussians(**inputs), camera)
+        for name, image in zip(IMAGES, images, strict=True):
+            self._rasterizer.store(image, block.array(places[name]))
         return {"timings": {"total_ms": 1e3 * (time.perf_counter() - started_sec)}}
 
     def _shared(self, path: str, num_bytes: int) -> SharedBlock:
@@ -138,11 +152,6 @@ def start_rasterizer(name: str, say: Say) -> Rasterizer:
 def versions() -> dict[str, Any]:
     """Versions of what every rasteriser needs."""
     return {"python": platform.python_version(), "numpy": np.__version__}
-
-
-def _write(output: RenderOutput, block: SharedBlock, places: dict[str, Place]) -> None:
-    for name in ("colors", "alphas", "depths"):
-        block.array(places[f"image_{name}"])[...] = getattr(output, name)
 
 
 def _open_avatar(path: Path) -> Any:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import sys
+import types
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +15,14 @@ from gaussian_heads.core.avatar import Avatar  # noqa: E402
 from gaussian_heads.core.camera import Camera, intrinsics, look_at  # noqa: E402
 from gaussian_heads.core.errors import BackendUnavailable, RenderError  # noqa: E402
 from gaussian_heads.core.exporters.splat_ply import write_splats  # noqa: E402
-from gaussian_heads.core.gaussians import quat_to_matrix  # noqa: E402
+from gaussian_heads.core.gaussians import Gaussians, concatenate, quat_to_matrix  # noqa: E402
 from gaussian_heads.core.importers.splat_ply import open_static_avatar  # noqa: E402
+from gaussian_heads.core.render import cpu  # noqa: E402
 from gaussian_heads.core.render.cuda import Accelerator  # noqa: E402
 from gaussian_heads.core.render.cuda_process import WorkerCommand  # noqa: E402
 from gaussian_heads.training import cuda_gsplat  # noqa: E402
 from gaussian_heads.training.cuda_decode import DeviceAvatar  # noqa: E402
-from gaussian_heads.training.cuda_service import Refused, start_rasterizer  # noqa: E402
+from gaussian_heads.training.cuda_service import AvatarCache, Refused, start_rasterizer  # noqa: E402
 
 from ..core.small_heads import small_linear_avatar, small_onnx_avatar  # noqa: E402
 from ..core.test_gaussians import covariances, make_gaussians  # noqa: E402
@@ -87,6 +89,49 @@ def test_torch_without_a_card_is_refused_with_a_sentence(tmp_path):
         accelerator.check()
     assert "torch" in (tmp_path / "worker.log").read_text("utf8")
     assert accelerator.pid is None
+
+
+def rasterization_stand_in(
+    means, quats, scales, opacities, colors, viewmats, Ks, width, height, **options
+):
+    """The call of gsplat 1.5.3 with its shapes, drawn by the C rasteriser."""
+    assert viewmats.shape == (1, 4, 4) and Ks.shape == (1, 3, 3)
+    assert options.pop("render_mode") == "RGB+ED" and options.pop("packed") is False
+    is_orthographic = options.pop("camera_model") == "ortho"
+    assert not options
+    g = Gaussians(*(t.numpy() for t in (means, quats, scales, opacities, colors)))
+    output = cpu.render(
+        g, Camera(viewmats[0].numpy(), Ks[0].numpy(), width, height, is_orthographic)
+    )
+    images = np.concatenate([output.colors, output.depths[..., None]], axis=-1)
+    return torch.from_numpy(images)[None], torch.from_numpy(output.alphas)[None, ..., None], {}
+
+
+@pytest.mark.parametrize("is_orthographic", [False, True])
+def test_gsplat_is_called_with_its_shapes(tmp_path, monkeypatch, is_orthographic):
+    """Without a card: everything but gsplat itself, whose place a stand-in takes."""
+    pytest.importorskip("gaussian_heads_native")
+    monkeypatch.setitem(
+        sys.modules, "gsplat", types.SimpleNamespace(rasterization=rasterization_stand_in)
+    )
+    rasterizer = object.__new__(cuda_gsplat.GsplatRasterizer)
+    rasterizer._device = CPU
+    rasterizer._avatars = AvatarCache(rasterizer._prepare_avatar)
+    eye = camera(is_orthographic)
+    path = small_linear_avatar(tmp_path / "a.uhap")
+    code = np.full(52, 0.3)
+    head = {"avatar": str(path), "code": code.tolist(), "head_pose": POSE, "matrix": MATRIX}
+    one = Avatar.open(path).decode(code, POSE).transformed(MATRIX)
+    for images, g in (
+        (rasterizer.draw(one, eye), one),
+        (rasterizer.draw_heads([head, head], eye), concatenate([one, one])),
+    ):
+        wanted = cpu.render(g, eye)
+        assert wanted.alphas.max() > 0.5
+        for image, name in zip(images, ("colors", "alphas", "depths"), strict=True):
+            target = np.empty(image.shape, np.float32)
+            rasterizer.store(image, target)
+            np.testing.assert_allclose(target, getattr(wanted, name), atol=5e-3)
 
 
 @pytest.mark.parametrize(
