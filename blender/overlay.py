@@ -123,8 +123,12 @@ def overlay_sentence() -> str:
 
 
 def _draw() -> None:
-    """Called by Blender at each redraw of a 3D viewport; says each error once."""
-    context = bpy.context
+    """Called by Blender at each redraw of a 3D viewport."""
+    draw_in(bpy.context)
+
+
+def draw_in(context: bpy.types.Context) -> None:
+    """Draw the heads into the viewport of `context` where they are wanted; says each error once."""
     if _broken or not _is_wanted(context):
         return
     sentence = ""

@@ -1,0 +1,224 @@
+"""Heads over other engines' viewports: in depth, without their proxy, quiet about errors."""
+
+import logging
+from types import SimpleNamespace
+
+import bpy
+import gpu
+import numpy as np
+import pytest
+from gaussian_heads.blender import overlay
+from gaussian_heads.blender.avatars import forget_avatars, object_avatar
+from gaussian_heads.blender.drawing.device import kept_state, pixels
+from gaussian_heads.blender.drawing.surfaces import COLORED, Surfaces
+from gaussian_heads.blender.drawing.targets import Target
+from gaussian_heads.blender.drawing.view import region_view
+from gaussian_heads.blender.occluders import placed_shapes
+from mathutils import Matrix
+
+from .graphics_awake import wake_graphics
+
+SIZE = (240, 180)
+
+
+def face_view(turn_rad=0.0):
+    eye = Matrix.Rotation(turn_rad, 4, "Z") @ Matrix.Translation((0, -0.6, -0.02))
+    near, far = 0.01, 100.0
+    projection = Matrix(
+        (
+            (2.5, 0, 0, 0),
+            (0, 2.5 * SIZE[0] / SIZE[1], 0, 0),
+            (0, 0, -(far + near) / (far - near), -2 * far * near / (far - near)),
+            (0, 0, -1, 0),
+        )
+    )
+    camera = eye @ Matrix.Rotation(np.pi / 2, 4, "X")
+    return SimpleNamespace(window_matrix=projection, view_matrix=camera.inverted())
+
+
+def make_context(scene, view, **shading):
+    kind = shading.get("type", "SOLID")
+    region = SimpleNamespace(width=SIZE[0], height=SIZE[1], as_pointer=lambda: 1)
+    return SimpleNamespace(
+        scene=scene,
+        view_layer=bpy.context.view_layer,
+        region=region,
+        region_data=view,
+        screen=None,
+        space_data=SimpleNamespace(shading=SimpleNamespace(type=kind), local_view=None),
+    )
+
+
+@pytest.fixture
+def over(scene, head):
+    """Draw the overlay over the scene's meshes as Solid would show them; linear RGBA, top row first."""
+    wake_graphics()
+    forget_avatars()
+    overlay.stop()
+    scene.gaussian_heads.backend = "gpu"
+    scene.render.engine = "BLENDER_WORKBENCH"
+
+    def draw(view=None, *, with_proxy=True, **shading):
+        view = view or face_view()
+        depsgraph = bpy.context.evaluated_depsgraph_get()
+        target = Target(SIZE, {"color": "RGBA32F"}, True)
+        with kept_state(), target.bind():
+            target.clear()
+            _draw_solid(depsgraph, view, with_proxy)
+            overlay.draw_in(make_context(scene, view, **shading))
+        return pixels(target.textures["color"], 4)[::-1]
+
+    yield draw
+    overlay.stop()
+
+
+def _draw_solid(depsgraph, view, with_proxy):
+    """The viewport's depth, with avatars' proxies in it, and alpha 0 in its colours."""
+    builtin = gpu.shader.from_builtin("UNIFORM_COLOR")
+    from gpu_extras.batch import batch_for_shader
+
+    gpu.state.depth_test_set("LESS_EQUAL")
+    gpu.state.depth_mask_set(True)
+    with gpu.matrix.push_pop(), gpu.matrix.push_pop_projection():
+        gpu.matrix.load_matrix(view.view_matrix)
+        gpu.matrix.load_projection_matrix(view.window_matrix)
+        for obj in depsgraph.objects:
+            if obj.type != "MESH" or (obj.gaussian_head.avatar and not with_proxy):
+                continue
+            mesh = obj.to_mesh()
+            mesh.calc_loop_triangles()
+            points = [obj.matrix_world @ v.co for v in mesh.vertices]
+            batch = batch_for_shader(
+                builtin,
+                "TRIS",
+                {"pos": points},
+                indices=[tuple(t.vertices) for t in mesh.loop_triangles],
+            )
+            builtin.bind()
+            builtin.uniform_float("color", (0.0, 0.0, 0.0, 0.0))
+            batch.draw(builtin)
+            obj.to_mesh_clear()
+
+
+def test_head_is_seen_over_its_own_proxy(over):
+    shown = over()
+    free = over(with_proxy=False)
+    assert shown[75, 120, 3] == 1.0 and shown[75, 120, 0] > 0.3
+    assert not shown[:5].any()
+    covered = free[..., 3] > 0.5
+    assert (shown[covered][:, 3] > 0.5).mean() > 0.995
+
+
+def test_proxy_shown_as_lines_leaves_hair_its_transparency(over, head):
+    assert (over()[..., 3] == 1).sum() > 500
+    head.display_type = "WIRE"
+    overlay._overlay.forget_scene()
+    assert 0.5 < over(with_proxy=False)[75, 120, 3] < 1.0
+
+
+def test_mesh_in_front_hides_the_head_and_one_behind_does_not(over, scene):
+    free = over()
+    bpy.ops.mesh.primitive_plane_add(
+        size=0.1, location=(0, -0.2, -0.02), rotation=(np.pi / 2, 0, 0)
+    )
+    half = over()
+    assert not half[75, 120].any()
+    assert half[..., 3].astype(bool).sum() < 0.9 * free[..., 3].astype(bool).sum()
+    bpy.context.object.location.y = 0.3
+    np.testing.assert_array_equal(over(), free)
+
+
+def test_overlay_is_switched_by_the_scene_and_by_the_viewport(over, scene):
+    assert over().any()
+    assert not over(type="WIREFRAME").any()
+    assert over(type="RENDERED").any() and over(type="MATERIAL").any()
+    scene.render.engine = "GAUSSIAN_HEADS"
+    assert not over(type="RENDERED").any(), "our engine draws the heads itself"
+    assert over(type="SOLID").any()
+    scene.gaussian_heads.show_overlay = False
+    assert not over().any()
+
+
+@pytest.mark.parametrize("is_in_it", [False, True])
+def test_local_view_shows_heads_that_are_in_it(over, scene, is_in_it):
+    context = make_context(scene, face_view())
+    context.space_data.local_view = object()
+    head = SimpleNamespace(
+        type="MESH",
+        gaussian_head=SimpleNamespace(avatar="builtin:ada"),
+        local_view_get=lambda space: is_in_it and space is context.space_data,
+    )
+    context.scene = SimpleNamespace(
+        gaussian_heads=scene.gaussian_heads, render=scene.render, objects=[head]
+    )
+    assert overlay._is_wanted(context) is is_in_it
+
+
+def test_turning_the_view_never_decodes(over, head, monkeypatch):
+    decodes = []
+    avatar = type(object_avatar(head).avatar)
+    real = avatar.decode
+    monkeypatch.setattr(avatar, "decode", lambda *args: decodes.append(1) or real(*args))
+    pictures = [over(face_view(turn)) for turn in (0.0, 0.4, -0.8)]
+    assert len(decodes) == 1
+    assert np.abs(pictures[0] - pictures[1]).max() > 0.05
+    head.gaussian_head.arkit.jawOpen = 1.0
+    bpy.context.view_layer.update()
+    assert np.abs(over() - pictures[0]).max() > 0.05
+    assert len(decodes) == 2
+
+
+def test_error_is_said_once_and_the_picture_left_alone(over, head, caplog):
+    head.gaussian_head.avatar = "/nowhere/gone.uhap"
+    with caplog.at_level(logging.WARNING):
+        for _ in range(3):
+            assert not over().any()
+    said = [r for r in caplog.records if "gone.uhap" in r.getMessage()]
+    assert len(said) == 1 and "gone.uhap" in overlay.overlay_sentence()
+
+
+def test_unexpected_failure_ends_the_overlay_instead_of_repeating(over, monkeypatch):
+    def fail(*_):
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(overlay, "gather_visible", fail)
+        with pytest.raises(ZeroDivisionError):
+            over()
+    assert not over().any() and "console" in overlay.overlay_sentence()
+    overlay.stop()
+    assert over().any() and not overlay.overlay_sentence()
+
+
+def test_handlers_come_and_go_with_the_add_on(scene):
+    assert overlay._on_change in bpy.app.handlers.depsgraph_update_post
+    assert not overlay._handles, "nothing to draw into without a window"
+    overlay.detach()
+    overlay.detach()
+    for name, handler in overlay._HANDLERS:
+        assert handler not in getattr(bpy.app.handlers, name)
+    overlay.attach()
+    assert overlay._on_change in bpy.app.handlers.frame_change_post
+
+
+def test_scene_without_heads_costs_nothing(scene, monkeypatch):
+    monkeypatch.setattr(overlay, "gather_visible", lambda *_: pytest.fail("gathered"))
+    overlay.draw_in(make_context(scene, face_view()))
+
+
+def test_depth_of_the_view_is_the_viewports(over, scene):
+    """The composite's depth and Blender's own agree: a plane through the head's middle cuts it there."""
+    bpy.ops.mesh.primitive_plane_add(size=1.0, location=(0, 0.09, 0), rotation=(np.pi / 2, 0, 0))
+    view = region_view(face_view(), SIZE, np.zeros((1, 3)))
+    surfaces = Surfaces()
+    depsgraph = bpy.context.evaluated_depsgraph_get()
+    surfaces.update(placed_shapes(depsgraph, False))
+    target = Target(SIZE, COLORED, True)
+    with kept_state():
+        surfaces.draw(view, target)
+    depths = pixels(target.textures["depth"], 1)
+    assert depths[90, 120, 0] == pytest.approx(0.69, abs=1e-4)
+    assert over()[75, 120, 3] == 1.0
+    bpy.context.object.location.y = -0.05
+    cut = over()
+    assert not cut[20:50, 120, 3].all()
