@@ -21,7 +21,6 @@ HEADS_LAYER = "Gaussian Heads"
 SHADOW_LAYER = "Gaussian Heads Shadows"
 # Edges of holdouts are hard pixels without it.
 SUPERSAMPLING = 2
-SHADOW_SAMPLES = 32
 
 _RENDER_NAMES = (
     "resolution_x", "resolution_y", "resolution_percentage", "pixel_aspect_x", "pixel_aspect_y",
@@ -55,7 +54,7 @@ def setup_composite(scene: bpy.types.Scene, *, shadows_on_heads: bool) -> Compos
     _place_proxies(scene, avatars, has_shadows)
     _follow(scene, heads_scene)
     main = next(layer for layer in scene.view_layers if layer.name != SHADOW_LAYER)
-    _follow_collections(main.layer_collection, heads_scene.view_layers[0].layer_collection)
+    _follow_collections(main, heads_scene.view_layers[0])
     build_over(
         Layers(scene, main.name, heads_scene, HEADS_LAYER, SHADOW_LAYER if has_shadows else None)
     )
@@ -105,7 +104,6 @@ def _place_proxies(
         return
     if shadows is None:
         shadows = scene.view_layers.new(SHADOW_LAYER)
-        shadows.samples = SHADOW_SAMPLES
     shadows.use = shadows.cycles.use_pass_shadow_catcher = True
     for layer in scene.view_layers:
         layer.layer_collection.children[collection.name].indirect_only = layer != shadows
@@ -132,14 +130,15 @@ def _proxy_collection(
 
 def _follow(scene: bpy.types.Scene, heads_scene: bpy.types.Scene) -> None:
     """Give the heads' scene the same time, camera, picture, markers and contents."""
-    for name in _SCENE_NAMES:
-        setattr(heads_scene, name, getattr(scene, name))
-    for name in _RENDER_NAMES:
-        setattr(heads_scene.render, name, getattr(scene.render, name))
     heads_scene.timeline_markers.clear()
     for marker in scene.timeline_markers:
         copy = heads_scene.timeline_markers.new(marker.name, frame=marker.frame)
         copy.camera = marker.camera
+    # After the markers, which switch the camera when they are bound to one.
+    for name in _SCENE_NAMES:
+        setattr(heads_scene, name, getattr(scene, name))
+    for name in _RENDER_NAMES:
+        setattr(heads_scene.render, name, getattr(scene.render, name))
     root, source = heads_scene.collection, scene.collection
     _link_alike(root.objects, source.objects)
     _link_alike(root.children, source.children)
@@ -153,20 +152,26 @@ def _link_alike(mine: bpy.types.bpy_prop_collection, theirs: bpy.types.bpy_prop_
         mine.link(item)
 
 
-def _follow_collections(
-    source: bpy.types.LayerCollection, target: bpy.types.LayerCollection
-) -> None:
+def _follow_collections(source: bpy.types.ViewLayer, target: bpy.types.ViewLayer) -> None:
     """Show in the heads' view layer what the user's own view layer shows."""
-    for theirs, mine in _pairs(source, target):
-        for name in _LAYER_NAMES:
-            setattr(mine, name, getattr(theirs, name))
-        _follow_collections(theirs, mine)
+    target.update()
+    wanted = {
+        path: [getattr(collection, name) for name in _LAYER_NAMES]
+        for path, collection in _collections(source.layer_collection)
+    }
+    for path, values in wanted.items():
+        for name, value in zip(_LAYER_NAMES, values, strict=True):
+            # Looked up again each time: writing a flag may build the tree anew.
+            mine = dict(_collections(target.layer_collection)).get(path)
+            if mine is not None and getattr(mine, name) != value:
+                setattr(mine, name, value)
 
 
-def _pairs(
-    source: bpy.types.LayerCollection, target: bpy.types.LayerCollection
-) -> Iterator[tuple[bpy.types.LayerCollection, bpy.types.LayerCollection]]:
-    for theirs in source.children:
-        mine = target.children.get(theirs.name)
-        if mine is not None:
-            yield theirs, mine
+def _collections(
+    root: bpy.types.LayerCollection, path: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], bpy.types.LayerCollection]]:
+    """Every layer collection below `root` with the names that lead to it, parents first."""
+    for child in root.children:
+        here = (*path, child.name)
+        yield here, child
+        yield from _collections(child, here)
