@@ -44,7 +44,7 @@ def render_file(request: RenderRequest, report: Report) -> RenderResult:
     """Render the frames of a saved scene that `request` names."""
     ensure_registered()
     frames = parse_frames(request.frames) if request.frames else None
-    scene = _open_scene(request.blend)
+    scene = open_scene(request.blend)
     paths = _frame_paths(scene, frames or _scene_frames(scene), request)
     drawn = render_frames(scene, paths, report, overwrite=request.overwrite, announce=_announce)
     return RenderResult(paths[0][1].parent, drawn, len(paths) - drawn)
@@ -73,7 +73,8 @@ def parse_frames(text: str) -> list[int]:
     return chosen
 
 
-def _open_scene(blend: Path) -> bpy.types.Scene:
+def open_scene(blend: Path) -> bpy.types.Scene:
+    """The scene that a file was saved with, opened without its windows."""
     if not blend.is_file():
         raise RenderError(f"There is no scene file '{blend}': check the path.")
     try:

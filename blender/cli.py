@@ -1,6 +1,6 @@
 """The command line: `gaussian-heads …` in a shell, `blender --command gaussian_heads …` in Blender.
 
-Only `animate` and `render` need Blender; the other commands run without importing it.
+Only `animate`, `render` and `export-ply` need Blender; the other commands run without importing it.
 """
 
 from __future__ import annotations
@@ -61,6 +61,7 @@ def build_parser() -> argparse.ArgumentParser:
     info.set_defaults(run=commands.info)
 
     _add_import_lam(subparsers)
+    _add_export_ply(subparsers)
     _add_bench(subparsers)
     return parser
 
@@ -84,6 +85,22 @@ def _add_import_lam(subparsers: argparse._SubParsersAction) -> None:
     lam.add_argument("--licence", help="under which the head may be used, as an SPDX identifier")
     lam.add_argument("--consent", default="", help="what the pictured person agreed to")
     lam.set_defaults(run=commands.import_lam)
+
+
+def _add_export_ply(subparsers: argparse._SubParsersAction) -> None:
+    ply = subparsers.add_parser(
+        "export-ply", help="an avatar of a saved scene as 3D Gaussian Splatting .ply"
+    )
+    ply.add_argument("blend", type=Path)
+    ply.add_argument("--out", type=Path, required=True, help="the .ply file; frames get numbers")
+    ply.add_argument("--frames", help="a-b, a-b:step or a single frame; the saved frame by default")
+    ply.add_argument("--object", help="name of the avatar's object, where there are several")
+    ply.add_argument(
+        "--up", default="minus-y", choices=("minus-y", "y", "z"), help="upward axis of the file"
+    )
+    ply.add_argument("--world", action="store_true", help="keep the object's place in the scene")
+    ply.add_argument("--overwrite", action="store_true", help="write files that are there again")
+    ply.set_defaults(run=commands.export_ply)
 
 
 def _add_animate(subparsers: argparse._SubParsersAction) -> None:

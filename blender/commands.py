@@ -123,6 +123,27 @@ def bench(options: argparse.Namespace) -> None:
     _say(json.dumps(figures.as_json(), indent=2) if options.json else figures.as_text())
 
 
+def export_ply(options: argparse.Namespace) -> None:
+    """Frames of a scene's avatar as splat files, the missing ones only."""
+    _require_blender("export-ply")
+    from .batch import parse_frames
+    from .splat_export import SplatExport, export_file
+
+    out = _with_suffix(options.out, ".ply")
+    export = SplatExport(
+        Path(os.path.abspath(out)),
+        tuple(parse_frames(options.frames)) if options.frames else None,
+        options.up.replace("minus-", "-").upper(),
+        options.world,
+        options.overwrite,
+    )
+    with _quiet_blender():
+        written, kept = export_file(
+            options.blend, export, options.object, ProgressLine("export-ply")
+        )
+    _say(f"{written} files written, {kept} were there: {export.path.parent}")
+
+
 def _require_blender(command: str) -> None:
     if importlib.util.find_spec("bpy") is None:
         raise CommandError(

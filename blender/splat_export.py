@@ -14,7 +14,11 @@ from ..core.exporters.splat_ply import write_splats
 from ..core.gaussians import Gaussians
 from ..core.up_axis import FILE_TO_AVATAR
 from .axes import AVATAR_TO_OBJECT, avatar_to_world
+from .batch import open_scene
+from .frames import Report
+from .registration import ensure_registered
 from .splat_objects import posed_gaussians
+from .staging import scene_avatars
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,32 @@ def export_splats(
     finally:
         if export.frames is not None:
             scene.frame_set(before)
+
+
+def export_file(
+    blend: Path, export: SplatExport, avatar_name: str | None, report: Report
+) -> tuple[int, int]:
+    """Write splats of an avatar of a saved scene; returns how many files were written and were there.
+
+    `avatar_name` names its object; it may be left out where the scene has one avatar.
+    """
+    ensure_registered()
+    scene = open_scene(blend)
+    written = kept = 0
+    for done, path in export_splats(scene, _avatar_of(scene, avatar_name), export):
+        written, kept = written + (path is not None), kept + (path is None)
+        report(done)
+    return written, kept
+
+
+def _avatar_of(scene: bpy.types.Scene, name: str | None) -> bpy.types.Object:
+    avatars = {obj.name: obj for obj in scene_avatars(scene)}
+    if name is None and len(avatars) == 1:
+        return next(iter(avatars.values()))
+    if name not in avatars:
+        known = ", ".join(sorted(avatars)) or "none"
+        raise RenderError(f"Name one avatar of the scene with --object: it has {known}.")
+    return avatars[name]
 
 
 def _gaussians(scene: bpy.types.Scene, obj: bpy.types.Object, export: SplatExport) -> Gaussians:

@@ -158,3 +158,22 @@ def test_what_is_exported_and_imported_stands_where_it_stood(
 
 def test_export_needs_an_avatar(scene):
     assert not bpy.ops.gaussian_heads.export_ply.poll()
+
+
+def test_the_command_writes_frames_of_a_saved_scene(scene, head, tmp_path, capsys):
+    from gaussian_heads.blender.cli import main
+
+    key_jaw(head)
+    blend, out = str(tmp_path / "scene.blend"), str(tmp_path / "out" / "talk.ply")
+    bpy.ops.wm.save_as_mainfile(filepath=blend)
+    words = ["export-ply", blend, "--out", out, "--up", "y"]
+    assert main([*words, "--frames", "1-5:4"]) == 0
+    first, last = (read_splats(tmp_path / "out" / f"talk_000{n}.ply").means for n in (1, 5))
+    assert np.abs(first - last).max() > 1e-3
+    assert main([*words, "--frames", "1-5:2"]) == 0
+    assert "1 files written, 2 were there" in capsys.readouterr().out
+    assert main(words) == 0
+    np.testing.assert_array_equal(read_splats(out).means, first)
+    assert main([*words, "--object", "Nobody"]) == 1
+    assert "it has Small Head" in capsys.readouterr().err
+    assert main(["export-ply", blend, "--out", "x.obj"]) == 1
