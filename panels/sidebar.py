@@ -5,7 +5,6 @@ from __future__ import annotations
 import bpy
 
 from ..blender.avatars import builtin_names
-from ..blender.engine import ENGINE_ID
 from ..blender.gathering import is_avatar
 from ..blender.jobs import running_job
 from ..blender.properties import CONTROL_SETS, LAYERS
@@ -13,7 +12,7 @@ from ..blender.strips import sequencer_scene, sound_strips
 from ..operators.bake_speech import GAUSSIAN_HEADS_OT_bake_speech, GAUSSIAN_HEADS_OT_cancel_bake
 from ..operators.base import active_avatar
 from ..operators.import_avatar import GAUSSIAN_HEADS_OT_import_avatar
-from ..operators.setup_render import GAUSSIAN_HEADS_OT_setup_render
+from .rendering import GAUSSIAN_HEADS_PT_look, GAUSSIAN_HEADS_PT_render
 from .viewport import GAUSSIAN_HEADS_PT_viewport
 
 TAB = "Gaussian Heads"
@@ -166,31 +165,6 @@ class GAUSSIAN_HEADS_PT_visemes(_ControlsPanel, bpy.types.Panel):
     control_set = CONTROL_SETS[2]
 
 
-class GAUSSIAN_HEADS_PT_render(_Sidebar, bpy.types.Panel):
-    """Making pictures."""
-
-    bl_label = "Render"
-    bl_idname = "GAUSSIAN_HEADS_PT_render"
-
-    def draw(self, context: bpy.types.Context) -> None:
-        """Set up, choose the backend, render."""
-        layout = self.layout
-        scene = context.scene
-        layout.operator(GAUSSIAN_HEADS_OT_setup_render.bl_idname, icon="OUTLINER_OB_CAMERA")
-        if scene.render.engine != ENGINE_ID:
-            layout.label(text="Set up to draw with this engine", icon="INFO")
-            return
-        if scene.view_settings.view_transform != "Standard":
-            name = scene.view_settings.view_transform
-            layout.label(text=f"{name} changes the head's colours", icon="ERROR")
-        layout.use_property_split = True
-        layout.prop(scene.gaussian_heads, "backend")
-        layout.prop(scene.render, "film_transparent")
-        row = layout.row(align=True)
-        row.operator("render.render", text="Image", icon="RENDER_STILL").use_viewport = True
-        row.operator("render.render", text="Animation", icon="RENDER_ANIMATION").animation = True
-
-
 CLASSES = (
     GAUSSIAN_HEADS_PT_avatar,
     GAUSSIAN_HEADS_PT_speech,
@@ -199,6 +173,7 @@ CLASSES = (
     GAUSSIAN_HEADS_PT_arkit,
     GAUSSIAN_HEADS_PT_action_units,
     GAUSSIAN_HEADS_PT_visemes,
+    GAUSSIAN_HEADS_PT_look,
     GAUSSIAN_HEADS_PT_render,
     GAUSSIAN_HEADS_PT_viewport,
 )

@@ -1,0 +1,91 @@
+"""The sidebar's panels of how heads look and how a scene is rendered."""
+
+from __future__ import annotations
+
+import bpy
+
+from ..blender.engine import ENGINE_ID
+from ..blender.gathering import is_avatar
+from ..blender.staging import shows_own_colors
+from ..operators.base import active_avatar
+from ..operators.setup_composite import GAUSSIAN_HEADS_OT_setup_composite
+from ..operators.setup_render import GAUSSIAN_HEADS_OT_setup_render
+from ..operators.use_standard import GAUSSIAN_HEADS_OT_use_standard
+
+
+class _Sidebar:
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "Gaussian Heads"
+
+
+class GAUSSIAN_HEADS_PT_look(_Sidebar, bpy.types.Panel):
+    """Grading one head."""
+
+    bl_label = "Look"
+    bl_idname = "GAUSSIAN_HEADS_PT_look"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Only with an avatar."""
+        return is_avatar(active_avatar(context))
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Exposure and tint of the active head."""
+        layout = self.layout
+        layout.use_property_split = True
+        settings = active_avatar(context).gaussian_head
+        layout.prop(settings, "exposure", slider=True)
+        layout.prop(settings, "tint")
+
+
+class GAUSSIAN_HEADS_PT_render(_Sidebar, bpy.types.Panel):
+    """Making pictures."""
+
+    bl_label = "Render"
+    bl_idname = "GAUSSIAN_HEADS_PT_render"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Set up, choose what draws and what is drawn, render."""
+        layout = self.layout
+        scene = context.scene
+        layout.operator(GAUSSIAN_HEADS_OT_setup_render.bl_idname, icon="OUTLINER_OB_CAMERA")
+        if scene.render.engine == ENGINE_ID:
+            draw_settings(layout, scene)
+        else:
+            layout.label(text="Or keep this scene's engine", icon="INFO")
+            layout.operator(GAUSSIAN_HEADS_OT_setup_composite.bl_idname, icon="NODE_COMPOSITING")
+        if not shows_own_colors(scene):
+            draw_color_help(layout, scene)
+        row = layout.row(align=True)
+        row.operator("render.render", text="Image", icon="RENDER_STILL").use_viewport = True
+        row.operator("render.render", text="Animation", icon="RENDER_ANIMATION").animation = True
+
+
+def draw_settings(layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:
+    """The engine's own settings and those of Blender's that it follows."""
+    column = layout.column()
+    column.use_property_split = True
+    column.use_property_decorate = False
+    settings, render = scene.gaussian_heads, scene.render
+    column.prop(settings, "backend")
+    column.prop(settings, "meshes")
+    column.prop(settings, "supersampling")
+    column.prop(render, "film_transparent")
+    column.prop(render, "use_motion_blur")
+    if render.use_motion_blur:
+        column.prop(settings, "motion_blur_steps")
+        column.prop(render, "motion_blur_shutter")
+        column.prop(render, "motion_blur_position", text="Position")
+
+
+def draw_color_help(layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:
+    """What the view transform does to heads, and the one click that undoes it."""
+    name = scene.view_settings.view_transform
+    changer = "The look or exposure" if name == "Standard" else name
+    box = layout.box()
+    box.label(text=f"{changer} changes the heads' colours.", icon="ERROR")
+    box.label(text="They were captured for Standard,")
+    box.label(text="which shows them as they are.")
+    box.operator(GAUSSIAN_HEADS_OT_use_standard.bl_idname, icon="CHECKMARK")
