@@ -14,7 +14,7 @@ fuzz() { # name, sanitizers, scenes, other options of the compiler
     "$out/$1" "$3" "${seed}"
 }
 
-scenes="${1:-2000}"
+scenes="${1:-1000}"
 seed="${2:-1}"
 fuzz address "address,undefined,float-cast-overflow" "$scenes"
 fuzz thread thread "$((scenes / 10))"
