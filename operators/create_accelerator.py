@@ -42,8 +42,10 @@ class _TaskOperator(GuardedOperator):
         """Show how far it is."""
         if event.type != "TIMER":
             return {"PASS_THROUGH"}
-        for area in context.screen.areas:
-            area.tag_redraw()
+        # The preferences are a window of their own.
+        for window in context.window_manager.windows:
+            for area in window.screen.areas:
+                area.tag_redraw()
         if self._task.is_running:
             return {"PASS_THROUGH"}
         self._stop_timer(context)

@@ -7,11 +7,14 @@ import bpy
 from ..blender.avatars import builtin_names
 from ..blender.gathering import is_avatar
 from ..blender.jobs import running_job
+from ..blender.native_splats import why_not_native
 from ..blender.properties import CONTROL_SETS, LAYERS
 from ..blender.strips import sequencer_scene, sound_strips
 from ..operators.bake_speech import GAUSSIAN_HEADS_OT_bake_speech, GAUSSIAN_HEADS_OT_cancel_bake
 from ..operators.base import active_avatar
 from ..operators.import_avatar import GAUSSIAN_HEADS_OT_import_avatar
+from ..operators.import_splats import GAUSSIAN_HEADS_OT_import_splats
+from ..operators.show_native_splats import GAUSSIAN_HEADS_OT_show_native_splats
 from .rendering import GAUSSIAN_HEADS_PT_look, GAUSSIAN_HEADS_PT_render
 from .viewport import GAUSSIAN_HEADS_PT_viewport
 
@@ -59,6 +62,13 @@ class GAUSSIAN_HEADS_PT_avatar(_Sidebar, bpy.types.Panel):
         column.operator(
             GAUSSIAN_HEADS_OT_import_avatar.bl_idname, text="Open .uhap File", icon="FILE_FOLDER"
         )
+        column.operator(
+            GAUSSIAN_HEADS_OT_import_splats.bl_idname,
+            text="Open Splats (.ply)",
+            icon="POINTCLOUD_DATA",
+        )
+        if not why_not_native():
+            column.operator(GAUSSIAN_HEADS_OT_show_native_splats.bl_idname)
 
 
 class _SpeechDrawing:
