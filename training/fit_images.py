@@ -66,7 +66,7 @@ class ImageFit:
         rng = np.random.default_rng(settings.seed)
         points, colors, spacing = sample_hull_skin(images, settings.first_gaussians, rng)
         self.size_m = float(np.linalg.norm(np.ptp(points, axis=0)) / 2)
-        # Neighbours overlap: as far apart as that many points lie on such a skin.
+        # Neighbours overlap, and the skin is a few of them thick.
         spacing *= 0.5
         self.gaussians = FittedGaussians.from_points(
             points, colors, spacing, (settings.rates, self.size_m)

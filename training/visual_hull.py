@@ -40,7 +40,7 @@ def sample_hull_skin(
     images: Sequence[CalibratedImage], count: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, float]:
     """Random points `[count, 3]` (m) in the outermost voxels of the visual hull, their mean colours
-    `[count, 3]` over all pictures, and the side of a voxel (m)."""
+    `[count, 3]` over all pictures, and how far apart they are (m) if they lie evenly."""
     center, half = bounding_cube(images)
     side = 2 * half / GRID
     steps = (np.arange(GRID) + 0.5) * side - half
@@ -52,17 +52,18 @@ def sample_hull_skin(
             "No point is covered by every picture: check the cameras and the pictures' alpha."
         )
     points = skin[rng.integers(len(skin), size=count)] + rng.uniform(-0.5, 0.5, (count, 3)) * side
-    return points, _mean_colors(points, images), side
+    return points, _mean_colors(points, images), side * float(np.sqrt(len(skin) / count))
 
 
 def _inside(points: np.ndarray, images: Sequence[CalibratedImage]) -> np.ndarray:
-    """Mask of the points that every picture covers; what a picture does not show it cannot exclude."""
-    inside = np.ones(len(points), bool)
+    """Mask of the points that no picture shows uncovered and that at least half of them show."""
+    inside, num_showing = np.ones(len(points), bool), np.zeros(len(points), int)
     for image in images:
         left = np.flatnonzero(inside)
         values, is_shown = _look_up(points[left], image)
         inside[left] = ~is_shown | (values[:, 3] >= COVERED_ALPHA)
-    return inside
+        num_showing[left] += is_shown
+    return inside & (2 * num_showing >= len(images))
 
 
 def _eroded(mask: np.ndarray) -> np.ndarray:
