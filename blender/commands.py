@@ -119,7 +119,13 @@ def bench(options: argparse.Namespace) -> None:
     """Print this machine's figures: decoding, drawing with every backend, listening to speech."""
     from .bench import measure_machine
 
-    figures = measure_machine(_open_avatar(options), ProgressLine("bench"), options.backends)
+    with _quiet_blender():
+        if importlib.util.find_spec("bpy") is not None:
+            # Blender's own backends are known only then.
+            from .registration import ensure_registered
+
+            ensure_registered()
+        figures = measure_machine(_open_avatar(options), ProgressLine("bench"), options.backends)
     _say(json.dumps(figures.as_json(), indent=2) if options.json else figures.as_text())
 
 
