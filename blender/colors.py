@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+
+from ..core.render.cpu import in_threads, num_processors
 
 # IEC 61966-2-1: below this display value the curve is a line through zero.
 _LINE_END, _LINE_SLOPE = 0.04045, 1 / 12.92
@@ -52,6 +53,13 @@ class Backdrop:
     colors: np.ndarray
     solid: np.ndarray | bool
 
+    def rows(self, rows: slice) -> Backdrop:
+        """The part of it behind some rows of the picture."""
+        if self.colors.ndim == 1:
+            return self
+        solid = self.solid if isinstance(self.solid, bool) else self.solid[rows]
+        return Backdrop(self.colors[rows], solid)
+
 
 TRANSPARENT = Backdrop(np.zeros(3, np.float32), False)
 
@@ -68,12 +76,18 @@ def combine(colors: np.ndarray, alphas: np.ndarray, backdrop: Backdrop, out: np.
     everything blends in display values, as the Gaussians were made to; elsewhere the straight colour is
     linearised.
     """
-    for rows in _blocks(*alphas.shape):
-        part = Backdrop(
-            backdrop.colors[rows] if backdrop.colors.ndim == 3 else backdrop.colors,
-            backdrop.solid if isinstance(backdrop.solid, bool) else backdrop.solid[rows],
-        )
-        _combine_rows(colors[rows], alphas[rows], part, out[rows])
+    window = np.s_[:, :]
+    if backdrop.colors.ndim == 1:
+        window = _covered_window(alphas)
+        _fill(out, backdrop)
+    colors, alphas, out = colors[window], alphas[window], out[window]
+
+    def combine_blocks(blocks: list[slice]) -> None:
+        for rows in blocks:
+            _combine_rows(colors[rows], alphas[rows], backdrop.rows(rows), out[rows])
+
+    blocks, count = _blocks(*alphas.shape), num_processors()
+    in_threads(combine_blocks, [blocks[first::count] for first in range(count)])
 
 
 def combined_pass(
@@ -89,9 +103,27 @@ def combined_pass(
     return rgba
 
 
-def _blocks(height: int, width: int) -> Iterator[slice]:
-    rows = max(1, _BLOCK_PX // width)
-    return (slice(first, first + rows) for first in range(0, height, rows))
+def _covered_window(alphas: np.ndarray) -> tuple[slice, slice]:
+    """The smallest rows and columns that hold everything covered."""
+    rows, columns = (np.flatnonzero(alphas.any(axis=axis)) for axis in (1, 0))
+    if not rows.size:
+        return np.s_[:0, :0]
+    return np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+def _fill(out: np.ndarray, backdrop: Backdrop) -> None:
+    """The backdrop alone, of one colour or nothing."""
+    pixel = np.array([[[*backdrop.colors, float(backdrop.solid)]]], np.float32)
+    rgb = np.ascontiguousarray(pixel[..., :3])
+    linearise(rgb)
+    pixel[..., :3] = rgb
+    # A pixel as one number of 16 bytes: numpy fills short rows of four slowly.
+    out.view(np.complex128)[...] = pixel.view(np.complex128)
+
+
+def _blocks(height: int, width: int) -> list[slice]:
+    rows = max(1, _BLOCK_PX // max(1, width))
+    return [slice(first, first + rows) for first in range(0, height, rows)]
 
 
 def _combine_rows(

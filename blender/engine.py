@@ -88,7 +88,7 @@ class GaussianHeadsEngine(bpy.types.RenderEngine):
         images = {"Combined": passes.combined, ALPHA_PASS: passes.alphas, "Depth": passes.depths}
         for name, image in images.items():
             target = targets.get(name)
-            if target is not None:
+            if target is not None and image is not None:
                 target.rect.foreach_set(image.ravel())
         self.end_result(result)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import bpy
 
@@ -84,8 +85,14 @@ def _average(
     report: FrameReport,
 ) -> Passes | None:
     window = render_window(depsgraph.scene_eval.render)
-    total = empty_passes(window.width, window.height)
-    moment_passes = total if len(moments) == 1 else empty_passes(window.width, window.height)
+    empty = partial(
+        empty_passes,
+        window.width,
+        window.height,
+        has_depths=depsgraph.view_layer_eval.use_pass_z,
+    )
+    total = empty()
+    moment_passes = total if len(moments) == 1 else empty()
     middle = len(moments) // 2
     for index, moment in enumerate(moments):
         if len(moments) > 1:
@@ -101,7 +108,7 @@ def _average(
             host.progress((index + done) / len(moments), "Drawing")
         if len(moments) > 1:
             total.add(moment_passes, 1 / len(moments))
-            if index == middle:
+            if index == middle and total.depths is not None:
                 # A mean of depths lies on no surface.
                 total.depths[...] = moment_passes.depths
     return total

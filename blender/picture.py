@@ -45,12 +45,13 @@ class Passes:
     """A picture as Blender takes it, float32, bottom row first.
 
     `combined` [H, W, 4] is linear and premultiplied, `alphas` [H, W] what the heads cover, `depths` [H, W]
-    the nearer of head and surface in metres along the camera's z axis, 1e10 where there is neither.
+    the nearer of head and surface in metres along the camera's z axis, 1e10 where there is neither; None
+    where nobody asks for depths.
     """
 
     combined: np.ndarray
     alphas: np.ndarray
-    depths: np.ndarray
+    depths: np.ndarray | None
 
     def add(self, other: Passes, weight: float) -> None:
         """Mix in another moment's colours and coverage; depths stay this one's."""
@@ -58,14 +59,11 @@ class Passes:
         self.alphas[...] += other.alphas * np.float32(weight)
 
 
-def empty_passes(width: int, height: int) -> Passes:
+def empty_passes(width: int, height: int, *, has_depths: bool = True) -> Passes:
     """Passes to fill."""
     size = (height, width)
-    return Passes(
-        np.zeros((*size, 4), np.float32),
-        np.zeros(size, np.float32),
-        np.full(size, EMPTY_DEPTH_M, np.float32),
-    )
+    depths = np.zeros(size, np.float32) if has_depths else None
+    return Passes(np.zeros((*size, 4), np.float32), np.zeros(size, np.float32), depths)
 
 
 def draw_shot(shot: Shot, draw: Draw, passes: Passes) -> Iterator[float]:
@@ -82,18 +80,19 @@ def draw_shot(shot: Shot, draw: Draw, passes: Passes) -> Iterator[float]:
         combined = passes.combined[::-1][rows]
         if factor > 1:
             combined = np.empty((finer.height, finer.width, 4), np.float32)
-        alphas, depths = _draw_strip(shot, finer, draw, combined)
+        output, surface = _draw_strip(shot, finer, draw, combined)
         if factor > 1:
             passes.combined[::-1][rows] = _averaged(combined, factor)
-        passes.alphas[::-1][rows] = _averaged(alphas, factor)
-        passes.depths[::-1][rows] = _typical_depths(depths, factor)
+        passes.alphas[::-1][rows] = _averaged(output.alphas, factor)
+        if passes.depths is not None:
+            passes.depths[::-1][rows] = _typical_depths(_depths(output, surface), factor)
         yield rows.stop / camera.height
 
 
 def _draw_strip(
     shot: Shot, camera: Camera, draw: Draw, combined: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Fill `combined` `[H, W, 4]`; head alphas and depths `[H, W]`, all top row first."""
+) -> tuple[RenderOutput, np.ndarray | None]:
+    """Fill `combined` `[H, W, 4]`, top row first; the heads, and the surfaces' depths `[H, W]` if any."""
     surface = None
     backdrop = TRANSPARENT if shot.world_linear is None else opaque(shot.world_linear)
     if shot.meshes is not None:
@@ -103,11 +102,15 @@ def _draw_strip(
             backdrop = _with_surfaces(shade(picture, shot.meshes, camera), surface, backdrop)
     output = draw(shot.gaussians, camera, surface)
     combine(output.colors, output.alphas, backdrop, combined)
+    return output, surface
+
+
+def _depths(output: RenderOutput, surface: np.ndarray | None) -> np.ndarray:
+    """Depths `[H, W]` of what a pixel shows: the head, else a surface, else nothing."""
     behind = np.float32(EMPTY_DEPTH_M)
     if surface is not None:
         behind = np.where(np.isfinite(surface), surface, behind)
-    depths = np.where(output.alphas >= DEPTH_ALPHA, output.depths, behind)
-    return output.alphas, depths
+    return np.where(output.alphas >= DEPTH_ALPHA, output.depths, behind)
 
 
 def _with_surfaces(
