@@ -7,7 +7,6 @@ import bpy
 from ..core.render import cuda, register_backend, unregister_backend
 from . import engine, handlers, native_splats, overlay, preferences, properties
 from .drawing import offscreen
-from .drawing.kept import forget_kept
 
 _register_classes, _unregister_classes = bpy.utils.register_classes_factory(
     (*properties.CLASSES, *preferences.CLASSES, *engine.CLASSES)
@@ -46,7 +45,6 @@ def unregister() -> None:
     unregister_backend("cuda")
     cuda.close()
     overlay.detach()
-    forget_kept()
     native_splats.detach()
     handlers.detach()
     for panel in engine.compatible_panels():

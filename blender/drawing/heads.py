@@ -16,8 +16,9 @@ from .splats import Splats, no_limits
 from .targets import Target
 from .view import View
 
-# Half floats are enough for the eye, and half the memory traffic of single ones.
-FORMATS = {"color": "RGBA16F", "depth": "R32F"}
+# Half floats are enough for the eye and half the memory traffic of single ones; depths need an alpha of
+# their own, since a half float's may be off by 0.5 %.
+FORMATS = {"color": "RGBA16F", "depth": "RG32F"}
 
 
 class Heads:
@@ -50,7 +51,7 @@ class Heads:
 
 
 class HeadPicture:
-    """The heads in one viewport: `color`, display-referred and premultiplied, and `depth` times alpha.
+    """The heads in one viewport: `color`, display-referred and premultiplied; `depth` times alpha, alpha.
 
     `drawn_by` names who drew it.
     """
@@ -105,7 +106,8 @@ class HeadPicture:
             output = render(heads.gaussians, view.camera, backend="cpu", depth_limits=hidden)
         rgba = np.dstack([output.colors, output.alphas])[::-1]
         self.color = texture(rgba, "RGBA16F")
-        self.depth = texture((output.depths * output.alphas)[::-1], "R32F")
+        weighted = np.dstack([output.depths * output.alphas, output.alphas])[::-1]
+        self.depth = texture(weighted, "RG32F")
 
 
 def drawing_backend(backend: str) -> str:

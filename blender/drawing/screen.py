@@ -5,7 +5,6 @@ from __future__ import annotations
 import gpu
 import numpy as np
 
-from .kept import kept
 from .shaders import overlay_shader, scene_shader
 from .splats import camera_buffer
 from .view import View
@@ -52,7 +51,6 @@ def _region() -> tuple[float, ...]:
     return tuple(float(value) for value in gpu.state.viewport_get())
 
 
-@kept
 def _screen() -> gpu.types.GPUBatch:
     format = gpu.types.GPUVertFormat()
     format.attr_add(id="pos", comp_type="F32", len=2, fetch_mode="FLOAT")

@@ -1,11 +1,16 @@
-"""The GLSL of the splats, the meshes and the last step to the screen; compiled at first use."""
+"""The GLSL of the splats, the meshes and the last step to the screen; compiled at first use.
+
+Shaders stay for the life of the process: freeing one that several OpenGL contexts used, as a render and a
+viewport do, has crashed Mesa at a later draw.
+"""
 
 from __future__ import annotations
+
+from functools import cache
 
 import gpu
 
 from ...core.render.packing import ROW_GAUSSIANS, ROW_ORDER, TEXELS
-from .kept import kept
 
 # Quads in one instance. A quad an instance would leave most of a GPU's lanes empty.
 QUADS = 256
@@ -106,7 +111,7 @@ void main() {
   }
   blended = vec4(color.rgb * alpha, alpha);
 #ifdef WITH_DEPTH
-  weighted_depth = vec4(depth * alpha, 0.0, 0.0, alpha);
+  weighted_depth = vec4(depth * alpha, alpha, 0.0, alpha);
 #endif
 }
 """
@@ -180,8 +185,8 @@ void main() {
    * would shine through hair the head hides all of it. */
   ivec2 place = min(ivec2(uv * vec2(textureSize(heads, 0))), textureSize(heads, 0) - 1);
   float proxy = texelFetch(proxies, place, 0).r;
-  float mean = texelFetch(depths, place, 0).r / max(texelFetch(heads, place, 0).a, 1.0 / 255.0);
-  float depth = min(mean, proxy * 0.9999);
+  vec2 weighted = texelFetch(depths, place, 0).rg;
+  float depth = min(weighted.r / max(weighted.g, 1.0 / 255.0), proxy * 0.9999);
   vec4 clip = camera.clip * vec4(0.0, 0.0, depth, 1.0);
   gl_FragDepth = clamp(0.5 * clip.z / clip.w + 0.5, 0.0, 1.0);
   float alpha = proxy < 1e30 ? 1.0 : head.a;
@@ -208,7 +213,7 @@ def forget_failure() -> None:
     _failed.clear()
 
 
-@kept
+@cache
 def splat_shader(with_depth: bool) -> gpu.types.GPUShader:
     """Draws splats back to front; with a second target for depth times alpha on request."""
     info = _with_camera()
@@ -229,7 +234,7 @@ def splat_shader(with_depth: bool) -> gpu.types.GPUShader:
     return _compiled(info, _SPLAT_VERTEX, _SPLAT_FRAGMENT)
 
 
-@kept
+@cache
 def mesh_shader(with_color: bool) -> gpu.types.GPUShader:
     """Draws opaque meshes: depth (m) along the camera's axis, and a shaded colour on request."""
     info = _with_camera()
@@ -250,7 +255,7 @@ def mesh_shader(with_color: bool) -> gpu.types.GPUShader:
     return _compiled(info, _MESH_VERTEX, _SRGB + _MESH_FRAGMENT)
 
 
-@kept
+@cache
 def scene_shader() -> gpu.types.GPUShader:
     """Heads over surfaces over a background, all display-referred and premultiplied, in linear light."""
     info = _on_screen("heads", "surfaces")
@@ -259,7 +264,7 @@ def scene_shader() -> gpu.types.GPUShader:
     return _compiled(info, _SCREEN_VERTEX, _SRGB + _SCENE_FRAGMENT)
 
 
-@kept
+@cache
 def overlay_shader() -> gpu.types.GPUShader:
     """Heads in linear light at their own depth, to be tested against a picture by somebody else."""
     info = _on_screen("heads", "depths", "proxies")

@@ -9,7 +9,6 @@ from ...core.camera import Camera
 from ...core.gaussians import Gaussians
 from ...core.render.packing import back_to_front, camera_block, pack_attributes, pack_order
 from .device import texture
-from .kept import kept
 from .shaders import QUADS, splat_shader
 
 NO_CLIP = np.eye(4)
@@ -52,7 +51,7 @@ class Splats:
         gpu.state.depth_test_set("NONE")
         gpu.state.depth_mask_set(False)
         gpu.state.blend_set("ALPHA_PREMULT")
-        quads().draw_instanced(shader, instance_count=-(-self._num_drawn // QUADS))
+        _quads().draw_instanced(shader, instance_count=-(-self._num_drawn // QUADS))
 
 
 def camera_buffer(camera: Camera, clip: np.ndarray, num_drawn: int = 0) -> gpu.types.GPUUniformBuf:
@@ -66,9 +65,11 @@ def no_limits() -> gpu.types.GPUTexture:
     return texture(np.full((1, 1), np.inf, np.float32), "R32F")
 
 
-@kept
-def quads() -> gpu.types.GPUBatch:
-    """`QUADS` squares from -1 to 1, with the number of the square as third coordinate."""
+def _quads() -> gpu.types.GPUBatch:
+    """`QUADS` squares from -1 to 1, with the number of the square as third coordinate.
+
+    Made for each draw: a batch that outlives the render's own OpenGL context ends Blender later.
+    """
     format = gpu.types.GPUVertFormat()
     format.attr_add(id="corner", comp_type="F32", len=3, fetch_mode="FLOAT")
     corners = np.zeros((QUADS, 4, 3), np.float32)

@@ -10,9 +10,8 @@ import pytest
 from gaussian_heads.blender import decoding, viewport
 from gaussian_heads.blender.avatars import forget_avatars, object_avatar
 from gaussian_heads.blender.colors import srgb_to_linear
+from gaussian_heads.blender.drawing import screen, shaders
 from gaussian_heads.blender.drawing.device import kept_state, pixels
-from gaussian_heads.blender.drawing.kept import forget_kept
-from gaussian_heads.blender.drawing.shaders import forget_failure
 from gaussian_heads.blender.drawing.targets import Target
 from gaussian_heads.blender.drawing.view import region_view
 from gaussian_heads.blender.viewport import (
@@ -271,18 +270,18 @@ def test_empty_and_broken_scenes_are_said(shown, scene, head):
 def test_driver_that_refuses_our_shaders_gets_the_processors_picture(shown, scene, monkeypatch):
     scene.gaussian_heads.backend = "cpu"
     expected = shown(face_view())
-    forget_kept()
 
     def refuse(info):
         raise Exception("Shader Compile Error")
 
     with monkeypatch.context() as patch:
         patch.setattr(gpu.shader, "create_from_info", refuse)
+        patch.setattr(screen, "scene_shader", shaders.scene_shader.__wrapped__)
         with pytest.raises(Exception, match="Shader Compile Error"):
             shown(face_view(0.1))
     drawn = shown(face_view())
     assert "refused a shader" in shown.picture.sentence
-    forget_failure()
+    shaders.forget_failure()
     assert np.abs(drawn[..., :3] - expected[..., :3]).mean() < 5e-3
     assert shown(face_view()) is not None and "refused" not in shown.picture.sentence
 
