@@ -32,8 +32,12 @@ package: set-up
 	$(BIN)/python wheels/fetch.py
 	$(BIN)/python wheels/package.py
 
-bench: set-up
-	$(BIN)/python bench/render.py
+# Every figure of docs/BENCHMARKS.md that needs no data folder; a few minutes.
+bench:
+	@$(PYTHON) .ci/set_up.py --venv .venv-training --extras development,training
+	.venv-training/bin/python bench/render.py
+	.venv-training/bin/python bench/engine.py
+	.venv-training/bin/gaussian-heads bench --json
 
 set-up:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.13 is needed: sudo apt-get install -y python3 python3-venv" >&2; exit 1; }
