@@ -40,8 +40,8 @@ enum {
  *     sigma / 8 = (l00 dx + l10 dy)^2 + (l11 dy)^2
  * It is never negative, and long thin splats lose no digits, as they do in A dx^2 + 2 B dx dy + C dy^2. */
 typedef struct {
-    _Alignas(CACHE_LINE) float x; /* centre, px */
-    float y;
+    _Alignas(CACHE_LINE) float whole_x; /* centre in px: a whole number and what is left, so that no digits */
+    float whole_y, x, y;                /* are lost far from the image's corner */
     float l00, l10, l11, per_l00;
     float reach; /* sigma / 8 at which alpha falls to 1/255 */
     float opacity;

@@ -38,7 +38,8 @@ static int project(const gh_scene *scene, const gh_slope_limits *limits, int64_t
     tile_range(y, half_y, scene->height, &box->y0, &box->y1);
     if (box->x0 == box->x1 || box->y0 == box->y1) return 0;
 
-    splat->x = (float)x, splat->y = (float)y;
+    splat->whole_x = (float)round(x), splat->whole_y = (float)round(y);
+    splat->x = (float)(x - splat->whole_x), splat->y = (float)(y - splat->whole_y);
     /* 1/4: sigma = (..)^2 / 2 and the kernel wants sigma / 8. */
     double per_root_det = 1 / root_det;
     splat->l00 = (float)(0.25 * root_c11 * per_root_det);

@@ -70,7 +70,8 @@ typedef struct {
 } tile_splat;
 
 static inline void see_from_tile(const gh_splat *splat, int64_t left_px, int64_t top_px, tile_splat *seen) {
-    float x = splat->x - (float)left_px, y = splat->y - (float)top_px, per_l00 = splat->per_l00;
+    float x = splat->whole_x - (float)left_px + splat->x, y = splat->whole_y - (float)top_px + splat->y;
+    float per_l00 = splat->per_l00;
     seen->splat = splat;
     seen->touched = 0;
     for (int row = 0; row < TILE; row += WIDTH) {

@@ -10,7 +10,9 @@ they would not over a jump.
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
+import gaussian_heads
 import numpy as np
 import pytest
 from gaussian_heads.core.camera import Camera, intrinsics, look_at
@@ -194,6 +196,16 @@ def assert_agrees(gaussians, camera, images=None, background=BACKGROUND, depth_l
 @pytest.mark.parametrize("seed", range(3))
 def test_c_agrees_with_the_reference(seed):
     assert_agrees(cloud(3000, seed), view())
+
+
+def test_c_agrees_on_a_head():
+    pytest.importorskip("onnxruntime", reason="needs onnxruntime")
+    from gaussian_heads.core.avatar import Avatar
+
+    avatar = Avatar.open(Path(gaussian_heads.__file__).parent / "assets" / "avatars" / "ada.uhap")
+    head = avatar.decode(np.zeros(avatar.code_dim, np.float32))
+    fewer = Gaussians(*(getattr(head, name)[::5].copy() for name in TENSORS))
+    assert_agrees(fewer, view(192, 192, focal_px=360.0, eye=(0.2, 0.0, 0.9)))
 
 
 @pytest.mark.parametrize("name", ["colors", "alphas", "depths"])
