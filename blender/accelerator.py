@@ -271,7 +271,7 @@ def _check(task: BackgroundTask) -> str:
     worker = cuda.accelerator()
     while True:
         try:
-            facts = worker.check()
+            facts = worker.check(_QUIET_SEC)
         except BackendUnavailable as error:
             if not worker.is_starting:
                 raise

@@ -80,11 +80,14 @@ class Accelerator:
         """Whether a worker is on its way and may yet become ready."""
         return self._worker is not None and self._worker.is_starting
 
-    def check(self) -> dict[str, Any]:
-        """Start the worker if need be and return what it says about itself; raises BackendUnavailable."""
+    def check(self, wait_sec: float | None = None) -> dict[str, Any]:
+        """Start the worker if need be and return what it says about itself; raises BackendUnavailable.
+
+        `wait_sec` bounds the wait, by default as long as before a picture; see `is_starting` then.
+        """
         with self._lock:
             self.num_failures = 0
-            return dict(self._ready_worker().facts)
+            return dict(self._ready_worker(wait_sec).facts)
 
     def draw(
         self, gaussians: Gaussians, camera: Camera, background: np.ndarray | None = None
@@ -166,19 +169,19 @@ class Accelerator:
         output = RenderOutput(*(block.array(places[name]).copy() for name in images))
         return output, answer.get("timings", {})
 
-    def _ready_worker(self) -> WorkerProcess:
+    def _ready_worker(self, wait_sec: float | None = None) -> WorkerProcess:
         if self._worker is not None and not self._is_well(self._worker):
             logger.warning("The CUDA worker does not answer; it is started again.")
             self._drop()
         if self._worker is None:
             self._worker = WorkerProcess(self.command)
         if not self._worker.is_ready:
-            self._greet(self._worker)
+            self._greet(self._worker, self.timeouts.start_sec if wait_sec is None else wait_sec)
         return self._worker
 
-    def _greet(self, worker: WorkerProcess) -> None:
+    def _greet(self, worker: WorkerProcess, wait_sec: float) -> None:
         try:
-            worker.wait_until_ready(self.timeouts.start_sec)
+            worker.wait_until_ready(wait_sec)
         except BackendUnavailable:
             # One that is still starting may go on; any other is of no use.
             if not worker.is_starting:

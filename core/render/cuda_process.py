@@ -53,7 +53,7 @@ class WorkerProcess:
         self.command = command
         self.facts: dict[str, Any] = {}
         self.status = "Starting"
-        self._is_refused = False
+        self._has_failed = False
         self._is_slow = False
         self._scratch = new_scratch_folder(_USUAL_BYTES)
         self._block: SharedBlock | None = None
@@ -83,8 +83,8 @@ class WorkerProcess:
 
     @property
     def is_starting(self) -> bool:
-        """Whether it runs, has not said that it can work, and has not said that it cannot."""
-        return not self.is_ready and not self._is_refused and self._process.poll() is None
+        """Whether it has neither said that it can work, nor that it cannot, nor ended."""
+        return not self.is_ready and not self._has_failed
 
     def wait_until_ready(self, timeout_sec: float) -> None:
         """Wait for `ready`; raises BackendUnavailable with the worker's own sentence, or when time is up.
@@ -101,6 +101,8 @@ class WorkerProcess:
                     f"The CUDA worker is not ready yet ({self.status}): it goes on in the background."
                 ) from None
             except WorkerGone:
+                # The pipe ends a moment before the process does.
+                self._has_failed = True
                 raise BackendUnavailable(
                     f"The CUDA worker ended while it started: see {self.command.log_path}."
                 ) from None
@@ -182,13 +184,13 @@ class WorkerProcess:
 
     def _take_greeting(self, message: dict[str, Any]) -> None:
         if message.get("protocol", PROTOCOL) != PROTOCOL:
-            self._is_refused = True
+            self._has_failed = True
             raise BackendUnavailable(
                 f"The CUDA worker speaks version {message['protocol']} of its protocol, this add-on "
                 f"{PROTOCOL}: update both to the same version."
             )
         if "error" in message:
-            self._is_refused = True
+            self._has_failed = True
             raise BackendUnavailable(str(message["error"]))
         self.status = str(message.get("status", self.status))
         self._is_slow = bool(message.get("is_slow", self._is_slow))

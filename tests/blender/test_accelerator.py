@@ -11,6 +11,7 @@ import pytest
 from gaussian_heads.blender import accelerator, preferences
 from gaussian_heads.blender.accelerator import AcceleratorError, AcceleratorPlan
 from gaussian_heads.core.render import cuda
+from gaussian_heads.core.render.cuda_process import WorkerCommand
 
 BASE_PYTHON = Path(getattr(sys, "_base_executable", None) or sys.executable)
 
@@ -138,6 +139,25 @@ def test_the_check_says_what_an_environment_lacks(scene, plan, tmp_path):
         assert "numpy" in (tmp_path / "logs" / "cuda_worker.log").read_text("utf8")
     finally:
         cuda.configure("")
+
+
+def test_a_check_that_waits_for_a_compiler_can_be_stopped(scene, tmp_path, monkeypatch):
+    script = tmp_path / "worker.py"
+    script.write_text(
+        'import sys\nprint(\'{"protocol": 1, "status": "Compiling gsplat", "is_slow": true}\','
+        " flush=True)\nsys.stdin.read()\n",
+        "utf8",
+    )
+    command = WorkerCommand(Path(sys.executable), tmp_path / "worker.log", (), script)
+    worker = cuda.Accelerator(command)
+    monkeypatch.setattr(cuda, "accelerator", lambda: worker)
+    task = accelerator.start_checking()
+    deadline_sec = time.monotonic() + 30.0
+    while "Compiling" not in task.line and time.monotonic() < deadline_sec:
+        time.sleep(0.02)
+    assert "Compiling gsplat" in task.line and task.is_running
+    accelerator.cancel_task()
+    assert "stopped" in task.error and worker.pid is None
 
 
 def test_the_operator_refuses_without_online_access(scene, monkeypatch):

@@ -189,6 +189,7 @@ def test_a_worker_that_ends_at_once_points_to_its_log(tmp_path):
     accelerator = native(tmp_path, script=script(tmp_path / "w.py", body))
     with pytest.raises(BackendUnavailable, match="worker.log"):
         accelerator.check()
+    assert accelerator.pid is None and not accelerator.is_starting
     assert "the library is broken" in (tmp_path / "logs" / "worker.log").read_text("utf8")
 
 
