@@ -17,7 +17,7 @@ test-versions:
 # The tests that need torch, in an environment of their own.
 test-training:
 	@$(PYTHON) .ci/set_up.py --venv .venv-training --extras development,training
-	.venv-training/bin/python -m pytest tests/training
+	.venv-training/bin/python -m pytest tests/training tests/bench
 
 # Sanitizers and fuzzing of the C rasteriser.
 test-native:
