@@ -71,7 +71,7 @@ def project(gaussians: Gaussians, camera: Camera) -> Splats:
     focal = np.array([camera.K[0, 0], camera.K[1, 1]], np.float64)
     center = np.array([camera.K[0, 2], camera.K[1, 2]], np.float64)
     covars = _covariances(gaussians.quats[order], gaussians.scales[order])
-    jacobians = _jacobians(positions, camera) @ viewmat[:3, :3]
+    jacobians = jacobians_of(positions, camera) @ viewmat[:3, :3]
     covars2d = jacobians @ covars @ np.swapaxes(jacobians, 1, 2) + EPS2D * np.eye(2)
     per_depth = 1.0 if camera.is_orthographic else 1.0 / positions[:, 2:]
     return Splats(
@@ -95,7 +95,7 @@ def blend(
     c00, c01, c11 = (splats.covars2d[:, i, j] for i, j in ((0, 0), (0, 1), (1, 1)))
     conics = np.stack([c11, -c01, c00], axis=-1)
     conics /= np.maximum(c00 * c11 - c01 * c01, MIN_DETERMINANT)[:, None]
-    boxes = _boxes(splats, width, height)
+    boxes = pixel_boxes(splats, width, height)
     for index in np.flatnonzero((boxes[:, 0] < boxes[:, 1]) & (boxes[:, 2] < boxes[:, 3])):
         x0, x1, y0, y1 = boxes[index]
         box = np.s_[y0:y1, x0:x1]
@@ -135,7 +135,7 @@ def _covariances(quats: np.ndarray, scales: np.ndarray) -> np.ndarray:
     return factors @ np.swapaxes(factors, 1, 2)
 
 
-def _jacobians(positions: np.ndarray, camera: Camera) -> np.ndarray:
+def jacobians_of(positions: np.ndarray, camera: Camera) -> np.ndarray:
     """Derivatives `[M, 2, 3]` of the pixel by the camera-space position, at a clamped direction."""
     depths = positions[:, 2]
     jacobians = np.zeros((len(positions), 2, 3))
@@ -152,7 +152,7 @@ def _jacobians(positions: np.ndarray, camera: Camera) -> np.ndarray:
     return jacobians
 
 
-def _boxes(splats: Splats, width: int, height: int) -> np.ndarray:
+def pixel_boxes(splats: Splats, width: int, height: int) -> np.ndarray:
     """Pixel ranges `[M, 4]` (x0, x1, y0, y1; ends excluded) outside which alpha is below 1/255."""
     deviations = np.sqrt(2.0 * np.log(splats.opacities / MIN_ALPHA))
     variances = np.stack([splats.covars2d[:, 0, 0], splats.covars2d[:, 1, 1]], axis=1)

@@ -70,7 +70,7 @@ def _blend(
     finished = np.zeros((height, width), bool)
     conics = _conics(splats)
     steps = []
-    for index, (x0, x1, y0, y1) in enumerate(reference._boxes(splats, width, height)):
+    for index, (x0, x1, y0, y1) in enumerate(reference.pixel_boxes(splats, width, height)):
         box = np.s_[y0:y1, x0:x1]
         centers = np.stack(np.meshgrid(np.arange(x0, x1) + 0.5, np.arange(y0, y1) + 0.5), axis=-1)
         offsets = centers - splats.means2d[index]
@@ -160,7 +160,7 @@ def _project_backward(
     positions, scales = positions[order], gaussians.scales[order].astype(np.float64)
     norms, quats = _normalised(gaussians.quats[order].astype(np.float64))
     rotations, of_rotations = _rotations(quats)
-    jacobians = reference._jacobians(positions, camera) @ turn
+    jacobians = reference.jacobians_of(positions, camera) @ turn
     factors = rotations * scales[:, None, :]
     covars = factors @ np.swapaxes(factors, 1, 2)
 

@@ -37,7 +37,7 @@ def test_cross_compiles(name, tmp_path):
     start, offset, processor = MAGIC[name]
     assert content.startswith(start)
     assert content[offset : offset + len(processor)] == processor
-    for function in (b"gh_begin", b"gh_work", b"gh_create", b"gh_destroy", b"gh_bytes"):
+    for function in (b"gh_begin", b"gh_begin_backward", b"gh_work", b"gh_draw_mesh", b"gh_create"):
         assert function in content
     # Threads come from the caller.
     assert b"pthread" not in content
