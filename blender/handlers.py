@@ -10,6 +10,7 @@ from bpy.app.handlers import persistent
 
 from .avatars import forget_avatars, is_builtin
 from .engine import forget_warnings
+from .occluders import forget_shapes
 from .properties import apply_decoded_memory
 
 _before_copy: dict[str, str] = {}
@@ -19,6 +20,7 @@ _before_copy: dict[str, str] = {}
 def _on_load(*_: object) -> None:
     forget_avatars()
     forget_warnings()
+    forget_shapes()
     if bpy.context.scene is not None:
         apply_decoded_memory(bpy.context.scene.gaussian_heads)
 

@@ -63,6 +63,28 @@ class GAUSSIAN_HEADS_PT_render(_Sidebar, bpy.types.Panel):
         row.operator("render.render", text="Animation", icon="RENDER_ANIMATION").animation = True
 
 
+class GAUSSIAN_HEADS_PT_engine(bpy.types.Panel):
+    """The engine's settings where Blender's users look for them."""
+
+    bl_label = "Gaussian Heads"
+    bl_idname = "GAUSSIAN_HEADS_PT_engine"
+    bl_space_type = "PROPERTIES"
+    bl_region_type = "WINDOW"
+    bl_context = "render"
+    COMPAT_ENGINES = {ENGINE_ID}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Only for scenes that use the engine."""
+        return context.engine in cls.COMPAT_ENGINES
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """The same as in the sidebar."""
+        draw_settings(self.layout, context.scene)
+        if not shows_own_colors(context.scene):
+            draw_color_help(self.layout, context.scene)
+
+
 def draw_settings(layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:
     """The engine's own settings and those of Blender's that it follows."""
     column = layout.column()

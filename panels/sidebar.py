@@ -15,7 +15,11 @@ from ..operators.base import active_avatar
 from ..operators.import_avatar import GAUSSIAN_HEADS_OT_import_avatar
 from ..operators.import_splats import GAUSSIAN_HEADS_OT_import_splats
 from ..operators.show_native_splats import GAUSSIAN_HEADS_OT_show_native_splats
-from .rendering import GAUSSIAN_HEADS_PT_look, GAUSSIAN_HEADS_PT_render
+from .rendering import (
+    GAUSSIAN_HEADS_PT_engine,
+    GAUSSIAN_HEADS_PT_look,
+    GAUSSIAN_HEADS_PT_render,
+)
 from .viewport import GAUSSIAN_HEADS_PT_viewport
 
 TAB = "Gaussian Heads"
@@ -185,5 +189,6 @@ CLASSES = (
     GAUSSIAN_HEADS_PT_visemes,
     GAUSSIAN_HEADS_PT_look,
     GAUSSIAN_HEADS_PT_render,
+    GAUSSIAN_HEADS_PT_engine,
     GAUSSIAN_HEADS_PT_viewport,
 )

@@ -7,6 +7,7 @@ from gaussian_heads.blender.avatars import load_avatar
 from gaussian_heads.blender.axes import avatar_to_world
 from gaussian_heads.blender.camera import scene_camera
 from gaussian_heads.blender.colors import linear_to_srgb, srgb_to_linear
+from gaussian_heads.blender.graphics import has_graphics
 from gaussian_heads.blender.proxy import create_avatar_object
 from gaussian_heads.blender.world import make_world
 from gaussian_heads.core.gaussians import concatenate
@@ -244,6 +245,20 @@ def test_a_backend_that_fails_gives_way_to_the_next_with_one_sentence(
     np.testing.assert_array_equal(picture(), expected)
     said = [line for line in capfd.readouterr().out.splitlines() if "cuda" in line]
     assert len(said) == 1 and said[0].startswith("Warning: The cuda backend did not draw this")
+
+
+@pytest.mark.skipif(not has_graphics(), reason="this machine has no graphics driver")
+@pytest.mark.parametrize("kind", ["PERSP", "ORTHO"])
+def test_blenders_gpu_draws_the_same_picture(scene, head, camera, picture, kind):
+    camera.data.type, camera.data.ortho_scale = kind, 0.4
+    bpy.ops.mesh.primitive_torus_add(location=(0.1, -0.2, 0.0), major_radius=0.1, minor_radius=0.03)
+    scene.world = make_world("World", WORLD)
+    scene.render.resolution_x, scene.render.resolution_y = 160, 120
+    scene.gaussian_heads.backend = "cpu"
+    expected = picture()
+    scene.gaussian_heads.backend = "gpu"
+    error = linear_to_srgb(picture()[..., :3]) - linear_to_srgb(expected[..., :3])
+    assert 0.0 < np.mean(error**2) < 1e-6, "60 dB, and really drawn by the other backend"
 
 
 def test_when_no_backend_works_the_first_reason_is_said(scene, head, camera, monkeypatch):

@@ -105,6 +105,9 @@ def test_render_shows_what_the_engine_follows(scene, head):
         "motion_blur_steps", "motion_blur_shutter", "motion_blur_position",
     ]  # fmt: skip
     assert not drawn.labels and "gaussian_heads.use_standard" not in drawn.operators
+    assert draw(sidebar.GAUSSIAN_HEADS_PT_engine).properties == drawn.properties
+    assert sidebar.GAUSSIAN_HEADS_PT_engine.poll(SimpleNamespace(engine="GAUSSIAN_HEADS"))
+    assert not sidebar.GAUSSIAN_HEADS_PT_engine.poll(SimpleNamespace(engine="CYCLES"))
 
 
 def test_render_explains_a_view_that_changes_colours_and_offers_standard(scene, head):
