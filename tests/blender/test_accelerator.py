@@ -1,12 +1,15 @@
 """The accelerator environment: made from a folder of wheels, refused with sentences, stopped cleanly."""
 
+import os
 import shutil
+import signal
 import sys
 import time
 import zipfile
 from pathlib import Path
 
 import bpy
+import numpy as np
 import pytest
 from gaussian_heads.blender import accelerator, preferences
 from gaussian_heads.blender.accelerator import AcceleratorError, AcceleratorPlan
@@ -172,6 +175,26 @@ def test_a_render_with_cuda_falls_back_and_says_why(scene, head, camera, picture
     scene.gaussian_heads.backend = "cuda"
     scene.render.film_transparent = True
     assert picture()[..., 3].max() > 0.5
+
+
+def test_the_engine_draws_through_the_worker(scene, head, camera, picture, tmp_path, monkeypatch):
+    """With the processor's rasteriser in the worker; the picture is the CPU backend's."""
+    scene.render.film_transparent = True
+    scene.gaussian_heads.backend = "cpu"
+    wanted = picture()
+    arguments = ("--rasterizer", "native")
+    command = WorkerCommand(Path(sys.executable), tmp_path / "worker.log", arguments)
+    worker = cuda.Accelerator(command)
+    monkeypatch.setattr(cuda, "accelerator", lambda: worker)
+    scene.gaussian_heads.backend = "cuda"
+    np.testing.assert_allclose(picture(), wanted, atol=2e-3)
+    assert wanted[..., 3].max() > 0.5
+    pid = worker.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGTERM)
+    np.testing.assert_allclose(picture(), wanted, atol=2e-3)
+    assert worker.pid not in (None, pid)
+    worker.close()
 
 
 def test_preferences_name_the_root_package(scene):
