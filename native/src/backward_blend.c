@@ -98,36 +98,25 @@ static inline void differentiate_splat(tile_state *s, const tile_splat *seen, gh
 
 /* q and the sum behind the first splat, from what the forward pass drew. With D = sum of w z / A, the
  * gradient of D becomes one of the sums and one of A; the background is seen through 1 - A. */
-static void read_pixel(tile_state *s, const gh_workspace *w, int64_t pixel, int64_t segment, int64_t lane) {
+static void read_segment(tile_state *s, const gh_workspace *w, int segment, segment_pixels place) {
     const gh_scene *scene = &w->scene;
     const gh_gradients *g = &w->gradients;
-    float alpha = scene->alphas[pixel], alone = g->of_alphas ? g->of_alphas[pixel] : 0, offset = alone;
-    float behind = alone * alpha, per_depth = 0, per_color[3] = {0};
-    for (int k = 0; k < 3 && g->of_colors; k++) {
-        per_color[k] = g->of_colors[3 * pixel + k];
-        offset -= per_color[k] * scene->background[k];
-        behind += per_color[k] * (scene->colors[3 * pixel + k] - scene->background[k]);
+    int64_t pixel = place.pixel, count = place.count;
+    lanes alpha = load(scene->alphas + pixel, count), depth = load(scene->depths + pixel, count);
+    lanes of_alpha = load(g->of_alphas ? g->of_alphas + pixel : NULL, count);
+    lanes of_depth = load(g->of_depths ? g->of_depths + pixel : NULL, count);
+    lanes of_sum = where(alpha > all(0), of_depth / alpha);
+    lanes offset = of_alpha - of_sum * depth, behind = of_alpha * alpha;
+    colors color = load_colors(scene->colors + 3 * pixel, count);
+    colors of_color = load_colors(g->of_colors ? g->of_colors + 3 * pixel : NULL, count);
+    for (int k = 0; k < 3; k++) {
+        offset -= of_color.channels[k] * scene->background[k];
+        behind += of_color.channels[k] * (color.channels[k] - scene->background[k]);
     }
-    if (g->of_depths && alpha > 0) {
-        per_depth = g->of_depths[pixel] / alpha;
-        offset -= per_depth * scene->depths[pixel];
-    }
-    s->red[segment][lane] = per_color[0];
-    s->green[segment][lane] = per_color[1];
-    s->blue[segment][lane] = per_color[2];
-    s->depth[segment][lane] = per_depth;
-    s->offset[segment][lane] = offset;
-    s->behind[segment][lane] = behind;
-}
-
-static void read_tile(tile_state *s, const gh_workspace *w, int64_t left, int64_t top) {
-    int64_t columns = gh_min(TILE, w->scene.width - left), rows = gh_min(TILE, w->scene.height - top);
-    memset(s, 0, sizeof *s);
-    begin_tile(&s->pixels, &w->scene, left, top);
-    for (int64_t row = 0; row < rows; row++)
-        for (int64_t column = 0; column < columns; column++)
-            read_pixel(s, w, (top + row) * w->scene.width + left + column, column / WIDTH * TILE + row,
-                       column % WIDTH);
+    s->red[segment] = of_color.channels[0];
+    s->green[segment] = of_color.channels[1];
+    s->blue[segment] = of_color.channels[2];
+    s->depth[segment] = of_sum, s->offset[segment] = offset, s->behind[segment] = behind;
 }
 
 static void differentiate_tile(const gh_workspace *w, int64_t tile) {
@@ -135,7 +124,10 @@ static void differentiate_tile(const gh_workspace *w, int64_t tile) {
     gh_record *records = w->records + (list.first - w->lists);
     tile_state state;
     tile_splat seen[BATCH];
-    read_tile(&state, w, list.left, list.top);
+    memset(&state, 0, sizeof state);
+    begin_tile(&state.pixels, &w->scene, list.left, list.top);
+    for (int segment = 0; segment < SEGMENTS; segment++)
+        read_segment(&state, w, segment, pixels_of(&w->scene, list.left, list.top, segment));
     int64_t first = 0;
     for (; first < list.length && state.pixels.open; first += BATCH) {
         int64_t count = see_batch(w, list, first, seen);

@@ -22,20 +22,16 @@ static inline void add_splat(tile_state *s, const tile_splat *seen) {
     }
 }
 
-static void write_tile(const tile_state *s, const gh_scene *scene, int64_t left, int64_t top) {
-    int64_t columns = gh_min(TILE, scene->width - left), rows = gh_min(TILE, scene->height - top);
-    for (int64_t row = 0; row < rows; row++) {
-        int64_t pixel = (top + row) * scene->width + left;
-        for (int64_t column = 0; column < columns; column++, pixel++) {
-            int64_t segment = column / WIDTH * TILE + row, lane = column % WIDTH;
-            float behind = fabsf(s->pixels.transmittance[segment][lane]), alpha = 1 - behind;
-            scene->colors[3 * pixel] = s->red[segment][lane] + behind * scene->background[0];
-            scene->colors[3 * pixel + 1] = s->green[segment][lane] + behind * scene->background[1];
-            scene->colors[3 * pixel + 2] = s->blue[segment][lane] + behind * scene->background[2];
-            scene->alphas[pixel] = alpha;
-            scene->depths[pixel] = alpha > 0 ? s->depth[segment][lane] / alpha : 0;
-        }
-    }
+static void write_segment(const tile_state *s, const gh_scene *scene, int segment, segment_pixels place) {
+    lanes behind = s->pixels.transmittance[segment];
+    behind = choose(behind < all(0), -behind, behind);
+    lanes alpha = all(1) - behind;
+    colors over = {{s->red[segment] + behind * scene->background[0],
+                    s->green[segment] + behind * scene->background[1],
+                    s->blue[segment] + behind * scene->background[2]}};
+    store_colors(scene->colors + 3 * place.pixel, over, place.count);
+    store(scene->alphas + place.pixel, alpha, place.count);
+    store(scene->depths + place.pixel, where(alpha > all(0), s->depth[segment] / alpha), place.count);
 }
 
 static void blend_tile(const gh_workspace *w, int64_t tile) {
@@ -48,7 +44,8 @@ static void blend_tile(const gh_workspace *w, int64_t tile) {
         int64_t count = see_batch(w, list, first, seen);
         for (int64_t k = 0; k < count; k++) add_splat(&state, &seen[k]);
     }
-    write_tile(&state, &w->scene, list.left, list.top);
+    for (int segment = 0; segment < SEGMENTS; segment++)
+        write_segment(&state, &w->scene, segment, pixels_of(&w->scene, list.left, list.top, segment));
 }
 
 void gh_blend_tiles(gh_workspace *w, int64_t item, int64_t band) {

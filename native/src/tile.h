@@ -49,6 +49,38 @@ static inline uint32_t bits(mask m) {
 #endif
 }
 
+/* The first `count` lanes from and to memory; zeros where there is no memory. */
+static inline lanes load(const float *from, int64_t count) {
+    lanes values = {0};
+    if (from && count == WIDTH) memcpy(&values, from, sizeof values);
+    else if (from) memcpy(&values, from, (size_t)count * sizeof *from);
+    return values;
+}
+static inline void store(float *to, lanes values, int64_t count) {
+    if (count == WIDTH) memcpy(to, &values, sizeof values);
+    else memcpy(to, &values, (size_t)count * sizeof *to);
+}
+
+/* The same for three values a pixel. */
+typedef struct {
+    lanes channels[3];
+} colors;
+
+static inline colors load_colors(const float *from, int64_t count) {
+    float values[3][WIDTH] = {{0}};
+    for (int64_t lane = 0; from && lane < count; lane++)
+        for (int k = 0; k < 3; k++) values[k][lane] = from[3 * lane + k];
+    colors loaded;
+    memcpy(&loaded, values, sizeof loaded);
+    return loaded;
+}
+static inline void store_colors(float *to, colors stored, int64_t count) {
+    float values[3][WIDTH];
+    memcpy(values, &stored, sizeof stored);
+    for (int64_t lane = 0; lane < count; lane++)
+        for (int k = 0; k < 3; k++) to[3 * lane + k] = values[k][lane];
+}
+
 /* exp(-8 x) for 0 <= x <= ln(255) / 8, relative error 6e-7: a minimax polynomial of exp(-x), to the 8th. */
 static inline lanes exp_minus_8x(lanes x) {
     lanes p = all(-5.865791978e-03f);
@@ -124,27 +156,28 @@ typedef struct {
     uint32_t open;                /* a bit for every segment that has an unfinished pixel */
 } tile_pixels;
 
-static void read_depth_limits(tile_pixels *p, const gh_scene *scene, int64_t left, int64_t top) {
-    int64_t columns = gh_min(TILE, scene->width - left), rows = gh_min(TILE, scene->height - top);
-    for (int64_t row = 0; row < rows; row++)
-        for (int64_t column = 0; column < columns; column++) {
-            float limit = scene->depth_limits[(top + row) * scene->width + left + column];
-            p->depth_limits[column / WIDTH * TILE + row][column % WIDTH] = limit;
-            p->next_limit = fminf(p->next_limit, limit);
-        }
+/* Pixels of a segment that lie in the image, and the first one's place there. */
+typedef struct {
+    int64_t pixel, count;
+} segment_pixels;
+
+static inline segment_pixels pixels_of(const gh_scene *scene, int64_t left, int64_t top, int segment) {
+    int64_t x = left + segment / TILE * WIDTH, y = top + segment % TILE;
+    int64_t count = y < scene->height ? gh_max(0, gh_min(WIDTH, scene->width - x)) : 0;
+    return (segment_pixels){y * scene->width + x, count};
 }
 
 static void begin_tile(tile_pixels *p, const gh_scene *scene, int64_t left, int64_t top) {
-    int64_t columns = scene->width - left, rows = scene->height - top;
     p->open = 0;
     p->next_limit = INFINITY;
-    if (scene->depth_limits) read_depth_limits(p, scene, left, top);
     for (int segment = 0; segment < SEGMENTS; segment++) {
-        int row = segment % TILE, column = segment / TILE * WIDTH;
-        mask inside = CENTERS + (float)column < all((float)columns);
-        if (row >= rows) inside = (mask){0};
-        p->transmittance[segment] = where(inside, all(1));
-        if (bits(inside)) p->open |= 1u << segment;
+        segment_pixels place = pixels_of(scene, left, top, segment);
+        p->transmittance[segment] = where(CENTERS < all((float)place.count), all(1));
+        if (place.count) p->open |= 1u << segment;
+        if (!scene->depth_limits) continue;
+        p->depth_limits[segment] = load(scene->depth_limits + place.pixel, place.count);
+        for (int64_t lane = 0; lane < place.count; lane++)
+            p->next_limit = fminf(p->next_limit, p->depth_limits[segment][lane]);
     }
 }
 
