@@ -2,7 +2,7 @@
 PYTHON ?= $(firstword $(foreach p,python3.11 python3.13 python3,$(if $(shell $(p) -c 'print(1)' 2>/dev/null),$(p))))
 BIN := .venv/bin
 
-.PHONY: demo test test-versions test-training test-native lint package bench clean set-up
+.PHONY: demo test test-versions test-training test-native test-gui lint package bench clean set-up
 
 demo: set-up
 	$(BIN)/gaussian-heads animate assets/audio/sample.flac --out out/demo.mp4 --size 512 512 --save-blend out/demo.blend
@@ -22,6 +22,17 @@ test-training:
 # Sanitizers and fuzzing of the C rasteriser.
 test-native:
 	native/sanitize.sh
+
+# A real Blender with a window: BLENDER=/path/to/one (with Xvfb and ImageMagick beside it), or one from
+# Debian that is set up in GUI_FOLDER, which takes root. The pictures lie in out/gui/ afterwards.
+GUI_FOLDER ?= $(CURDIR)/build/window
+test-gui: set-up
+ifdef BLENDER
+	BLENDER=$(BLENDER) $(BIN)/python -m pytest tests/gui -v -rs
+else
+	tests/gui/set_up.sh $(GUI_FOLDER)
+	BLENDER=blender BLENDER_ROOT=$(GUI_FOLDER) $(BIN)/python -m pytest tests/gui -v -rs
+endif
 
 lint: set-up
 	$(BIN)/ruff check .
