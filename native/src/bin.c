@@ -83,7 +83,9 @@ void gh_fill_lists(gh_workspace *w, int64_t block, int64_t band) {
     int64_t band_first = w->bands[band], band_end = w->bands[band + 1];
     uint32_t *places = w->tile_starts + block * num_tiles;
     const gh_key *order = gh_order(w);
-    for (int64_t k = block_first(w, block); k < block_first(w, block + 1); k++) {
+    int64_t block_end = block_first(w, block + 1);
+    for (int64_t k = block_first(w, block); k < block_end; k++) {
+        __builtin_prefetch(w->tile_boxes + order[gh_min(k + 16, block_end - 1)].index);
         gh_tile_box box = w->tile_boxes[order[k].index];
         row_range rows = rows_of(w, box, band);
         for (int64_t y = rows.y0; y < rows.y1; y++) {
