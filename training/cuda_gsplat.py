@@ -76,6 +76,9 @@ def rasterize_gsplat(
     import torch
     from gsplat import rasterization
 
+    if len(means) == 0:
+        empty = means.new_zeros((camera.height, camera.width))
+        return empty[..., None].expand(-1, -1, 3), empty, empty
     viewmat, intrinsics = (
         torch.as_tensor(np.asarray(m, np.float32), device=means.device)[None]
         for m in (camera.viewmat, camera.K)

@@ -119,7 +119,11 @@ def _rest(rows: np.ndarray, label: str) -> Float32[np.ndarray, "N K 3"] | None:
             f"'{label}' has {count} columns {REST}*, expected {REST}0 and on, 9, 24 or 45 of them: "
             "export it again with spherical harmonics of degree 0 to 3."
         )
-    channel_major = _columns(rows, names).astype(np.float32).reshape(len(rows), 3, count // 3)
+    # Most of a large file: never in double precision.
+    channel_major = np.empty((len(rows), count), np.float32)
+    for index, name in enumerate(names):
+        channel_major[:, index] = rows[name]
+    channel_major = channel_major.reshape(len(rows), 3, count // 3)
     sh = np.ascontiguousarray(channel_major.transpose(0, 2, 1))
     return sh if sh.any() else None
 

@@ -122,6 +122,8 @@ def test_gsplat_is_called_with_its_shapes(tmp_path, monkeypatch, is_orthographic
     code = np.full(52, 0.3)
     head = {"avatar": str(path), "code": code.tolist(), "head_pose": POSE, "matrix": MATRIX}
     one = Avatar.open(path).decode(code, POSE).transformed(MATRIX)
+    none = one.select(slice(0, 0))
+    assert max(float(image.max()) for image in rasterizer.draw(none, eye)) == 0.0
     for images, g in (
         (rasterizer.draw(one, eye), one),
         (rasterizer.draw_heads([head, head], eye), concatenate([one, one])),
