@@ -150,6 +150,36 @@ def test_cut_off_missing_and_odd_degrees_are_refused(tmp_path):
         read_splats(ply(tmp_path / "b.ply", rows, REST_8))
 
 
+def test_damaged_files_are_read_or_refused_but_nothing_else(tmp_path):
+    """Bytes flipped, cut out and repeated, most of them in the header."""
+    write_splats(tmp_path / "a.ply", splats(20, 3))
+    whole = (tmp_path / "a.ply").read_bytes()
+    head = whole.index(b"end_header")
+    rng = np.random.default_rng(0)
+    num_refused = 0
+    for _ in range(1500):
+        data = bytearray(whole)
+        limit = head + 20 if rng.random() < 0.8 else len(data)
+        at = int(rng.integers(limit))
+        kind = rng.integers(4)
+        if kind == 0:
+            data[at] = int(rng.integers(256))
+        elif kind == 1:
+            del data[at : at + int(rng.integers(1, 40))]
+        elif kind == 2:
+            data[at:at] = data[max(0, at - 30) : at]
+        else:
+            data[at:at] = str(int(rng.integers(1, 10**12))).encode()
+        (tmp_path / "b.ply").write_bytes(bytes(data))
+        try:
+            g = read_splats(tmp_path / "b.ply")
+        except AvatarError:
+            num_refused += 1
+            continue
+        assert all(np.isfinite(a).all() for a in vars(g).values() if a is not None)
+    assert 500 < num_refused < 1500
+
+
 def test_a_file_opens_as_an_avatar_that_stands_still(tmp_path):
     g = splats(200, 8)
     write_splats(tmp_path / "statue.ply", g)
