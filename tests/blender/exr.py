@@ -6,7 +6,10 @@ import numpy as np
 
 
 def read_exr(path: Path) -> dict[str, np.ndarray]:
-    """Channels `[H, W]` float32, top row first, by the last two parts of their names ("Depth.Z")."""
+    """Channels `[H, W]` float32, top row first, by their names ("ViewLayer.Depth.Z").
+
+    With one view layer its name is left out: "Depth.Z".
+    """
     data = path.read_bytes()
     attributes, position = {}, 8
     while data[position]:
@@ -20,9 +23,12 @@ def read_exr(path: Path) -> dict[str, np.ndarray]:
     width, height = right - left + 1, bottom - top + 1
     offsets = np.frombuffer(data, "<u8", height, position + 1)
     images, start = {}, 0
-    for name, kind in _channels(attributes[b"channels"]):
+    channels = _channels(attributes[b"channels"])
+    layers = {name.split(".")[0] for name, _ in channels if name.count(".") > 1}
+    for name, kind in channels:
         rows = [np.frombuffer(data, kind, width, int(o) + 8 + start) for o in offsets]
-        images[".".join(name.split(".")[-2:])] = np.stack(rows).astype(np.float32)
+        short = name if len(layers) > 1 else ".".join(name.split(".")[-2:])
+        images[short] = np.stack(rows).astype(np.float32)
         start += width * np.dtype(kind).itemsize
     return images
 

@@ -360,3 +360,20 @@ def test_head_in_a_head_is_sorted_by_depth_and_not_by_object(
     for a, b in ((front, back), (back, front)):
         over = a + (1 - a[..., 3:]) * b
         assert np.abs(over - mixed).max() > 0.05
+
+
+def test_each_view_layer_shows_its_own_objects(scene, head, camera, layers):
+    """One layer without the head is no reason to stop the other."""
+    own = bpy.data.collections.new("Heads")
+    scene.collection.children.link(own)
+    scene.collection.objects.unlink(head)
+    own.objects.link(head)
+    cover(scene)
+    meshes_only = scene.view_layers.new("Meshes")
+    meshes_only.layer_collection.children["Heads"].exclude = True
+    images = layers()
+    assert images["ViewLayer.Head Alpha.A"].max() > 0.9
+    assert not images["Meshes.Head Alpha.A"].any()
+    assert images["Meshes.Combined.G"].min() > 0.1
+    corner = np.s_[0, 0]
+    assert images["Meshes.Combined.G"][corner] == images["ViewLayer.Combined.G"][corner]
