@@ -7,6 +7,10 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+SLOW_MS = 100.0
+# Of what is not slow, in a row.
+REPEATS = 5
+
 
 @dataclass(frozen=True)
 class Times:
@@ -30,23 +34,27 @@ class Times:
 
 
 def take_turns(
-    things: Mapping[str, Callable[[], object]], rounds: int, repeats: int = 5
+    things: Mapping[str, Callable[[], object]],
+    rounds: int,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, Times]:
-    """Times of `things`, each done `repeats` times in a row in every round, after one that is not counted.
+    """Times of `things`, each done some times in a row in every round, after two that are not counted.
 
-    Slow things (more than a tenth of a second) are done once a round.
+    Slow things (more than a tenth of a second) are done once a round. `clock` may be `time.thread_time`,
+    which counts what this thread computes, however busy the machine is.
     """
-    once_ms = {name: _measure_ms(thing) for name, thing in things.items()}
-    once_ms = {name: _measure_ms(thing) for name, thing in things.items()}
+    for thing in things.values():
+        thing()
+    once_ms = {name: _measure_ms(thing, clock) for name, thing in things.items()}
     times: dict[str, list[float]] = {name: [] for name in things}
     for _ in range(rounds):
         for name, thing in things.items():
-            for _ in range(1 if once_ms[name] > 100 else repeats):
-                times[name].append(_measure_ms(thing))
+            for _ in range(1 if once_ms[name] > SLOW_MS else REPEATS):
+                times[name].append(_measure_ms(thing, clock))
     return {name: Times(tuple(values)) for name, values in times.items()}
 
 
-def _measure_ms(thing: Callable[[], object]) -> float:
-    start = time.perf_counter()
+def _measure_ms(thing: Callable[[], object], clock: Callable[[], float]) -> float:
+    start = clock()
     thing()
-    return (time.perf_counter() - start) * 1e3
+    return (clock() - start) * 1e3
