@@ -63,6 +63,10 @@ def setup_render(scene: bpy.types.Scene) -> list[str]:
     if scene.world is None:
         scene.world = make_world("Gaussian Heads", BACKGROUND_LINEAR)
         changed.append("background")
+    if scene.sync_mode == "NONE":
+        # A viewport that cannot keep up drops frames then, instead of lagging behind the speech.
+        scene.sync_mode = "AUDIO_SYNC"
+        changed.append("playback in time with the sound")
     return changed
 
 

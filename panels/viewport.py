@@ -26,6 +26,7 @@ class GAUSSIAN_HEADS_PT_viewport(bpy.types.Panel):
         layout.prop(settings, "show_overlay")
         layout.prop(settings, "viewport_density", slider=True)
         layout.prop(settings, "decoded_memory_mb")
+        layout.prop(context.scene, "sync_mode", text="Playback")
         sentence = overlay_sentence()
         if settings.show_overlay and sentence:
             layout.label(text=sentence, icon="ERROR")

@@ -175,9 +175,12 @@ def test_setup_render_changes_what_is_missing(scene, head):
     assert scene.render.engine == "GAUSSIAN_HEADS"
     assert scene.view_settings.view_transform == "Standard"
     assert scene.camera is not None and scene.world is not None
+    assert scene.sync_mode == "AUDIO_SYNC", "playback drops frames rather than lag"
+    scene.sync_mode = "FRAME_DROP"
     camera, world = scene.camera, scene.world
     bpy.ops.gaussian_heads.setup_render()
     assert (scene.camera, scene.world) == (camera, world) and len(bpy.data.cameras) == 1
+    assert scene.sync_mode == "FRAME_DROP", "a choice of the user's own stays"
 
 
 @pytest.mark.parametrize("size", [(64, 64), (96, 54), (54, 96)])
