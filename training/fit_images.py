@@ -23,6 +23,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 
 from ..core.errors import GaussianHeadsError
 from ..core.exporters.splat_ply import write_splats
@@ -155,13 +156,27 @@ def _image_order(
 
 def foreground_psnr_db(gaussians: Gaussians, image: CalibratedImage) -> float:
     """PSNR over the pixels that the picture covers by at least half, both over the same grey."""
+    drawn, wanted, covered = _beside(gaussians, image)
+    return float(-10 * np.log10(np.mean((drawn - wanted)[covered].astype(np.float64) ** 2)))
+
+
+def comparison_sheet(gaussians: Gaussians, images: Sequence[CalibratedImage]) -> np.ndarray:
+    """`[H, W, 3]` uint8: pictures above, the fit in the middle, what differs below, ten times as strong."""
+    columns = []
+    for image in images:
+        drawn, wanted, _ = _beside(gaussians, image)
+        columns.append(np.concatenate([wanted, drawn, np.clip(10 * np.abs(drawn - wanted), 0, 1)]))
+    return (np.concatenate(columns, axis=1) * 255).round().astype(np.uint8)
+
+
+def _beside(
+    gaussians: Gaussians, image: CalibratedImage
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The fit and the picture `[H, W, 3]` over the same grey, and where the picture is covered `[H, W]`."""
     background = np.full(3, MEASURED_BACKGROUND)
-    drawn = np.clip(
-        render(gaussians, image.camera, backend="cpu", background=background).colors, 0, 1
-    )
+    drawn = render(gaussians, image.camera, backend="cpu", background=background).colors
     wanted, alphas = image.over(torch.tensor(background, dtype=torch.float32))
-    covered = alphas.numpy() >= COVERED_ALPHA
-    return float(-10 * np.log10(np.mean((drawn - wanted.numpy())[covered].astype(np.float64) ** 2)))
+    return np.clip(drawn, 0, 1), wanted.numpy(), alphas.numpy() >= COVERED_ALPHA
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -176,6 +191,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--max-gaussians", type=int, default=DensitySettings.max_gaussians)
     parser.add_argument("--hold-out", type=int, default=6, help="every how manieth picture")
     parser.add_argument("--seed", type=int, default=FitSettings.seed)
+    parser.add_argument("--sheet", type=Path, help="picture of the views held out, beside the fit")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     # torch's threads wait for each other by spinning, which costs more than they bring here.
@@ -202,6 +218,9 @@ def fit_files(options: argparse.Namespace) -> dict[str, object]:
     fit.run(options.out.with_suffix(".checkpoint.pt"))
     write_splats(options.out, fit.gaussians.to_gaussians())
     gaussians = read_splats(options.out)
+    if options.sheet:
+        with replace_on_success(options.sheet) as temporary:
+            Image.fromarray(comparison_sheet(gaussians, held)).save(temporary)
     psnr_db = {image.name: round(foreground_psnr_db(gaussians, image), 2) for image in held}
     return {
         "held_out_psnr_db": round(float(np.mean(list(psnr_db.values()))), 2),

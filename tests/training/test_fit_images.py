@@ -168,10 +168,13 @@ def test_the_commands_draw_fit_and_measure(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(fit_images.FitSettings, "first_gaussians", 300)
     out = tmp_path / "fitted.ply"
     words = ["--images", str(tmp_path / "views"), "--out", str(out), "--steps", "30"]
+    words += ["--sheet", str(tmp_path / "sheet.png")]
     assert fit_images.main(words) == 0
     report = json.loads(capsys.readouterr().out)
     assert list(report["held_out"]) == ["view_002"] and report["num_pictures"] == 7
     assert 10 < report["held_out_psnr_db"] < 60 and out.is_file()
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert sheet.size == (48, 3 * 48)
     assert fit_images.main(["--images", str(tmp_path), "--out", str(out)]) == 1
     assert "cameras.json" in capsys.readouterr().err
 
