@@ -29,8 +29,8 @@ REQUIREMENTS = Path(__file__).resolve().parent.parent / "training" / "accelerato
 # Written last: an environment without it was never finished.
 MARKER = "gaussian-heads-accelerator.txt"
 LOG_NAME = "accelerator_setup.log"
-SIZE_SENTENCE = "About 3 GB to download and 7 GB on the disk"
-NEEDED_BYTES = 9_000_000_000
+SIZE_SENTENCE = "About 3.5 GB to download and 8 GB on the disk"
+NEEDED_BYTES = 10_000_000_000
 PYTHONS = ("python3.13", "python3.12", "python3.11")
 VERSIONS = range(11, 14)
 # PyPI has torch with CUDA for Linux alone.

@@ -115,7 +115,7 @@ def test_a_full_disk_is_said_before_anything_is_fetched(plan, monkeypatch):
     usage = shutil.disk_usage("/")
     monkeypatch.setattr(accelerator.shutil, "disk_usage", lambda path: usage._replace(free=10**9))
     online = AcceleratorPlan(plan.folder, plan.log_path, plan.python)
-    with pytest.raises(AcceleratorError, match="1 GB left, 9 GB"):
+    with pytest.raises(AcceleratorError, match="1 GB left, 10 GB"):
         online.check(is_online=True)
 
 
