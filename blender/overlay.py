@@ -38,6 +38,7 @@ class Overlay:
     def __init__(self) -> None:
         self.sentence = ""
         self._is_stale = True
+        self._shown: tuple[str, str] | None = None
         self._heads = Heads()
         self._proxies = Surfaces()
         self._shapes: dict[str, Shape] = {}
@@ -49,10 +50,12 @@ class Overlay:
 
     def draw(self, context: bpy.types.Context, depsgraph: bpy.types.Depsgraph) -> None:
         """Draw the heads into the region of `context`."""
-        if self._is_stale:
+        # Windows may show different scenes.
+        shown = (context.scene.name_full, context.view_layer.name)
+        if self._is_stale or shown != self._shown:
             self._gaussians = gather_visible(depsgraph).gaussians
             self._proxies.update(self._proxy_shapes(depsgraph))
-            self._is_stale = False
+            self._is_stale, self._shown = False, shown
         settings = context.scene.gaussian_heads
         self._heads.update(self._gaussians, settings.viewport_density)
         if not self._heads.gaussians.num_gaussians:

@@ -156,6 +156,23 @@ def rendered(backend):
     return step
 
 
+def final_frame():
+    """F12 in a window runs in a thread with a graphics context of its own, beside the viewport's."""
+    scene = bpy.context.scene
+    scene.render.resolution_x, scene.render.resolution_y = 320, 240
+    with bpy.context.temp_override(**place()):
+        bpy.ops.render.render("INVOKE_DEFAULT")
+
+
+def save_final_frame():
+    image = bpy.data.images["Render Result"]
+    bpy.context.scene.render.image_settings.file_format = "PNG"
+    image.save_render(f"{FOLDER}/final_frame.png")
+    for window in bpy.context.window_manager.windows[1:]:
+        with bpy.context.temp_override(window=window):
+            bpy.ops.wm.window_close()
+
+
 def play():
     """A second and a half of a moving mouth, redrawn as fast as this computer can."""
     scene = bpy.context.scene
@@ -166,6 +183,8 @@ def play():
     scene.frame_start, scene.frame_end = 1, 250
     scene.frame_set(1)
     REPORT["sync_mode"] = scene.sync_mode
+    # The same without a sound device, whose clock "Sync to Audio" follows.
+    scene.sync_mode = "FRAME_DROP"
     REPORT["decodes"]["played from"] = REPORT["decodes"]["all"]
     with bpy.context.temp_override(**place()):
         bpy.ops.screen.animation_play()
@@ -214,6 +233,9 @@ STEPS = (
     ("mouth_open", mouth_open, 3),
     ("mouth_shut", mouth_shut, 3),
     ("rendered", rendered("gpu"), 5),
+    (None, final_frame, 8),
+    (None, save_final_frame, 2),
+    ("rendered_again", look, 3),
     ("rendered_automatic", rendered("auto"), 4),
     (None, play, 4),
     (None, stop_playing, 1),

@@ -110,6 +110,17 @@ def test_state_is_left_as_it_was(report):
     assert pairs and all(len(pair) == 2 and pair[0] == pair[1] for pair in pairs)
 
 
+def test_final_frame_beside_the_viewport(report):
+    """F12 drew in its own graphics context, and the viewport still draws after it."""
+    from PIL import Image
+
+    final = np.asarray(Image.open(f"{report['prefix']}_final_frame.png").convert("RGB"), float)
+    middle = final[60:180, 100:220].reshape(-1, 3)
+    assert np.mean([is_skin(pixel) for pixel in middle]) > 0.1
+    again = colour(report, "rendered_again", "cheek")
+    np.testing.assert_allclose(again, colour(report, "rendered", "cheek"), atol=2)
+
+
 def test_playback_keeps_time_by_dropping_frames(report):
     playback = report["playback"]
     assert report["sync_mode"] == "AUDIO_SYNC"
