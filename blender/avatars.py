@@ -14,8 +14,7 @@ import bpy
 from ..core import assets
 from ..core.avatar import Avatar
 from ..core.errors import AvatarError
-from ..core.importers.splat_ply import SUFFIX as SPLATS_SUFFIX
-from ..core.importers.splat_ply import open_static_avatar
+from ..core.importers.splat_ply import open_avatar
 from .decoding import forget_decoded
 
 
@@ -75,9 +74,7 @@ def load_avatar(path: Path) -> LoadedAvatar:
     key = (str(path), stat.st_mtime_ns, stat.st_size)
     with _lock:
         if key not in _cache:
-            is_splats = path.suffix.lower() == SPLATS_SUFFIX
-            avatar = open_static_avatar(path) if is_splats else Avatar.open(path)
-            loaded = LoadedAvatar(avatar, hashlib.sha256(path.read_bytes()).hexdigest())
+            loaded = LoadedAvatar(open_avatar(path), hashlib.sha256(path.read_bytes()).hexdigest())
             for stale in [k for k in _cache if k[0] == str(path)]:
                 del _cache[stale]
             _cache[key] = loaded

@@ -57,7 +57,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_measure(subparsers)
 
     info = subparsers.add_parser("info", help="what an avatar package holds")
-    info.add_argument("avatar", help="a .uhap file or builtin:NAME")
+    info.add_argument("avatar", help="a .uhap file, builtin:NAME or a .ply of splats")
     info.set_defaults(run=commands.info)
 
     _add_import_lam(subparsers)

@@ -32,10 +32,11 @@ class CommandError(GaussianHeadsError):
 
 
 def info(options: argparse.Namespace) -> None:
-    """Print what an avatar package holds."""
-    from ..core.avatar import Avatar, describe
+    """Print what an avatar package or a splat file holds."""
+    from ..core.avatar import describe
+    from ..core.importers.splat_ply import open_avatar
 
-    _say(describe(Avatar.open(avatar_path(options.avatar))))
+    _say(describe(open_avatar(avatar_path(options.avatar))))
 
 
 def import_lam(options: argparse.Namespace) -> None:

@@ -38,7 +38,7 @@ from ..core.avatar.pose import checked_pose
 from ..core.camera import Camera
 from ..core.errors import RenderError
 from ..core.gaussians import matrix_to_quat
-from ..core.importers.splat_ply import SUFFIX, open_static_avatar
+from ..core.importers.splat_ply import open_avatar
 from ..core.spherical_harmonics import sh_functions
 
 logger = logging.getLogger("cuda_worker")
@@ -90,8 +90,7 @@ class DeviceAvatar:
     @classmethod
     def open(cls, path: Path, device: torch.device) -> DeviceAvatar:
         """Read the package or splat file at `path` and put what decoding needs on `device`."""
-        is_splats = path.suffix.lower() == SUFFIX
-        avatar = open_static_avatar(path) if is_splats else Avatar.open(path)
+        avatar = open_avatar(path)
         decoder = avatar.decoder
         if isinstance(decoder, LinearBasis):
             return cls(avatar, _LinearDecoder(decoder, device), device)

@@ -14,6 +14,7 @@ import numpy as np
 from ..core.camera import Camera
 from ..core.errors import BackendUnavailable, GaussianHeadsError
 from ..core.gaussians import Gaussians, concatenate
+from ..core.importers.splat_ply import open_avatar
 from ..core.render import cpu
 from ..core.render.cuda_protocol import SharedBlock, decode_camera, decode_places
 
@@ -79,7 +80,7 @@ class AvatarCache:
     """Avatars by file; one that changed on disk is opened again."""
 
     def __init__(self, prepare: Callable[[Path], Any] | None = None) -> None:
-        self._prepare = prepare or _open_avatar
+        self._prepare = prepare or open_avatar
         self._kept: dict[str, tuple[tuple[int, int], Any]] = {}
 
     def open(self, path: str) -> Any:
@@ -152,12 +153,6 @@ def start_rasterizer(name: str, say: Say) -> Rasterizer:
 def versions() -> dict[str, Any]:
     """Versions of what every rasteriser needs."""
     return {"python": platform.python_version(), "numpy": np.__version__}
-
-
-def _open_avatar(path: Path) -> Any:
-    from ..core.avatar import Avatar
-
-    return Avatar.open(path)
 
 
 def _first_line(error: BaseException) -> str:

@@ -55,6 +55,12 @@ def read_splats(path: Path | str) -> Gaussians:
     return _gaussians(_finite_rows(rows, path.name), path.name)
 
 
+def open_avatar(path: Path | str) -> Avatar:
+    """An avatar package, or a splat file as an avatar that stands still; the name's ending decides."""
+    is_splats = Path(path).suffix.lower() == SUFFIX
+    return open_static_avatar(path) if is_splats else Avatar.open(path)
+
+
 def open_static_avatar(path: Path | str) -> Avatar:
     """The file as an avatar without expressions, so that it is drawn wherever heads are."""
     gaussians = read_splats(path)

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from gaussian_heads.core.avatar import describe
 from gaussian_heads.core.camera import Camera, intrinsics, look_at
 from gaussian_heads.core.errors import AvatarError
 from gaussian_heads.core.exporters.splat_ply import write_splats
 from gaussian_heads.core.gaussians import quat_to_matrix
-from gaussian_heads.core.importers.splat_ply import open_static_avatar, read_splats
+from gaussian_heads.core.importers.splat_ply import open_avatar, read_splats
 from gaussian_heads.core.render import render
 from gaussian_heads.core.spherical_harmonics import SH_C0
 from gaussian_heads.core.up_axis import FILE_TO_AVATAR
@@ -183,7 +184,8 @@ def test_damaged_files_are_read_or_refused_but_nothing_else(tmp_path):
 def test_a_file_opens_as_an_avatar_that_stands_still(tmp_path):
     g = splats(200, 8)
     write_splats(tmp_path / "statue.ply", g)
-    avatar = open_static_avatar(tmp_path / "statue.ply")
+    avatar = open_avatar(tmp_path / "statue.ply")
+    assert "200 Gaussians" in describe(avatar) and "static" in describe(avatar)
     assert (avatar.name, avatar.code_dim, avatar.num_gaussians) == ("statue", 0, 200)
     assert avatar.landmarks(np.zeros(0)) is None
     still = avatar.decode(np.zeros(0))
