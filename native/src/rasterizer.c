@@ -18,8 +18,8 @@
 
 _Static_assert(sizeof(size_t) == 8, "sizes are computed for 64-bit systems");
 
-/* Counters of the binning blocks, over all blocks. */
-static const int64_t MAX_TILE_COUNTERS = 1 << 23;
+/* Binning blocks: enough for any number of threads. One thread adds up what they count. */
+static const int64_t MAX_BLOCKS = 64, MAX_TILE_COUNTERS = 1 << 23;
 static const int64_t MAX_GAUSSIANS = 1 << 30;
 
 int32_t gh_interface_version(void) { return GH_INTERFACE_VERSION; }
@@ -102,7 +102,7 @@ static int32_t begin(gh_workspace *w, const gh_scene *scene, int is_backward) {
     w->tiles_x = (scene->width + TILE - 1) / TILE;
     w->tiles_y = (scene->height + TILE - 1) / TILE;
     int64_t tiles = (int64_t)w->tiles_x * w->tiles_y;
-    w->num_blocks = gh_max(1, gh_min(w->num_chunks, MAX_TILE_COUNTERS / tiles));
+    w->num_blocks = gh_max(1, gh_min(gh_min(w->num_chunks, MAX_BLOCKS), MAX_TILE_COUNTERS / tiles));
     w->sums = NULL;
     if (is_backward && !(w->sums = gh_reserve(&w->buffers[SUMS], scene->num_gaussians, sizeof *w->sums)))
         return GH_OUT_OF_MEMORY;
