@@ -82,8 +82,13 @@ def _world_to_camera(matrix_world: object) -> np.ndarray:
     lengths = np.linalg.norm(axes[:3, :3], axis=0)
     if not np.isfinite(lengths).all() or lengths.min() <= 0:
         raise RenderError("The camera's scale is zero or not finite: reset its scale to 1.")
-    axes[:3, :3] /= lengths
-    return opencv_axes(np.linalg.inv(axes))
+    # By hand: numpy's inverse may wake threads, which costs more than all else here.
+    right, up, back = (axes[:3, :3] / lengths).T
+    cofactors = np.stack([np.cross(up, back), np.cross(back, right), np.cross(right, up)])
+    view = np.eye(4)
+    view[:3, :3] = cofactors / (right @ cofactors[0])
+    view[:3, 3] = -view[:3, :3] @ axes[:3, 3]
+    return opencv_axes(view)
 
 
 def opencv_axes(view_matrix: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ import bpy
 import numpy as np
 
 from ..core.errors import RenderError
-from ..core.gaussians import Gaussians, concatenate
+from ..core.gaussians import Gaussians, concatenate, matrix_times_rows
 from .avatars import object_avatar
 from .axes import avatar_to_world
 from .codes import expression_code, head_pose, require_code_space
@@ -77,7 +77,7 @@ def within_clip(
     gaussians: Gaussians, viewmat: np.ndarray, clip_start_m: float, clip_end_m: float
 ) -> Gaussians:
     """Only the Gaussians whose centres lie between the camera's clip distances."""
-    depths = gaussians.means @ viewmat[2, :3] + viewmat[2, 3]
+    depths = matrix_times_rows(viewmat[2:3, :3], gaussians.means)[:, 0] + viewmat[2, 3]
     kept = (depths >= clip_start_m) & (depths <= clip_end_m)
     return gaussians if kept.all() else gaussians.select(kept)
 

@@ -72,6 +72,8 @@ class Gaussians:
 
     def seen_by(self, camera: Camera) -> Gaussians:
         """Return the set with the plain colours that a camera sees."""
+        if self.sh is None:
+            return self
         world = np.linalg.inv(np.asarray(camera.viewmat, np.float64))
         return (
             self.seen_along(world[:3, 2])
