@@ -1,4 +1,4 @@
-"""The GLSL of the splats, the meshes and the last step to the screen; compiled at first use.
+"""The shaders of the splats, the meshes and the last step to the screen; compiled at first use.
 
 Shaders stay for the life of the process: freeing one that several OpenGL contexts used, as a render and a
 viewport do, has crashed Mesa at a later draw.
@@ -11,188 +11,10 @@ from functools import cache
 import gpu
 
 from ...core.render.packing import ROW_GAUSSIANS, ROW_ORDER, TEXELS
+from . import glsl
 
 # Quads in one instance. A quad an instance would leave most of a GPU's lanes empty.
 QUADS = 256
-
-# Written by `core.render.packing.camera_block`. lens: focal lengths and principal point in px; slopes: bounds of x/z and
-# y/z for the Jacobian; frame: width and height in px, whether orthographic, number of Gaussians to draw.
-_CAMERA_BLOCK = """
-struct CameraBlock {
-  mat4 viewmat;
-  mat4 clip;
-  vec4 lens;
-  vec4 slopes;
-  vec4 frame;
-};
-"""
-
-_SPLAT_VERTEX = """
-vec4 texel(int splat, int part) {
-  return texelFetch(
-      attributes, ivec2((splat % ROW_GAUSSIANS) * TEXELS + part, splat / ROW_GAUSSIANS), 0);
-}
-
-void hide() {
-  gl_Position = vec4(2.0, 2.0, 2.0, 1.0);
-  offset = vec2(0.0);
-  color = vec4(0.0);
-  depth = 0.0;
-}
-
-void main() {
-  int place = gl_InstanceID * QUADS + int(corner.z);
-  if (place >= int(camera.frame.w)) {
-    hide();
-    return;
-  }
-  int splat = int(texelFetch(order, ivec2(place % ROW_ORDER, place / ROW_ORDER), 0).r);
-  vec4 mean = texel(splat, 0);
-  vec3 position = (camera.viewmat * vec4(mean.xyz, 1.0)).xyz;
-  if (position.z < 0.01) {
-    hide();
-    return;
-  }
-  vec4 quat = texel(splat, 1);
-  vec3 scales = texel(splat, 2).xyz;
-  float opacity = min(mean.w, 1.0);
-
-  /* The projection of rotation times scales, one row an image axis (EWA splatting, Zwicker 2001). */
-  bool is_orthographic = camera.frame.z > 0.5;
-  float per_depth = is_orthographic ? 1.0 : 1.0 / position.z;
-  vec2 slope = clamp(position.xy * per_depth, camera.slopes.xy, camera.slopes.zw);
-  if (is_orthographic) {
-    slope = vec2(0.0);
-  }
-  float norm = length(quat);
-  quat = norm > 0.0 ? quat / norm : vec4(1.0, 0.0, 0.0, 0.0);
-  float w = quat.x, x = quat.y, y = quat.z, z = quat.w;
-  mat3 rotation = mat3(1.0 - 2.0 * (y * y + z * z), 2.0 * (x * y + w * z), 2.0 * (x * z - w * y),
-                       2.0 * (x * y - w * z), 1.0 - 2.0 * (x * x + z * z), 2.0 * (y * z + w * x),
-                       2.0 * (x * z + w * y), 2.0 * (y * z - w * x), 1.0 - 2.0 * (x * x + y * y));
-  mat3 turned = mat3(camera.viewmat) * rotation;
-  vec3 row_x = vec3(turned[0].x, turned[1].x, turned[2].x);
-  vec3 row_y = vec3(turned[0].y, turned[1].y, turned[2].y);
-  vec3 row_z = vec3(turned[0].z, turned[1].z, turned[2].z);
-  vec3 u = camera.lens.x * per_depth * (row_x - slope.x * row_z) * scales;
-  vec3 v = camera.lens.y * per_depth * (row_y - slope.y * row_z) * scales;
-
-  /* Covariance in px^2 with the low-pass 0.3, its eigenvalues without cancellation. */
-  float c00 = dot(u, u) + 0.3, c01 = dot(u, v), c11 = dot(v, v) + 0.3;
-  vec3 normal = cross(u, v);
-  float determinant = dot(normal, normal) + 0.3 * (dot(u, u) + dot(v, v)) + 0.09;
-  float half_difference = 0.5 * (c00 - c11);
-  float radius = length(vec2(half_difference, c01));
-  float larger = 0.5 * (c00 + c11) + radius;
-  float smaller = determinant / larger;
-  vec2 axis = half_difference >= 0.0 ? vec2(radius + half_difference, c01) :
-                                       vec2(c01, radius - half_difference);
-  axis = radius > 0.0 ? normalize(axis) : vec2(1.0, 0.0);
-
-  /* The rectangle around the ellipse where alpha reaches 1/255, in standard deviations. */
-  float deviations = sqrt(max(2.0 * log(255.0 * opacity), 0.0));
-  offset = corner.xy * deviations;
-  vec2 spread = offset * sqrt(vec2(larger, smaller));
-  vec2 pixel = camera.lens.xy * position.xy * per_depth + camera.lens.zw +
-               axis * spread.x + vec2(-axis.y, axis.x) * spread.y;
-  gl_Position = vec4(2.0 * pixel.x / camera.frame.x - 1.0,
-                     1.0 - 2.0 * pixel.y / camera.frame.y, 0.0, 1.0);
-  color = vec4(texel(splat, 3).rgb, opacity);
-  depth = position.z;
-}
-"""
-
-_SPLAT_FRAGMENT = """
-void main() {
-  ivec2 place = min(ivec2(gl_FragCoord.xy), textureSize(limits, 0) - 1);
-  float alpha = min(0.999, color.a * exp(-0.5 * dot(offset, offset)));
-  if (alpha < 1.0 / 255.0 || depth > texelFetch(limits, place, 0).r) {
-    discard;
-  }
-  blended = vec4(color.rgb * alpha, alpha);
-#ifdef WITH_DEPTH
-  weighted_depth = vec4(depth * alpha, alpha, 0.0, alpha);
-#endif
-}
-"""
-
-_MESH_VERTEX = """
-void main() {
-  vec4 position = camera.viewmat * (model * vec4(pos, 1.0));
-  gl_Position = camera.clip * position;
-  place = position.xyz;
-  mat3 m = mat3(model);
-  mat3 cofactors = mat3(cross(m[1], m[2]), cross(m[2], m[0]), cross(m[0], m[1]));
-  facing = mat3(camera.viewmat) * (cofactors * nor);
-#ifdef WITH_COLOR
-  tint = base;
-#endif
-}
-"""
-
-# The light of `shading.py`: above the camera's left shoulder, on whichever side looks at the camera.
-_MESH_FRAGMENT = """
-void main() {
-  surface_depth = vec4(place.z, 0.0, 0.0, 1.0);
-#ifdef WITH_COLOR
-  vec3 ray = camera.frame.z > 0.5 ? vec3(0.0, 0.0, 1.0) : place;
-  vec3 normal = normalize(facing);
-  float lit = (dot(normal, ray) > 0.0 ? -1.0 : 1.0) * dot(normal, normalize(vec3(-0.4, -0.6, -1.0)));
-  vec3 linear_color = tint * (0.25 + 0.75 * max(lit, 0.0));
-  shaded = is_solid * vec4(to_display(linear_color), 1.0);
-#endif
-}
-"""
-
-_SCREEN_VERTEX = """
-void main() {
-  gl_Position = vec4(pos, 0.0, 1.0);
-}
-"""
-
-# IEC 61966-2-1: our pictures hold display-referred colours, Blender's screen wants linear ones.
-_SRGB = """
-vec3 to_linear(vec3 color) {
-  vec3 size = abs(color);
-  vec3 curve = pow((max(size, vec3(0.04045)) + 0.055) / 1.055, vec3(2.4));
-  return sign(color) * mix(curve, size / 12.92, lessThanEqual(size, vec3(0.04045)));
-}
-
-vec3 to_display(vec3 color) {
-  vec3 curve = 1.055 * pow(max(color, vec3(0.0031308)), vec3(1.0 / 2.4)) - 0.055;
-  return mix(curve, color * 12.92, lessThanEqual(color, vec3(0.0031308)));
-}
-"""
-
-_SCENE_FRAGMENT = """
-void main() {
-  vec2 uv = (gl_FragCoord.xy - region.xy) / region.zw;
-  vec4 head = texture(heads, uv);
-  vec4 color = head + (1.0 - head.a) * texture(surfaces, uv);
-  color += (1.0 - color.a) * background;
-  shown = color.a > 0.0 ? vec4(to_linear(color.rgb / color.a) * color.a, color.a) : vec4(0.0);
-}
-"""
-
-_OVERLAY_FRAGMENT = """
-void main() {
-  vec2 uv = (gl_FragCoord.xy - region.xy) / region.zw;
-  vec4 head = texture(heads, uv);
-  if (head.a < 1.0 / 255.0) {
-    discard;
-  }
-  /* A head's own proxy must never be seen: where it is nearer the head takes its place, and where it
-   * would shine through hair the head hides all of it. */
-  ivec2 place = min(ivec2(uv * vec2(textureSize(heads, 0))), textureSize(heads, 0) - 1);
-  float proxy = texelFetch(proxies, place, 0).r;
-  vec2 weighted = texelFetch(depths, place, 0).rg;
-  float depth = min(weighted.r / max(weighted.g, 1.0 / 255.0), proxy * 0.9999);
-  vec4 clip = camera.clip * vec4(0.0, 0.0, depth, 1.0);
-  gl_FragDepth = clamp(0.5 * clip.z / clip.w + 0.5, 0.0, 1.0);
-  float alpha = proxy < 1e30 ? 1.0 : head.a;
-  shown = vec4(to_linear(head.rgb / head.a) * alpha, alpha);
-}
-"""
 
 _DEFINES = {
     "QUADS": QUADS,
@@ -231,7 +53,7 @@ def splat_shader(with_depth: bool) -> gpu.types.GPUShader:
     if with_depth:
         info.define("WITH_DEPTH", "1")
         info.fragment_out(1, "VEC4", "weighted_depth")
-    return _compiled(info, _SPLAT_VERTEX, _SPLAT_FRAGMENT)
+    return _compiled(info, glsl.SPLAT_VERTEX, glsl.SPLAT_FRAGMENT)
 
 
 @cache
@@ -252,7 +74,7 @@ def mesh_shader(with_color: bool) -> gpu.types.GPUShader:
         between.flat("VEC3", "tint")
         info.fragment_out(1, "VEC4", "shaded")
     info.vertex_out(between)
-    return _compiled(info, _MESH_VERTEX, _SRGB + _MESH_FRAGMENT)
+    return _compiled(info, glsl.MESH_VERTEX, glsl.SRGB + glsl.MESH_FRAGMENT)
 
 
 @cache
@@ -261,7 +83,7 @@ def scene_shader() -> gpu.types.GPUShader:
     info = _on_screen("heads", "surfaces")
     info.push_constant("VEC4", "background")
     info.fragment_out(0, "VEC4", "shown")
-    return _compiled(info, _SCREEN_VERTEX, _SRGB + _SCENE_FRAGMENT)
+    return _compiled(info, glsl.SCREEN_VERTEX, glsl.SRGB + glsl.SCENE_FRAGMENT)
 
 
 @cache
@@ -271,7 +93,7 @@ def overlay_shader() -> gpu.types.GPUShader:
     _add_camera(info)
     info.depth_write("ANY")
     info.fragment_out(0, "VEC4", "shown")
-    return _compiled(info, _SCREEN_VERTEX, _SRGB + _OVERLAY_FRAGMENT)
+    return _compiled(info, glsl.SCREEN_VERTEX, glsl.SRGB + glsl.OVERLAY_FRAGMENT)
 
 
 def _with_camera() -> gpu.types.GPUShaderCreateInfo:
@@ -282,7 +104,7 @@ def _with_camera() -> gpu.types.GPUShaderCreateInfo:
 
 def _add_camera(info: gpu.types.GPUShaderCreateInfo) -> None:
     # 176 bytes: push constants are promised for 128 only.
-    info.typedef_source(_CAMERA_BLOCK)
+    info.typedef_source(glsl.CAMERA_BLOCK)
     info.uniform_buf(0, "CameraBlock", "camera")
 
 
