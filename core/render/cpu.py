@@ -18,6 +18,7 @@ from ..camera import Camera
 from ..errors import BackendUnavailable, RenderError
 from ..gaussians import Gaussians
 from .gradients import GaussianGradients, ImageGradients
+from .native_structures import NativeGradients, NativeScene
 from .output import RenderOutput
 
 _T, _R = TypeVar("_T"), TypeVar("_R")
@@ -43,7 +44,7 @@ def render(
     output = RenderOutput(
         np.empty((*size, 3), np.float32), np.empty(size, np.float32), np.empty(size, np.float32)
     )
-    scene = _Scene(gaussians, camera, background, depth_limits, output)
+    scene = NativeScene(gaussians, camera, background, depth_limits, output)
     with _idle_workspaces().borrow() as workspace:
         status = load_library().gh_begin(workspace, ctypes.byref(scene.structure))
         _finish(workspace, status, camera, num_threads)
@@ -73,12 +74,11 @@ def backward(
         means2d=np.empty((count, 2), np.float32),
         num_pixels=np.empty(count, np.int32),
     )
-    scene = _Scene(gaussians, camera, background, depth_limits, output)
-    images = _images_of(image_gradients, camera)
-    structure = _gradients_structure(images, gradients)
+    scene = NativeScene(gaussians, camera, background, depth_limits, output)
+    passed = NativeGradients(image_gradients, gradients, camera)
     with _idle_workspaces().borrow() as workspace:
         status = load_library().gh_begin_backward(
-            workspace, ctypes.byref(scene.structure), ctypes.byref(structure)
+            workspace, ctypes.byref(scene.structure), ctypes.byref(passed.structure)
         )
         _finish(workspace, status, camera, num_threads)
     return gradients
@@ -159,89 +159,6 @@ def _work(workspace: int, num_threads: int) -> int:
         for helper in helpers:
             if not helper.cancel():
                 helper.result()
-
-
-class _Scene:
-    """The library's description of the picture, and the arrays whose addresses it holds."""
-
-    def __init__(
-        self,
-        gaussians: Gaussians,
-        camera: Camera,
-        background: np.ndarray | None,
-        depth_limits: np.ndarray | None,
-        output: RenderOutput,
-    ) -> None:
-        from gaussian_heads_native import Scene
-
-        names = ("means", "quats", "scales", "opacities", "colors")
-        self._inputs = [_as_floats(getattr(gaussians, name)) for name in names]
-        size = (camera.height, camera.width)
-        if depth_limits is not None:
-            self._inputs.append(_as_floats(_checked(depth_limits, size)))
-        self._images = [_checked(output.colors, (*size, 3))]
-        self._images += [_checked(image, size) for image in (output.alphas, output.depths)]
-        color = (0.0, 0.0, 0.0) if background is None else [float(value) for value in background]
-        viewmat = np.asarray(camera.viewmat, np.float64)[:3].ravel()
-        self.structure = Scene(
-            num_gaussians=gaussians.num_gaussians,
-            viewmat=(ctypes.c_double * 12)(*viewmat),
-            fx=camera.K[0, 0],
-            fy=camera.K[1, 1],
-            cx=camera.K[0, 2],
-            cy=camera.K[1, 2],
-            background=(ctypes.c_float * 3)(*color),
-            width=camera.width,
-            height=camera.height,
-            is_orthographic=camera.is_orthographic,
-        )
-        fields = ("means", "quats", "scales", "opacities", "rgb", "depth_limits")
-        _set_addresses(self.structure, fields, self._inputs)
-        _set_addresses(self.structure, ("colors", "alphas", "depths"), self._images)
-
-
-def _gradients_structure(
-    images: list[np.ndarray | None], gradients: GaussianGradients
-) -> ctypes.Structure:
-    """The library's description of the backward pass; it holds addresses, so keep the arrays alive."""
-    from gaussian_heads_native import Gradients
-
-    structure = Gradients()
-    _set_addresses(structure, ("of_colors", "of_alphas", "of_depths"), images)
-    names = ("means", "quats", "scales", "opacities", "colors", "means2d", "num_pixels")
-    fields = ("means", "quats", "scales", "opacities", "rgb", "means2d", "num_pixels")
-    _set_addresses(structure, fields, [getattr(gradients, name) for name in names])
-    return structure
-
-
-def _images_of(gradients: ImageGradients, camera: Camera) -> list[np.ndarray | None]:
-    size = (camera.height, camera.width)
-    shapes = {"colors": (*size, 3), "alphas": size, "depths": size}
-    images = {name: getattr(gradients, name) for name in shapes}
-    return [
-        None if image is None else _as_floats(_checked(image, shapes[name]))
-        for name, image in images.items()
-    ]
-
-
-def _set_addresses(
-    structure: ctypes.Structure, fields: Sequence[str], arrays: Sequence[np.ndarray | None]
-) -> None:
-    for field, array in zip(fields, arrays, strict=False):
-        if array is not None:
-            setattr(structure, field, array.ctypes.data)
-
-
-def _as_floats(array: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(array, np.float32)
-
-
-def _checked(image: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    if image.shape != shape:
-        raise RenderError(
-            f"An image has shape {image.shape}, expected {shape}: give one value for each pixel."
-        )
-    return image
 
 
 def _finish(workspace: int, status: int, camera: Camera, num_threads: int | None) -> None:

@@ -18,7 +18,7 @@ import pytest
 from gaussian_heads.core.camera import Camera, intrinsics, look_at
 from gaussian_heads.core.errors import RenderError
 from gaussian_heads.core.gaussians import Gaussians, concatenate
-from gaussian_heads.core.render import cpu, reference, reference_gradients
+from gaussian_heads.core.render import RenderOutput, cpu, reference, reference_gradients
 from gaussian_heads.core.render.gradients import ImageGradients
 
 TENSORS = ("means", "quats", "scales", "opacities", "colors")
@@ -324,3 +324,13 @@ def test_images_of_another_size_are_refused():
         cpu.backward(gaussians, camera, output, random_images(view(21, 10)))
     with pytest.raises(RenderError, match="expected \\(12, 20"):
         cpu.backward(gaussians, view(20, 12), output, random_images(view(20, 12)))
+
+
+def test_pictures_of_another_memory_order_are_read_right():
+    gaussians, camera = cloud(500), view()
+    images, output = random_images(camera), cpu.render(gaussians, camera)
+    turned = RenderOutput(*(np.asfortranarray(image) for image in vars(output).values()))
+    turned_images = ImageGradients(*(np.asfortranarray(image) for image in vars(images).values()))
+    expected = cpu.backward(gaussians, camera, output, images)
+    actual = cpu.backward(gaussians, camera, turned, turned_images)
+    np.testing.assert_array_equal(actual.means, expected.means)
