@@ -58,6 +58,8 @@ class ViewportPicture:
         except BackendUnavailable as error:
             self.sentence = str(error)
             _show_plainly(context, scene, self._heads)
+        except GaussianHeadsError as error:
+            self.sentence = str(error)
 
     def _look(self, depsgraph: bpy.types.Depsgraph) -> None:
         if self._is_stale:
@@ -136,7 +138,7 @@ def _show_plainly(context: bpy.types.Context, scene: bpy.types.Scene, heads: Hea
     region = context.region
     size = picture_size(region.width, region.height, most_pixels(context))
     view = region_view(context.region_data, size, heads.gaussians.means)
-    output = render(heads.gaussians, view.camera, backend="cpu")
+    output = render(heads.gaussians, view.camera)
     behind = None if scene.render.film_transparent else world_color(scene.world)
     pixels = np.ascontiguousarray(combined_pass(output.colors, output.alphas, behind), np.float32)
     buffer = gpu.types.Buffer("FLOAT", pixels.size, pixels.ravel())

@@ -82,9 +82,10 @@ class HeadPicture:
             return
         if drawn_by == "gpu":
             self._draw_splats(heads, view, limits)
+            self.drawn_by = drawn_by
         else:
-            self._take_picture(heads, view, limits, drawn_by)
-        self._key, self.drawn_by = wanted, drawn_by
+            self.drawn_by = self._take_picture(heads, view, limits, drawn_by)
+        self._key = wanted
 
     def _draw_splats(self, heads: Heads, view: View, limits: gpu.types.GPUTexture | None) -> None:
         if self._target is None or self._target.size != view.size:
@@ -97,25 +98,28 @@ class HeadPicture:
 
     def _take_picture(
         self, heads: Heads, view: View, limits: gpu.types.GPUTexture | None, backend: str
-    ) -> None:
+    ) -> str:
         self._target = None
         hidden = None if limits is None else pixels(limits, 1)[::-1, :, 0]
         try:
             output = render(heads.gaussians, view.camera, backend=backend, depth_limits=hidden)
         except BackendUnavailable:
-            output = render(heads.gaussians, view.camera, backend="cpu", depth_limits=hidden)
+            backend = "cpu"
+            output = render(heads.gaussians, view.camera, backend=backend, depth_limits=hidden)
         rgba = np.dstack([output.colors, output.alphas])[::-1]
         self.color = texture(rgba, "RGBA16F")
         weighted = np.dstack([output.depths * output.alphas, output.alphas])[::-1]
         self.depth = texture(weighted, "RG32F")
+        return backend
 
 
 def drawing_backend(backend: str) -> str:
     """Who draws the heads in viewports for the scene's `backend`.
 
     "auto" is the GPU, unless that is a program on the CPU: there our C rasteriser is several times faster.
+    The reference takes a second or more and is for final frames.
     """
-    if backend != "auto":
+    if backend not in ("auto", "reference"):
         return backend
     return "cpu" if is_software() else "gpu"
 

@@ -267,6 +267,22 @@ def test_empty_and_broken_scenes_are_said(shown, scene, head):
     assert "no visible avatar" in shown.picture.sentence
 
 
+def test_backend_that_cannot_gives_way(shown, scene, monkeypatch):
+    from gaussian_heads.blender.drawing import heads
+
+    def render(*args, backend, **options):
+        if backend == "cuda":
+            raise BackendUnavailable("No CUDA here.")
+        return real(*args, backend=backend, **options)
+
+    real = heads.render
+    monkeypatch.setattr(heads, "render", render)
+    scene.gaussian_heads.backend = "cuda"
+    assert shown(face_view())[90, 150, 0] > 0.3
+    assert "drawn by the CPU" in shown.picture.sentence
+    assert heads.drawing_backend("reference") == heads.drawing_backend("auto")
+
+
 def test_driver_that_refuses_our_shaders_gets_the_processors_picture(shown, scene, monkeypatch):
     scene.gaussian_heads.backend = "cpu"
     expected = shown(face_view())
