@@ -26,7 +26,7 @@ STEPS = {
     "opacities": 1 / 255,
     "quats": 1 / 2000,
     "weight": 1 / WEIGHT_STEPS,
-    "sh": 1 / 127,
+    "sh": 1 / 80,
 }
 
 

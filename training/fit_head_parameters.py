@@ -14,6 +14,14 @@ from .networks.mesh_head import MeshHead, on_weight_grid
 RANGE_MARGIN = 0.04
 OPACITY_RANGE = (0.01, 0.995)
 LIGHT_LIMIT = 127 / 255
+SH_LIMIT = 127 / 80
+SMALLEST_LIGHT = 1.6 / 255
+COLOR_BUFFERS = {
+    "surface": "light.colors",
+    "left_eye": "eyes.0.colors",
+    "right_eye": "eyes.1.colors",
+    "strands": "strand_colors",
+}
 SHAPES = ("scales", "offsets", "quats")
 # Adam's eps for colours and for shapes: gradients of a splat seen by a few pixels only.
 EPSILON = (1e-6, 1e-7)
@@ -37,9 +45,9 @@ class FitBounds:
 class FitRates:
     """Adam's learning rates of the raw numbers; offsets and scales are in units of their bounds."""
 
-    colors: float = 4e-3
+    colors: float = 5e-3
     light: float = 6e-4
-    sh: float = 2e-3
+    sh: float = 1.5e-2
     logit_opacities: float = 3e-2
     scales: float = 1e-2
     offsets: float = 1e-2
@@ -48,10 +56,17 @@ class FitRates:
 
 @dataclass(frozen=True)
 class FitPenalties:
-    """Weights of mean squares: of offsets and scales in units of their bounds, and of the view's colours."""
+    """Weights of mean squares that keep still what pictures show little of.
 
-    shape: float = 5e-3
-    sh: float = 0.3
+    Of offsets and scales in units of their bounds, of colours and their changes by expression against the
+    studio's, and of colours by view, on skin and on hair.
+    """
+
+    shape: float = 1e-2
+    colors: float = 0.4
+    light: float = 5.0
+    sh_surface: float = 0.4
+    sh_strands: float = 0.02
 
 
 class HeadParameters(nn.Module):
@@ -62,13 +77,14 @@ class HeadParameters(nn.Module):
         self.bounds = bounds
         self.start = {name: value.clone() for name, value in head.named_buffers()}
         start = self.start
-        opacities = start["opacities"].clamp(*OPACITY_RANGE)
+        opacities = start["all_opacities"].clamp(*OPACITY_RANGE)
         self.logit_opacities = nn.Parameter(torch.logit(opacities))
-        self.colors = _copies(
-            start, "light.colors", "eyes.0.colors", "eyes.1.colors", "strand_colors"
+        self.colors = nn.ParameterDict(
+            {group: nn.Parameter(start[name].clone()) for group, name in COLOR_BUFFERS.items()}
         )
         self.light = nn.Parameter(start["light.light"].clone())
-        self.sh = nn.Parameter(start["sh"].clone())
+        self.sh = nn.Parameter(start["all_sh"].clone())
+        self.num_smooth = len(start["all_sh"]) - len(start["strand_colors"])
         count, num_still = len(start["surface.scales_m"]), len(start["still_means_m"])
         num_bound = start["bound.offset_m"].shape[1] if head.bound is not None else 0
         self.scales = _zeros(surface=(count, 2), rigid=start["rigid_scales_m"].shape)
@@ -96,22 +112,16 @@ class HeadParameters(nn.Module):
     def buffers_of_head(self) -> dict[str, Tensor]:
         """The network's buffers, by name, with gradients to the raw numbers."""
         start, bounds = self.start, self.bounds
-        surface = self.colors["light_colors"]
-        change = surface - start["light.colors"]
-        values = {
-            "light.colors": surface,
-            "light.lowest_colors": (start["light.lowest_colors"] + change - RANGE_MARGIN).clamp(
-                0, 1
-            ),
-            "light.highest_colors": (start["light.highest_colors"] + change + RANGE_MARGIN).clamp(
-                0, 1
-            ),
+        change = self.colors["surface"] - start["light.colors"]
+        lowest = start["light.lowest_colors"] + change - RANGE_MARGIN
+        highest = start["light.highest_colors"] + change + RANGE_MARGIN
+        values = {name: self.colors[group] for group, name in COLOR_BUFFERS.items()}
+        values |= {
+            "light.lowest_colors": lowest.clamp(0, 1),
+            "light.highest_colors": highest.clamp(0, 1),
             "light.light": self.light,
-            "eyes.0.colors": self.colors["eyes_0_colors"],
-            "eyes.1.colors": self.colors["eyes_1_colors"],
-            "strand_colors": self.colors["strand_colors"],
-            "opacities": torch.sigmoid(self.logit_opacities),
-            "sh": self.sh,
+            "all_opacities": torch.sigmoid(self.logit_opacities),
+            "all_sh": self.sh,
             "rigid_scales_m": start["rigid_scales_m"] * self._factor("rigid"),
             # A disc is round: the axes of its plane follow the stretch and turn freely where there is none.
             "surface.scales_m": start["surface.scales_m"] * self._factor("surface")[:, [0, 0, 1]],
@@ -129,14 +139,26 @@ class HeadParameters(nn.Module):
         """What keeps small whatever no picture asks for."""
         moved = sum(value.square().mean() for value in self.offsets.values())
         resized = sum(value.square().mean() for value in self.scales.values())
-        return weights.shape * (moved + resized) + weights.sh * self.sh.square().mean()
+        recolored = sum(
+            (self.colors[group] - self.start[name]).square().mean()
+            for group, name in COLOR_BUFFERS.items()
+        )
+        relit = (self.light - self.start["light.light"]).square().mean()
+        surface, strands = self.sh.split([self.num_smooth, len(self.sh) - self.num_smooth])
+        return (
+            weights.shape * (moved + resized)
+            + weights.colors * recolored
+            + weights.light * relit
+            + weights.sh_surface * surface.square().mean()
+            + weights.sh_strands * strands.square().mean()
+        )
 
     @torch.no_grad()
     def keep_valid(self) -> None:
         """Bring back what a step took out of the range that the package can store."""
         self.logit_opacities.clamp_(*(float(torch.logit(torch.tensor(o))) for o in OPACITY_RANGE))
         self.light.clamp_(-LIGHT_LIMIT, LIGHT_LIMIT)
-        self.sh.clamp_(-1.0, 1.0)
+        self.sh.clamp_(-SH_LIMIT, SH_LIMIT)
         for values in self.colors.values():
             values.clamp_(0.0, 1.0)
 
@@ -144,6 +166,10 @@ class HeadParameters(nn.Module):
     def fitted(self) -> dict[str, np.ndarray]:
         """The buffers as arrays in the form that is exported."""
         values = {name: value.numpy() for name, value in self.buffers_of_head().items()}
+        start = self.start["light.light"].numpy()
+        # Changes that hardly show would cost megabytes.
+        changed = np.abs(values["light.light"] - start) > SMALLEST_LIGHT
+        values["light.light"] = np.where(changed, values["light.light"], start)
         values["surface.weight"] = on_weight_grid(values["surface.weight"]).astype(np.float32)
         return values
 

@@ -28,7 +28,7 @@ class HeadSettings:
     strands: dict[str, StrandSettings] = field(
         default_factory=lambda: {
             "hair": StrandSettings(
-                19.0, 0.15, 0.8, max_strands=2700, overlap=0.38, picture_blur_mm=0.34
+                19.0, 0.15, 0.8, max_strands=3300, overlap=0.38, picture_blur_mm=0.34
             ),
             "brows": StrandSettings(3.5, 0.06, 0.6, picture_blur_mm=0.6),
             "lashes": StrandSettings(2.0, 0.06, 0.8, overlap=0.34, picture_blur_mm=0.4),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,8 @@ from .scene import Studio
 
 LOG = logging.getLogger(__name__)
 HELD_OUT_DEG = 6.0
+# Scattered views are there for shine and hidden sides; detail comes from the others.
+SCATTERED_SIZE = 0.75
 FACE_M, MOUTH_M, EYES_M = (0.0, -0.035, 0.0), (0.0, -0.068, 0.0), (0.0, 0.0, 0.0)
 
 
@@ -48,13 +50,16 @@ VIEWS = {
     "right_low": View(-58.0, -14.0),
     "rear": View(177.0, 12.0),
     "above": View(8.0, 55.0),
+    "below_left": View(27.0, -33.0),
+    "below_right": View(-19.0, -30.0, 1.5, FACE_M),
     "face": View(-9.0, -4.0, 2.1, FACE_M),
     "face_left": View(24.0, 7.0, 2.1, FACE_M),
     "mouth": View(8.0, 3.0, 3.6, MOUTH_M),
     "eyes": View(-12.0, 3.0, 3.0, EYES_M),
 }
 # Where expressions hardly show, the neutral alone is photographed.
-NEUTRAL_ONLY = ("right_rear", "left_rear", "rear", "above")
+NEUTRAL_ONLY = ("right_rear", "left_rear", "rear", "above", "below_left", "below_right")
+BELOW = (("vowel", "below_left"), ("teeth", "below_right"), ("rounded", "below_left"))
 
 
 def sides(**weights: float) -> dict[str, float]:
@@ -102,7 +107,8 @@ def plan(num_scattered: int) -> list[tuple[str, str]]:
     for turn in range(2):
         for i, state in enumerate(states):
             pairs.append((state, frontal[(i + turn * 5) % len(frontal)]))
-        pairs += [("neutral", view) for view in list(VIEWS)[turn * 9 : turn * 9 + 9]]
+        pairs += [("neutral", view) for view in list(VIEWS)[turn * 10 : turn * 10 + 10]]
+    pairs += BELOW
     everyone = list(STATES)
     return pairs + [
         (everyone[i % len(everyone)], view) for i, view in enumerate(scattered_views(num_scattered))
@@ -114,9 +120,12 @@ def render_training_views(
 ) -> None:
     """Render the pictures of the plan that the folder lacks; cameras.json names all that may be there."""
     out.mkdir(parents=True, exist_ok=True)
+    far = replace(quality, size_px=round(quality.size_px * SCATTERED_SIZE))
+    views = {name: (view, quality) for name, view in VIEWS.items()}
+    views |= {name: (view, far) for name, view in scattered_views(num_scattered).items()}
     cameras = {
-        name: camera_around(view.turn_deg, quality, view.rise_deg, view.zoom, view.target_m)
-        for name, view in (VIEWS | scattered_views(num_scattered)).items()
+        name: camera_around(view.turn_deg, chosen, view.rise_deg, view.zoom, view.target_m)
+        for name, (view, chosen) in views.items()
     }
     record = {
         "views": {n: {"viewmat": v.tolist(), "K": k.tolist()} for n, (v, k) in cameras.items()},
@@ -132,7 +141,7 @@ def render_training_views(
     for number, (state, view) in enumerate(missing, start=1):
         started = time.monotonic()
         studio.pose(STATES[state], turns_eyes=True)
-        studio.look_from(*cameras[view], quality.size_px)
+        studio.look_from(*cameras[view], views[view][1].size_px)
         with replace_on_success(out / f"{state}_{view}.png") as temporary:
             studio.photograph(str(temporary), quality.samples)
         seconds = time.monotonic() - started

@@ -41,13 +41,14 @@ class MeshHead(nn.Module):
         _constant(self, "still_means_m", parts.still.means)
         _constant(self, "still_quats", parts.still.quats)
         rigid = [*(eye.look for eye in parts.eyes), parts.bound.look, parts.still.look]
+        # Names of their own: where a buffer is called like an output, the export renames it.
         opacities = [parts.surface.look.opacities, *(look.opacities for look in rigid)]
-        _constant(self, "opacities", np.concatenate(opacities))
+        _constant(self, "all_opacities", np.concatenate(opacities))
         _constant(self, "rigid_scales_m", np.concatenate([look.scales for look in rigid]))
         _constant(self, "strand_colors", np.concatenate([look.colors for look in rigid[2:]]))
         self.has_sh = parts.sh is not None
         if self.has_sh:
-            _constant(self, "sh", parts.sh)
+            _constant(self, "all_sh", parts.sh)
 
     def forward(self, code: Tensor) -> tuple[Tensor, ...]:
         """Return means, quats, scales, opacities, colors and landmarks for one code, and sh if there is one."""
@@ -62,12 +63,12 @@ class MeshHead(nn.Module):
         if self.bound is not None:
             rigid.append(self.bound(vertices))
         rigid.append((self.still_means_m, self.still_quats))
-        sh = (self.sh + 0.0 * code[0],) if self.has_sh else ()
+        sh = (self.all_sh + 0.0 * code[0],) if self.has_sh else ()
         return (
             torch.cat([means, *(group[0] for group in rigid)]),
             torch.cat([quats, *(group[1] for group in rigid)]),
             torch.cat([scales, self.rigid_scales_m]),
-            self.opacities + 0.0 * code[0],
+            self.all_opacities + 0.0 * code[0],
             torch.cat([surface_colors, *(eye[2] for eye in eyes), self.strand_colors]),
             vertices[self.rig.landmarks],
             *sh,
