@@ -137,15 +137,21 @@ void main() {
 
 # IEC 61966-2-1: our pictures hold display-referred colours, Blender's screen wants linear ones.
 SRGB = """
+float to_linear(float value) {
+  float size = abs(value);
+  return sign(value) * (size <= 0.04045 ? size / 12.92 : pow((size + 0.055) / 1.055, 2.4));
+}
+
 vec3 to_linear(vec3 color) {
-  vec3 size = abs(color);
-  vec3 curve = pow((max(size, vec3(0.04045)) + 0.055) / 1.055, vec3(2.4));
-  return sign(color) * mix(curve, size / 12.92, lessThanEqual(size, vec3(0.04045)));
+  return vec3(to_linear(color.r), to_linear(color.g), to_linear(color.b));
+}
+
+float to_display(float value) {
+  return value <= 0.0031308 ? value * 12.92 : 1.055 * pow(value, 1.0 / 2.4) - 0.055;
 }
 
 vec3 to_display(vec3 color) {
-  vec3 curve = 1.055 * pow(max(color, vec3(0.0031308)), vec3(1.0 / 2.4)) - 0.055;
-  return mix(curve, color * 12.92, lessThanEqual(color, vec3(0.0031308)));
+  return vec3(to_display(color.r), to_display(color.g), to_display(color.b));
 }
 """
 

@@ -13,9 +13,6 @@ from .device import is_software, kept_state, pixels, require_gpu, texture
 from .splats import Splats, no_limits
 from .targets import Target
 
-# Single floats: half floats would round after every one of a pixel's hundred splats (64 dB instead of 94).
-FORMATS = {"color": "RGBA32F", "depth": "R32F"}
-
 
 def draw(
     gaussians: Gaussians,
@@ -30,7 +27,7 @@ def draw(
         raise BackendUnavailable(
             f"This GPU draws at most {largest} pixels a side: choose the backend 'cpu' or a smaller picture."
         )
-    target = Target((camera.width, camera.height), FORMATS)
+    target = Target((camera.width, camera.height), _formats())
     splats = Splats(gaussians)
     splats.sort(camera.viewmat, is_exact=True)
     limits = no_limits() if depth_limits is None else texture(depth_limits[::-1], "R32F")
@@ -47,6 +44,13 @@ def is_automatic() -> bool:
     except BackendUnavailable:
         return False
     return not is_software()
+
+
+def _formats() -> dict[str, str]:
+    """Single floats: half floats would round after every one of a pixel's hundred splats (64 dB, not 90)."""
+    # Metal does not promise to blend four single floats.
+    is_metal = gpu.platform.backend_type_get() == "METAL"
+    return {"color": "RGBA16F" if is_metal else "RGBA32F", "depth": "R32F"}
 
 
 def _output(target: Target, background: np.ndarray | None) -> RenderOutput:
