@@ -222,3 +222,46 @@ def test_depth_of_the_view_is_the_viewports(over, scene):
     bpy.context.object.location.y = -0.05
     cut = over()
     assert not cut[20:50, 120, 3].all()
+
+
+def test_panel_says_why_heads_are_missing(over, scene, head):
+    from gaussian_heads.panels.viewport import GAUSSIAN_HEADS_PT_viewport as Panel
+
+    class Layout:
+        def __init__(self):
+            self.shown, self.labels = [], []
+
+        def prop(self, owner, name, **_):
+            assert hasattr(owner, name)
+            self.shown.append(name)
+
+        def label(self, text, **_):
+            self.labels.append(text)
+
+    def drawn():
+        layout = Layout()
+        Panel.draw(SimpleNamespace(layout=layout), SimpleNamespace(scene=scene))
+        return layout
+
+    over()
+    shown = ["show_overlay", "viewport_density", "decoded_memory_mb", "sync_mode"]
+    assert drawn().shown == shown and not drawn().labels
+    head.gaussian_head.avatar = "/nowhere/gone.uhap"
+    bpy.context.view_layer.update()
+    over()
+    assert "gone.uhap" in drawn().labels[0]
+    scene.gaussian_heads.show_overlay = False
+    assert not drawn().labels
+
+
+def test_another_scene_in_another_window_is_gathered_anew(over, scene):
+    assert over().any()
+    other = bpy.data.scenes.new("Other")
+    gathered = overlay._overlay._shown
+    context = make_context(other, face_view())
+    context.view_layer = other.view_layers[0]
+    other.view_layers[0].update()
+    overlay._overlay.draw(context, other.view_layers[0].depsgraph)
+    assert overlay._overlay._shown != gathered
+    assert overlay._overlay._heads.gaussians.num_gaussians == 0
+    assert over().any()
