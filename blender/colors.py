@@ -15,6 +15,7 @@ _LINE_END, _LINE_SLOPE = 0.04045, 1 / 12.92
 _LEAST_ALPHA = np.float32(1e-12)
 # Pixels that are worked on together: their values stay in the processor's cache.
 _BLOCK_PX = 16384
+_SERIAL_BLOCKS = 24
 
 
 def srgb_to_linear(values: np.ndarray) -> np.ndarray:
@@ -86,7 +87,9 @@ def combine(colors: np.ndarray, alphas: np.ndarray, backdrop: Backdrop, out: np.
         for rows in blocks:
             _combine_rows(colors[rows], alphas[rows], backdrop.rows(rows), out[rows])
 
-    blocks, count = _blocks(*alphas.shape), num_processors()
+    blocks = _blocks(*alphas.shape)
+    # For a small picture waking another thread takes as long as the work.
+    count = num_processors() if len(blocks) > _SERIAL_BLOCKS else 1
     in_threads(combine_blocks, [blocks[first::count] for first in range(count)])
 
 
