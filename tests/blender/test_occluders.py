@@ -65,8 +65,8 @@ def add_sphere(scene):
     ball.modifiers.new("Smooth", "SUBSURF").render_levels = 2
 
 
-def scatter(obj):
-    """Geometry nodes that replace an object's mesh by instances of a cone on its points."""
+def scatter(obj, source=None):
+    """Geometry nodes that replace an object's mesh by instances on its points: cones, or `source`."""
     tree = bpy.data.node_groups.new("Scatter", "GeometryNodeTree")
     for name, direction in (("Geometry", "INPUT"), ("Geometry", "OUTPUT")):
         tree.interface.new_socket(name, in_out=direction, socket_type="NodeSocketGeometry")
@@ -78,7 +78,13 @@ def scatter(obj):
     entry, instances, cone, end = nodes
     cone.inputs["Radius Bottom"].default_value, cone.inputs["Depth"].default_value = 0.02, 0.05
     tree.links.new(entry.outputs[0], instances.inputs["Points"])
-    tree.links.new(cone.outputs["Mesh"], instances.inputs["Instance"])
+    instanced = cone.outputs["Mesh"]
+    if source is not None:
+        info = tree.nodes.new("GeometryNodeObjectInfo")
+        info.inputs["Object"].default_value = source
+        info.inputs["As Instance"].default_value = True
+        instanced = info.outputs["Geometry"]
+    tree.links.new(instanced, instances.inputs["Instance"])
     tree.links.new(instances.outputs[0], end.inputs[0])
     obj.modifiers.new("Scatter", "NODES").node_group = tree
 
@@ -291,6 +297,26 @@ def test_what_an_avatar_scatters_is_mesh_and_not_heads(scene, head, camera):
     assert gather_visible(depsgraph).num_heads == 1
     meshes = occluders.gather_meshes(depsgraph, holdout=False)
     assert len(meshes.normal_matrices) == len(head.data.vertices)
+
+
+def test_geometry_nodes_place_heads(scene, head, camera, picture, avatar_file):
+    points = bpy.data.meshes.new("Points")
+    points.from_pydata([(-0.15, 0.1, 0.0), (0.15, 0.2, 0.05)], [], [])
+    holder = bpy.data.objects.new("Holder", points)
+    holder.rotation_euler.z = 0.3
+    scene.collection.objects.link(holder)
+    scatter(holder, head)
+    head.hide_render = True
+    placed = picture()
+    holder.hide_render = True
+    copies = []
+    for point in points.vertices:
+        copy = create_avatar_object(str(avatar_file), load_avatar(avatar_file), scene.collection)
+        copy.matrix_world = holder.matrix_world @ Matrix.Translation(point.co)
+        copies.append(copy)
+    expected = picture()
+    assert expected[:, :16, 0].max() > 0.1 and expected[:, 16:, 0].max() > 0.1
+    np.testing.assert_allclose(placed, expected, atol=1e-4)
 
 
 def test_two_texts_of_one_font_curve_keep_their_own_modifiers(scene, head):
