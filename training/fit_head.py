@@ -30,6 +30,7 @@ from .builtin_head import build_avatar
 from .fit_head_parameters import FitBounds, FitPenalties, FitRates, HeadParameters
 from .fit_head_views import HeadPicture, load_pictures
 from .head_assembly import AssembledHead, assemble_head
+from .head_eye_shade import LUMINANCE
 from .head_folder import HeadFolder, folder_hash, load_head
 from .head_settings import HeadSettings
 from .image_loss import picture_loss
@@ -37,6 +38,8 @@ from .networks.mesh_head import MeshHead
 from .rasterize import rasterize
 
 logger = logging.getLogger(__name__)
+# Skin of the neck that the bake shows darker than this lies under the shirt.
+COVERED_LUMINANCE, MOVES_WITH_HEAD = 0.08, 0.95
 SH_FIRST_DEGREE = 0.4886025119029199
 
 
@@ -179,7 +182,20 @@ def fit_head(
     )
     fit = HeadFit(MeshHead(parts), pictures, settings)
     fit.run(checkpoint)
-    return dataclasses.replace(assembled, parts=parts), fit.parameters.fitted()
+    fitted = hide_covered_skin(fit.parameters.fitted(), assembled)
+    return dataclasses.replace(assembled, parts=parts), fitted
+
+
+def hide_covered_skin(
+    fitted: dict[str, np.ndarray], assembled: AssembledHead
+) -> dict[str, np.ndarray]:
+    """Buffers without the skin that is black under the shirt: it would come through when the neck turns."""
+    baked = assembled.parts.surface.look.colors
+    neck = assembled.neck_weights[: len(baked)]
+    moves = (neck > 0.0) & (neck < MOVES_WITH_HEAD)
+    opacities = fitted["all_opacities"].copy()
+    opacities[: len(baked)][moves & (baked @ LUMINANCE < COVERED_LUMINANCE)] = 0.0
+    return fitted | {"all_opacities": opacities}
 
 
 def _picture_order(

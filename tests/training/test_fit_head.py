@@ -15,7 +15,12 @@ from gaussian_heads.core.camera import Camera, intrinsics, look_at  # noqa: E402
 from gaussian_heads.core.errors import AvatarError  # noqa: E402
 from gaussian_heads.core.spherical_harmonics import sh_colors  # noqa: E402
 from gaussian_heads.training.builtin_head import build_avatar  # noqa: E402
-from gaussian_heads.training.fit_head import FitSettings, HeadFit, view_colors  # noqa: E402
+from gaussian_heads.training.fit_head import (  # noqa: E402
+    FitSettings,
+    HeadFit,
+    hide_covered_skin,
+    view_colors,
+)
 from gaussian_heads.training.fit_head_parameters import FitBounds, HeadParameters  # noqa: E402
 from gaussian_heads.training.fit_head_views import HeadPicture, load_pictures  # noqa: E402
 from gaussian_heads.training.head_assembly import assemble_head  # noqa: E402
@@ -132,6 +137,20 @@ def test_what_is_exported_is_what_was_fitted(assembled, wanted, tmp_path):
     np.testing.assert_allclose(decoded.colors, colors, atol=1 / 250)
     np.testing.assert_allclose(decoded.sh, sh, atol=0.5 / 80 + 1e-6)
     assert np.abs(sh).max() > 0.01
+
+
+def test_black_skin_that_moves_under_the_shirt_is_hidden(assembled):
+    surface = assembled.parts.surface
+    count = len(surface.owner)
+    colors, neck = np.full((count, 3), 0.4), np.ones(len(assembled.neck_weights))
+    colors[:3], neck[:5] = 0.01, [0.5, 1.0, 0.0, 0.5, 0.5]
+    look = dataclasses.replace(surface.look, colors=colors)
+    parts = dataclasses.replace(assembled.parts, surface=dataclasses.replace(surface, look=look))
+    head = dataclasses.replace(assembled, parts=parts, neck_weights=neck)
+    fitted = {"all_opacities": np.full(len(neck), 0.9, np.float32)}
+    hidden = hide_covered_skin(fitted, head)["all_opacities"]
+    np.testing.assert_array_equal(np.flatnonzero(hidden == 0.0), [0])
+    assert (fitted["all_opacities"] == np.float32(0.9)).all()
 
 
 def test_view_colours_agree_with_the_renderers(assembled):
