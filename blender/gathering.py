@@ -50,7 +50,8 @@ def gather_visible(depsgraph: bpy.types.Depsgraph) -> GatheredScene:
             heads[key] = _decode(obj, warnings)
         matrix = avatar_to_world(instance.matrix_world)
         sets.append(_placed(heads[key], matrix, obj.name))
-    return GatheredScene(concatenate(sets), len(sets), tuple(warnings))
+    gaussians = sets[0] if len(sets) == 1 else concatenate(sets)
+    return GatheredScene(gaussians, len(sets), tuple(warnings))
 
 
 def has_avatar(scene: bpy.types.Scene) -> bool:
