@@ -8,7 +8,8 @@ import bpy
 import numpy as np
 
 from ..core.errors import RenderError
-from ..core.gaussians import Gaussians, concatenate, matrix_times_rows
+from ..core.gaussians import Gaussians, concatenate
+from ..core.rows import matrix_times_rows
 from .avatars import object_avatar
 from .axes import avatar_to_world
 from .codes import expression_code, head_pose, require_code_space

@@ -11,10 +11,8 @@ from jaxtyping import Bool, Float, Float32, Float64, Integer
 
 from .camera import Camera
 from .errors import RenderError
+from .rows import matrix_times_rows
 from .spherical_harmonics import NUM_COEFFICIENTS, rotate_sh, sh_colors
-
-# Of `matrix_times_rows`.
-_ROWS_AT_ONCE = 4096
 
 
 @dataclass(frozen=True)
@@ -217,16 +215,6 @@ def matrix_to_quat(matrices: np.ndarray) -> np.ndarray:
     quats = np.take_along_axis(candidates, best[..., None, None], axis=-2)[..., 0, :]
     quats = quats / np.linalg.norm(quats, axis=-1, keepdims=True)
     return np.where(quats[..., :1] < 0, -quats, quats)
-
-
-def matrix_times_rows(matrix: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """`matrix` times every row, float32, in pieces so small that BLAS wakes no threads to wait for."""
-    turned = np.empty((len(rows), len(matrix)), np.float32)
-    columns = matrix.astype(np.float32).T
-    for first in range(0, len(rows), _ROWS_AT_ONCE):
-        piece = slice(first, first + _ROWS_AT_ONCE)
-        np.matmul(rows[piece], columns, out=turned[piece])
-    return turned
 
 
 def _nearest_rotation(linear: np.ndarray) -> np.ndarray:

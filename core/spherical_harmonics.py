@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Float32, Float64
 
+from .rows import matrix_times_rows
+
 # The constant function, by which a stored f_dc becomes a colour: c = f_dc * C0 + 0.5.
 SH_C0 = 0.5 / math.sqrt(math.pi)
 NUM_COEFFICIENTS = (3, 8, 15)
@@ -73,7 +75,7 @@ def rotate_sh(
         return matrices @ sh
     # One product of rows is ten times faster than many of small matrices.
     rows, all_colors = sh.reshape(len(sh), -1), np.kron(matrices, np.eye(3, dtype=np.float32))
-    return np.einsum("nj,ij->ni", rows, all_colors).reshape(sh.shape)
+    return matrix_times_rows(all_colors, rows).reshape(sh.shape)
 
 
 @cache

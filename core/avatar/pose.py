@@ -10,11 +10,11 @@ from jaxtyping import Float, Float32
 from ..errors import AvatarError
 from ..gaussians import (
     Gaussians,
-    matrix_times_rows,
     multiply_quats,
     quat_product_matrix,
     quat_to_matrix,
 )
+from ..rows import matrix_times_rows
 from ..spherical_harmonics import rotate_sh
 
 # Far beyond any head: a translation of more than this (m) or a turn of more (rad) is a mistake.
