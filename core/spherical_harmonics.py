@@ -48,9 +48,11 @@ def sh_colors(
     sh: Float32[np.ndarray, "N K 3"], directions: Float[np.ndarray, "N 3"]
 ) -> Float32[np.ndarray, "N 3"]:
     """What coefficients add to the colours seen along `directions` (need not be unit length)."""
-    lengths = np.linalg.norm(directions, axis=1, keepdims=True)
-    unit = directions / np.where(lengths > 0.0, lengths, 1.0)
-    basis = sh_basis(unit.astype(np.float32), sh.shape[1])
+    directions = np.asarray(directions, np.float32)
+    # Several times faster than `norm` over an axis of three.
+    squares = np.einsum("nc,nc->n", directions, directions)[:, None]
+    unit = directions / np.sqrt(np.maximum(squares, np.finfo(np.float32).tiny))
+    basis = sh_basis(unit, sh.shape[1])
     return np.einsum("nk,nkc->nc", basis, sh)
 
 
