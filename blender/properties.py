@@ -17,21 +17,9 @@ from bpy.props import (
 
 from ..core.spaces import ACTION_UNITS, ARKIT_BLENDSHAPES, AU_LABELS, META_VISEMES
 from .decoding import DEFAULT_BUDGET_MB, set_budget
-from .render_properties import LookSettings, RenderSettings
+from .render_properties import HEAD_OPTIONS, LookSettings, RenderSettings, listen
 
 LAYERS = ("speech", "upper_face", "blink", "gaze")
-
-
-def _listen(_settings: bpy.types.PropertyGroup, _context: bpy.types.Context) -> None:
-    """Blender redraws and evaluates after a script's assignment only where somebody listens to it."""
-
-
-# Linked characters are animated through overrides, so every level must allow both.
-_SHARED = {
-    "options": {"ANIMATABLE", "LIBRARY_EDITABLE"},
-    "override": {"LIBRARY_OVERRIDABLE"},
-    "update": _listen,
-}
 
 
 @dataclass(frozen=True)
@@ -60,7 +48,7 @@ def _control_group(class_name: str, controls: ControlSet, labels: Mapping[str, s
             soft_max=controls.soft_max,
             min=-10.0,
             max=10.0,
-            **_SHARED,
+            **HEAD_OPTIONS,
         )
         for name in controls.names
     }
@@ -88,7 +76,7 @@ def _strength(label: str, description: str) -> object:
         soft_max=2.0,
         min=-10.0,
         max=10.0,
-        **_SHARED,
+        **HEAD_OPTIONS,
     )
 
 
@@ -98,24 +86,24 @@ class GAUSSIAN_HEADS_PG_head(LookSettings, bpy.types.PropertyGroup):
     avatar: StringProperty(
         name="Avatar",
         description="The built-in head or the .uhap file that this object stands for",
-        **_SHARED,
+        **HEAD_OPTIONS,
     )
     avatar_sha256: StringProperty(
         name="Hash",
         description="SHA-256 of the avatar file when it was imported, to notice a changed one",
-        **_SHARED,
+        **HEAD_OPTIONS,
     )
     sound_strip: StringProperty(
         name="Sound Strip",
         description="The sequencer's sound strip that this head speaks; the active strip when empty",
-        **_SHARED,
+        **HEAD_OPTIONS,
     )
     seed: IntProperty(
         name="Seed",
         description="Another number gives other blinks with the same sound",
         default=0,
         min=0,
-        **_SHARED,
+        **HEAD_OPTIONS,
     )
     strength_speech: _strength("Speech", "How strongly the mouth follows the baked speech")
     strength_upper_face: _strength("Upper Face", "How strongly brows and forehead move")
@@ -128,7 +116,7 @@ class GAUSSIAN_HEADS_PG_head(LookSettings, bpy.types.PropertyGroup):
         size=3,
         subtype="NONE",
         unit="ROTATION",
-        **_SHARED,
+        **HEAD_OPTIONS,
     )
     head_translation: FloatVectorProperty(
         name="Head Translation",
@@ -136,11 +124,11 @@ class GAUSSIAN_HEADS_PG_head(LookSettings, bpy.types.PropertyGroup):
         size=3,
         subtype="NONE",
         unit="LENGTH",
-        **_SHARED,
+        **HEAD_OPTIONS,
     )
-    arkit: PointerProperty(type=ArkitControls, **_SHARED)
-    action_units: PointerProperty(type=ActionUnitControls, **_SHARED)
-    visemes: PointerProperty(type=VisemeControls, **_SHARED)
+    arkit: PointerProperty(type=ArkitControls, **HEAD_OPTIONS)
+    action_units: PointerProperty(type=ActionUnitControls, **HEAD_OPTIONS)
+    visemes: PointerProperty(type=VisemeControls, **HEAD_OPTIONS)
 
 
 def apply_decoded_memory(settings: bpy.types.PropertyGroup, _context: object = None) -> None:
@@ -157,7 +145,7 @@ class GAUSSIAN_HEADS_PG_scene(RenderSettings, bpy.types.PropertyGroup):
         "rendered ones, in depth with the scene",
         default=True,
         options={"LIBRARY_EDITABLE"},
-        update=_listen,
+        update=listen,
     )
     viewport_density: FloatProperty(
         name="Viewport Density",
@@ -168,7 +156,7 @@ class GAUSSIAN_HEADS_PG_scene(RenderSettings, bpy.types.PropertyGroup):
         max=1.0,
         subtype="FACTOR",
         options={"LIBRARY_EDITABLE"},
-        update=_listen,
+        update=listen,
     )
     decoded_memory_mb: IntProperty(
         name="Frame Memory",

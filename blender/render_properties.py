@@ -11,7 +11,17 @@ from bpy.props import (
     PointerProperty,
 )
 
-_ANIMATED = {"options": {"ANIMATABLE", "LIBRARY_EDITABLE"}, "override": {"LIBRARY_OVERRIDABLE"}}
+
+def listen(_settings: bpy.types.PropertyGroup, _context: bpy.types.Context) -> None:
+    """Blender redraws and evaluates after a script's assignment only where somebody listens to it."""
+
+
+# Linked characters are animated through overrides, so every level must allow both.
+HEAD_OPTIONS = {
+    "options": {"ANIMATABLE", "LIBRARY_EDITABLE"},
+    "override": {"LIBRARY_OVERRIDABLE"},
+    "update": listen,
+}
 _FIXED = {"options": {"LIBRARY_EDITABLE"}, "override": {"LIBRARY_OVERRIDABLE"}}
 
 
@@ -27,7 +37,7 @@ class LookSettings:
         min=-16.0,
         max=16.0,
         precision=2,
-        **_ANIMATED,
+        **HEAD_OPTIONS,
     )
     tint: FloatVectorProperty(
         name="Tint",
@@ -38,7 +48,7 @@ class LookSettings:
         min=0.0,
         soft_max=1.0,
         max=100.0,
-        **_ANIMATED,
+        **HEAD_OPTIONS,
     )
 
 

@@ -75,3 +75,10 @@ def test_colours_that_depend_on_the_view_are_graded_as_they_are_seen(scene, head
     seen = graded(lit, gain).seen_from(eye).colors
     expected = linear_to_srgb(srgb_to_linear(lit.seen_from(eye).colors.astype(np.float64)) * gain)
     np.testing.assert_allclose(seen, expected, atol=2e-5)
+
+
+def test_a_look_that_a_script_sets_is_evaluated_at_once(scene, head, camera):
+    bpy.context.view_layer.update()
+    head.gaussian_head.exposure, head.gaussian_head.tint[1] = 1.5, 0.25
+    seen = head.evaluated_get(bpy.context.evaluated_depsgraph_get()).gaussian_head
+    assert seen.exposure == 1.5 and seen.tint[1] == 0.25
