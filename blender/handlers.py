@@ -10,6 +10,7 @@ from bpy.app.handlers import persistent
 
 from .avatars import forget_avatars, is_builtin
 from .engine import forget_warnings
+from .listeners import add_listeners, remove_listeners
 from .occluders import forget_shapes
 from .properties import apply_decoded_memory
 
@@ -72,13 +73,9 @@ _HANDLERS = (("load_post", _on_load), ("save_pre", _on_save), ("save_post", _on_
 
 def attach() -> None:
     """Start listening."""
-    for name, handler in _HANDLERS:
-        getattr(bpy.app.handlers, name).append(handler)
+    add_listeners(_HANDLERS)
 
 
 def detach() -> None:
     """Stop listening; harmless when not attached."""
-    for name, handler in _HANDLERS:
-        listeners = getattr(bpy.app.handlers, name)
-        if handler in listeners:
-            listeners.remove(handler)
+    remove_listeners(_HANDLERS)

@@ -17,6 +17,7 @@ from ..core.errors import GaussianHeadsError, RenderError
 from ..core.gaussians import Gaussians
 from ..core.spherical_harmonics import SH_C0
 from .axes import AVATAR_TO_OBJECT
+from .listeners import add_listeners, remove_listeners
 from .splat_objects import posed_gaussians
 
 logger = logging.getLogger(__name__)
@@ -189,13 +190,9 @@ _HANDLERS = (
 def attach() -> None:
     """Start following frames, where this Blender can hold splats at all."""
     if can_write_splats():
-        for name, handler in _HANDLERS:
-            getattr(bpy.app.handlers, name).append(handler)
+        add_listeners(_HANDLERS)
 
 
 def detach() -> None:
     """Stop following; harmless when not attached."""
-    for name, handler in _HANDLERS:
-        listeners = getattr(bpy.app.handlers, name)
-        if handler in listeners:
-            listeners.remove(handler)
+    remove_listeners(_HANDLERS)

@@ -19,6 +19,7 @@ from .drawing.targets import Target
 from .drawing.view import View, region_view
 from .engine import ENGINE_ID
 from .gathering import gather_visible, has_avatar, is_avatar, is_head
+from .listeners import add_listeners, remove_listeners
 from .occluders import PlacedShape
 from .shapes import Shape, read_shape
 from .viewport import most_pixels, picture_size
@@ -205,15 +206,11 @@ def stop() -> None:
 
 def attach() -> None:
     """Start drawing and listen to changes of the scene."""
-    for name, handler in _HANDLERS:
-        getattr(bpy.app.handlers, name).append(handler)
+    add_listeners(_HANDLERS)
     start()
 
 
 def detach() -> None:
     """Undo `attach`; harmless when not attached."""
     stop()
-    for name, handler in _HANDLERS:
-        listeners = getattr(bpy.app.handlers, name)
-        if handler in listeners:
-            listeners.remove(handler)
+    remove_listeners(_HANDLERS)

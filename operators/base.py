@@ -38,6 +38,14 @@ class GuardedOperator:
         return CANCELLED
 
 
+def make_active(context: bpy.types.Context, obj: bpy.types.Object) -> None:
+    """Select `obj` alone, as Blender does with what was just added."""
+    for other in context.selected_objects:
+        other.select_set(False)
+    obj.select_set(True)
+    context.view_layer.objects.active = obj
+
+
 def active_avatar(context: bpy.types.Context) -> bpy.types.Object | None:
     """The avatar that buttons work on: the active object, or the only avatar of the scene."""
     from ..blender.gathering import is_avatar

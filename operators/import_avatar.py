@@ -9,7 +9,7 @@ from bpy.props import StringProperty
 
 from ..blender.avatars import avatar_path, load_avatar, reference_to
 from ..blender.proxy import create_avatar_object
-from .base import GuardedOperator, Outcome
+from .base import GuardedOperator, Outcome, make_active
 
 
 class GAUSSIAN_HEADS_OT_import_avatar(GuardedOperator, bpy.types.Operator):
@@ -38,10 +38,7 @@ class GAUSSIAN_HEADS_OT_import_avatar(GuardedOperator, bpy.types.Operator):
         loaded = load_avatar(avatar_path(reference))
         obj = create_avatar_object(reference, loaded, context.collection)
         obj.location = context.scene.cursor.location
-        for other in context.selected_objects:
-            other.select_set(False)
-        obj.select_set(True)
-        context.view_layer.objects.active = obj
+        make_active(context, obj)
         count = loaded.avatar.num_gaussians
         self.report({"INFO"}, f"Loaded '{obj.name}': {count:,} Gaussians.")
         return {"FINISHED"}

@@ -9,7 +9,7 @@ from bpy.props import EnumProperty, StringProperty
 
 from ..blender.avatars import avatar_path, load_avatar, reference_to
 from ..blender.splat_objects import create_splat_object
-from .base import GuardedOperator, Outcome
+from .base import GuardedOperator, Outcome, make_active
 
 UP_AXIS_ITEMS = (
     ("-Y", "-Y Up", "As trainers on photographs write it and viewers on the web expect it"),
@@ -41,10 +41,7 @@ class GAUSSIAN_HEADS_OT_import_splats(GuardedOperator, bpy.types.Operator):
         reference = reference_to(Path(self.filepath))
         loaded = load_avatar(avatar_path(reference))
         obj = create_splat_object(reference, loaded, self.up_axis, context.collection)
-        for other in context.selected_objects:
-            other.select_set(False)
-        obj.select_set(True)
-        context.view_layer.objects.active = obj
+        make_active(context, obj)
         count = loaded.avatar.num_gaussians
         self.report({"INFO"}, f"Loaded '{obj.name}': {count:,} Gaussians.")
         return {"FINISHED"}

@@ -12,10 +12,8 @@ import argparse
 import dataclasses
 import json
 import logging
-import math
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,6 +25,7 @@ from torch.func import functional_call
 from ..core.errors import GaussianHeadsError
 from ..core.files import replace_on_success
 from .builtin_head import build_avatar
+from .contact_sheet import foreground_psnr_db
 from .fit_head_parameters import FitBounds, FitPenalties, FitRates, HeadParameters
 from .fit_head_views import HeadPicture, load_pictures
 from .head_assembly import AssembledHead, assemble_head
@@ -36,11 +35,13 @@ from .head_settings import HeadSettings
 from .image_loss import picture_loss
 from .networks.mesh_head import MeshHead
 from .rasterize import rasterize
+from .resumable import ResumableFit, Stateful
 
 logger = logging.getLogger(__name__)
 # Skin of the neck that the bake shows darker than this lies under the shirt.
 COVERED_LUMINANCE, MOVES_WITH_HEAD = 0.08, 0.95
 SH_FIRST_DEGREE = 0.4886025119029199
+REPORT_STEPS = 50
 
 
 @dataclass(frozen=True)
@@ -61,24 +62,22 @@ class FitSettings:
     penalties: FitPenalties = field(default_factory=FitPenalties)
 
 
-class HeadFit:
+class HeadFit(ResumableFit):
     """A head, its raw numbers and their optimiser."""
 
-    def __init__(self, head: MeshHead, pictures: list[HeadPicture], settings: FitSettings) -> None:
-        self.head, self.pictures, self.settings = head, pictures, settings
+    settings: FitSettings
+
+    def __init__(self, head: MeshHead, settings: FitSettings) -> None:
+        super().__init__(settings)
+        self.head = head
         self.parameters = HeadParameters(head, settings.bounds)
         self.optimizer = torch.optim.Adam(self.parameters.groups(settings.rates))
-        self.step = 0
+        self._recent: list[float] = []
+        self._started_sec = time.monotonic()
 
-    def run(self, checkpoint: Path) -> None:
-        """Fit from where the checkpoint stands to the last step."""
-        self._resume(checkpoint)
-        try:
-            self._run(checkpoint)
-        except KeyboardInterrupt:
-            self._save(checkpoint)
-            logger.info("stopped after step %d: the same command goes on from there", self.step)
-            raise
+    def parts(self) -> dict[str, Stateful]:
+        """The raw numbers and the optimiser's memory of them."""
+        return {"parameters": self.parameters, "optimizer": self.optimizer}
 
     def draw(self, picture: HeadPicture, background: Tensor) -> tuple[Tensor, Tensor]:
         """Colours and alpha of the head as it now is, with the picture's camera and expression."""
@@ -91,31 +90,29 @@ class HeadFit:
         )
         return colors, alphas
 
-    def _run(self, checkpoint: Path) -> None:
-        settings, started, recent = self.settings, time.monotonic(), []
-        for picture in _picture_order(self.pictures, settings, self.step):
-            rate = self._set_rates()
-            background = self._background()
-            ours, alphas = self.draw(picture, background)
-            wanted, wanted_alphas = picture.over(background)
-            loss = picture_loss(ours, wanted, settings.ssim_share)
-            loss = loss + settings.square_weight * (ours - wanted).square().mean()
-            loss = loss + settings.alpha_weight * (alphas - wanted_alphas).abs().mean()
-            loss = loss + self.parameters.penalty(settings.penalties)
-            self.optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            self.optimizer.step()
-            self.parameters.keep_valid()
-            self.step += 1
-            recent.append(foreground_psnr_db(ours.detach(), wanted, wanted_alphas))
-            if self.step % 50 == 0:
-                logger.info(
-                    "step %d/%d: %.2f dB, rate %.3f, %.0f s",
-                    self.step, settings.steps, np.mean(recent), rate, time.monotonic() - started,
-                )  # fmt: skip
-                recent.clear()
-            if self.step % settings.checkpoint_steps == 0:
-                self._save(checkpoint)
+    def follow(self, picture: HeadPicture) -> None:
+        """One step towards one picture."""
+        settings, rate = self.settings, self._set_rates()
+        background = self._background()
+        ours, alphas = self.draw(picture, background)
+        wanted, wanted_alphas = picture.over(background)
+        loss = picture_loss(ours, wanted, settings.ssim_share)
+        loss = loss + settings.square_weight * (ours - wanted).square().mean()
+        loss = loss + settings.alpha_weight * (alphas - wanted_alphas).abs().mean()
+        loss = loss + self.parameters.penalty(settings.penalties)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimizer.step()
+        self.parameters.keep_valid()
+        images = (ours.detach().clamp(0, 1), wanted, wanted_alphas)
+        self._recent.append(foreground_psnr_db(*(image.numpy() for image in images)))
+        if len(self._recent) == REPORT_STEPS:
+            logger.info(
+                "step %d/%d: %.2f dB, rate %.3f, %.0f s",
+                self.step + 1, settings.steps, np.mean(self._recent), rate,
+                time.monotonic() - self._started_sec,
+            )  # fmt: skip
+            self._recent.clear()
 
     def _background(self) -> Tensor:
         """A colour `[3]` of this step, the same whenever a run resumes."""
@@ -124,34 +121,10 @@ class HeadFit:
         ).float()
 
     def _set_rates(self) -> float:
-        done = self.step / self.settings.steps
-        last = self.settings.last_rate
-        share = last + (1 - last) * 0.5 * (1 + math.cos(math.pi * done))
+        share = self.rate_share()
         for group in self.optimizer.param_groups:
             group["lr"] = group["initial_lr"] * share
         return share
-
-    def _save(self, path: Path) -> None:
-        state = {
-            "settings": dataclasses.asdict(self.settings),
-            "step": self.step,
-            "parameters": self.parameters.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-        }
-        with replace_on_success(path) as temporary:
-            torch.save(state, temporary)
-
-    def _resume(self, path: Path) -> None:
-        if not path.is_file():
-            return
-        state = torch.load(path, weights_only=True)
-        if state["settings"] != dataclasses.asdict(self.settings):
-            logger.info("'%s' was made with other settings: starting anew", path)
-            return
-        self.step = state["step"]
-        self.parameters.load_state_dict(state["parameters"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        logger.info("going on from step %d", self.step)
 
 
 def view_colors(sh: Tensor, directions: Tensor) -> Tensor:
@@ -159,12 +132,6 @@ def view_colors(sh: Tensor, directions: Tensor) -> Tensor:
     unit = directions / torch.sqrt((directions * directions).sum(1, keepdim=True))
     x, y, z = unit.split(1, dim=1)
     return SH_FIRST_DEGREE * (z * sh[:, 1] - y * sh[:, 0] - x * sh[:, 2])
-
-
-def foreground_psnr_db(ours: Tensor, wanted: Tensor, alphas: Tensor) -> float:
-    """PSNR over the pixels that the picture covers."""
-    error = (ours.clamp(0, 1) - wanted)[alphas > 0.5].square().mean()
-    return float(-10 * torch.log10(error.clamp(min=1e-12)))
 
 
 def fit_head(
@@ -180,8 +147,8 @@ def fit_head(
     parts = dataclasses.replace(
         assembled.parts, sh=np.zeros((len(assembled.neck_weights), 3, 3), np.float32)
     )
-    fit = HeadFit(MeshHead(parts), pictures, settings)
-    fit.run(checkpoint)
+    fit = HeadFit(MeshHead(parts), settings)
+    fit.run(pictures, checkpoint)
     fitted = hide_covered_skin(fit.parameters.fitted(), assembled)
     return dataclasses.replace(assembled, parts=parts), fitted
 
@@ -196,20 +163,6 @@ def hide_covered_skin(
     opacities = fitted["all_opacities"].copy()
     opacities[: len(baked)][moves & (baked @ LUMINANCE < COVERED_LUMINANCE)] = 0.0
     return fitted | {"all_opacities": opacities}
-
-
-def _picture_order(
-    pictures: list[HeadPicture], settings: FitSettings, first_step: int
-) -> Iterator[HeadPicture]:
-    """All pictures in a new order each round, the same whenever a run resumes."""
-    rng, step = np.random.default_rng(settings.seed), 0
-    while True:
-        for index in rng.permutation(len(pictures)):
-            if step == settings.steps:
-                return
-            if step >= first_step:
-                yield pictures[index]
-            step += 1
 
 
 def main(arguments: list[str] | None = None) -> int:

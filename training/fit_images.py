@@ -14,10 +14,9 @@ import argparse
 import dataclasses
 import json
 import logging
-import math
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,12 +34,14 @@ from .calibrated_images import CalibratedImage, hold_out, load_images
 from .density import DensityControl, DensitySettings
 from .fitted_gaussians import FittedGaussians, LearningRates
 from .image_loss import picture_loss
+from .resumable import ResumableFit, Stateful
 from .visual_hull import sample_hull_skin
 
 logger = logging.getLogger(__name__)
 # What stands behind both pictures when they are compared.
 MEASURED_BACKGROUND = 0.5
 COVERED_ALPHA = 0.5
+REPORT_STEPS = 100
 
 
 @dataclass(frozen=True)
@@ -59,11 +60,13 @@ class FitSettings:
     density: DensitySettings = field(default_factory=DensitySettings)
 
 
-class ImageFit:
+class ImageFit(ResumableFit):
     """Gaussians on their way to the pictures."""
 
+    settings: FitSettings
+
     def __init__(self, images: Sequence[CalibratedImage], settings: FitSettings) -> None:
-        self.images, self.settings, self.step = images, settings, 0
+        super().__init__(settings)
         rng = np.random.default_rng(settings.seed)
         points, colors, spacing = sample_hull_skin(images, settings.first_gaussians, rng)
         self.size_m = float(np.linalg.norm(np.ptp(points, axis=0)) / 2)
@@ -73,33 +76,27 @@ class ImageFit:
             points, colors, spacing, (settings.rates, self.size_m)
         )
         self.density = DensityControl(settings.density, self.size_m, len(self.gaussians))
+        self._losses: list[float] = []
+        self._started_sec = time.monotonic()
 
-    def run(self, checkpoint: Path) -> None:
-        """Fit from where the checkpoint stands to the last step."""
-        self._resume(checkpoint)
-        try:
-            self._run(checkpoint)
-        except KeyboardInterrupt:
-            self._save(checkpoint)
-            logger.info("stopped after step %d: the same command goes on from there", self.step)
-            raise
+    def parts(self) -> dict[str, Stateful]:
+        """The Gaussians with their optimiser, and what density control has seen."""
+        return {"gaussians": self.gaussians, "density": self.density}
 
-    def _run(self, checkpoint: Path) -> None:
-        settings, started, losses = self.settings, time.monotonic(), []
-        for image in _image_order(self.images, settings, self.step):
-            rng = torch.Generator().manual_seed(settings.seed * 1_000_003 + self.step)
-            self.gaussians.set_rates(self._rate())
-            losses.append(self._follow(image, torch.rand(3, generator=rng)))
-            self.step += 1
-            self.density.step(self.gaussians, self.step, rng)
-            if self.step % 100 == 0:
-                logger.info(
-                    "step %d/%d: loss %.5f, %d Gaussians, %.0f s",
-                    self.step, settings.steps, np.mean(losses), len(self.gaussians), time.monotonic() - started,
-                )  # fmt: skip
-                losses.clear()
-            if self.step % settings.checkpoint_steps == 0:
-                self._save(checkpoint)
+    def follow(self, image: CalibratedImage) -> None:
+        """One step towards one picture, and what density control makes of it."""
+        rng = torch.Generator().manual_seed(self.settings.seed * 1_000_003 + self.step)
+        self.gaussians.set_rates(self.rate_share())
+        self._losses.append(self._follow(image, torch.rand(3, generator=rng)))
+        done = self.step + 1
+        self.density.step(self.gaussians, done, rng)
+        if done % REPORT_STEPS == 0:
+            logger.info(
+                "step %d/%d: loss %.5f, %d Gaussians, %.0f s",
+                done, self.settings.steps, np.mean(self._losses), len(self.gaussians),
+                time.monotonic() - self._started_sec,
+            )  # fmt: skip
+            self._losses.clear()
 
     def _follow(self, image: CalibratedImage, background: torch.Tensor) -> float:
         """One step towards one picture; returns the loss before it."""
@@ -111,47 +108,6 @@ class ImageFit:
         self.density.observe(picture.statistics, image.camera)
         self.gaussians.step()
         return loss.item()
-
-    def _rate(self) -> float:
-        last = self.settings.last_rate
-        done = self.step / self.settings.steps
-        return last + (1 - last) * 0.5 * (1 + math.cos(math.pi * done))
-
-    def _save(self, path: Path) -> None:
-        state = {
-            "settings": dataclasses.asdict(self.settings),
-            "step": self.step,
-            "gaussians": self.gaussians.state_dict(),
-            "density": self.density.state_dict(),
-        }
-        with replace_on_success(path) as temporary:
-            torch.save(state, temporary)
-
-    def _resume(self, path: Path) -> None:
-        if not path.is_file():
-            return
-        state = torch.load(path, weights_only=True)
-        if state["settings"] != dataclasses.asdict(self.settings):
-            logger.info("'%s' was made with other settings: starting anew", path)
-            return
-        self.step = state["step"]
-        self.gaussians.load_state_dict(state["gaussians"])
-        self.density.load_state_dict(state["density"])
-        logger.info("going on from step %d", self.step)
-
-
-def _image_order(
-    images: Sequence[CalibratedImage], settings: FitSettings, first_step: int
-) -> Iterator[CalibratedImage]:
-    """All pictures in a new order each round, the same whenever a run resumes."""
-    rng, step = np.random.default_rng(settings.seed), 0
-    while True:
-        for index in rng.permutation(len(images)):
-            if step == settings.steps:
-                return
-            if step >= first_step:
-                yield images[index]
-            step += 1
 
 
 def foreground_psnr_db(gaussians: Gaussians, image: CalibratedImage) -> float:
@@ -215,7 +171,7 @@ def fit_files(options: argparse.Namespace) -> dict[str, object]:
     density = DensitySettings(last_step=options.steps // 2, max_gaussians=options.max_gaussians)
     settings = FitSettings(steps=options.steps, seed=options.seed, density=density)
     fit = ImageFit(fitted, settings)
-    fit.run(options.out.with_suffix(".checkpoint.pt"))
+    fit.run(fitted, options.out.with_suffix(".checkpoint.pt"))
     write_splats(options.out, fit.gaussians.to_gaussians())
     gaussians = read_splats(options.out)
     if options.sheet:

@@ -56,7 +56,7 @@ def picture(turn, rgba=None):
 @pytest.fixture(scope="module")
 def wanted(assembled):
     """Pictures of the same head in other colours that depend on the view."""
-    fit = HeadFit(MeshHead(assembled.parts), [], FitSettings())
+    fit = HeadFit(MeshHead(assembled.parts), FitSettings())
     pictures = []
     with torch.no_grad():
         fit.parameters.colors["surface"].mul_(-0.6).add_(0.9)
@@ -87,19 +87,19 @@ def test_a_fit_starts_at_the_head_it_was_given(assembled):
 
 def test_a_fit_comes_near_pictures_it_has_not_seen(assembled, wanted, tmp_path):
     settings = FitSettings(steps=60, checkpoint_steps=30)
-    fit = HeadFit(MeshHead(assembled.parts), wanted[:3], settings)
+    fit = HeadFit(MeshHead(assembled.parts), settings)
     before = error(fit, wanted[3:])
-    fit.run(tmp_path / "checkpoint.pt")
+    fit.run(wanted[:3], tmp_path / "checkpoint.pt")
     assert error(fit, wanted[3:]) < 0.2 * before
 
 
 def test_a_fit_that_is_interrupted_ends_like_one_that_is_not(assembled, wanted, tmp_path):
     settings = FitSettings(steps=8, checkpoint_steps=4)
-    whole = HeadFit(MeshHead(assembled.parts), wanted, settings)
-    whole.run(tmp_path / "whole.pt")
+    whole = HeadFit(MeshHead(assembled.parts), settings)
+    whole.run(wanted, tmp_path / "whole.pt")
     (tmp_path / "whole.pt").rename(tmp_path / "done.pt")
 
-    stopped = HeadFit(MeshHead(assembled.parts), wanted, settings)
+    stopped = HeadFit(MeshHead(assembled.parts), settings)
     draw, drawn = stopped.draw, []
 
     def draw_until_the_fifth(*arguments):
@@ -110,17 +110,17 @@ def test_a_fit_that_is_interrupted_ends_like_one_that_is_not(assembled, wanted, 
 
     stopped.draw = draw_until_the_fifth
     with pytest.raises(KeyboardInterrupt):
-        stopped.run(tmp_path / "part.pt")
-    resumed = HeadFit(MeshHead(assembled.parts), wanted, settings)
-    resumed.run(tmp_path / "part.pt")
+        stopped.run(wanted, tmp_path / "part.pt")
+    resumed = HeadFit(MeshHead(assembled.parts), settings)
+    resumed.run(wanted, tmp_path / "part.pt")
     assert resumed.step == whole.step == 8
     for name, value in resumed.parameters.fitted().items():
         np.testing.assert_allclose(value, whole.parameters.fitted()[name], atol=1e-5, err_msg=name)
 
 
 def test_what_is_exported_is_what_was_fitted(assembled, wanted, tmp_path):
-    fit = HeadFit(MeshHead(assembled.parts), wanted, FitSettings(steps=20))
-    fit.run(tmp_path / "checkpoint.pt")
+    fit = HeadFit(MeshHead(assembled.parts), FitSettings(steps=20))
+    fit.run(wanted, tmp_path / "checkpoint.pt")
     fitted = fit.parameters.fitted()
     build_avatar(small_head(), assembled, "Small", tmp_path / "small.uhap", fitted)
     decoded = Avatar.open(tmp_path / "small.uhap").decode(np.zeros(52, np.float32))

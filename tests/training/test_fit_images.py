@@ -128,7 +128,7 @@ def test_a_fit_improves_grows_and_goes_on_exactly_where_it_stopped(tmp_path, ima
     before = np.mean(
         [fit_images.foreground_psnr_db(first.gaussians.to_gaussians(), i) for i in held]
     )
-    first.run(tmp_path / "whole.pt")
+    first.run(fitted, tmp_path / "whole.pt")
     result = first.gaussians.to_gaussians()
     after = np.mean([fit_images.foreground_psnr_db(result, i) for i in held])
     assert after > before + 7 and after > 26
@@ -144,9 +144,9 @@ def test_a_fit_improves_grows_and_goes_on_exactly_where_it_stopped(tmp_path, ima
 
     stopped._follow = interrupted
     with pytest.raises(KeyboardInterrupt):
-        stopped.run(tmp_path / "part.pt")
+        stopped.run(fitted, tmp_path / "part.pt")
     resumed = fit_images.ImageFit(fitted, SMALL)
-    resumed.run(tmp_path / "part.pt")
+    resumed.run(fitted, tmp_path / "part.pt")
     again = resumed.gaussians.to_gaussians()
     assert again.num_gaussians == result.num_gaussians
     np.testing.assert_allclose(again.means, result.means, atol=1e-6)
