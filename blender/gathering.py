@@ -26,19 +26,8 @@ class GatheredScene:
     warnings: tuple[str, ...]
 
 
-def gather_gaussians(depsgraph: bpy.types.Depsgraph) -> GatheredScene:
-    """Decode and grade every visible avatar and its instances; raises when none is visible."""
-    gathered = gather_visible(depsgraph)
-    if not gathered.num_heads:
-        raise RenderError(
-            "There is no visible avatar in this view layer: load one in the sidebar's "
-            "Gaussian Heads tab, or show it for renders."
-        )
-    return gathered
-
-
 def gather_visible(depsgraph: bpy.types.Depsgraph) -> GatheredScene:
-    """`gather_gaussians` that may come back empty; raises when an avatar is broken."""
+    """Decode and grade every visible avatar and its instances; raises when one is broken."""
     sets: list[Gaussians] = []
     warnings: list[str] = []
     heads: dict[str, Gaussians] = {}

@@ -38,6 +38,29 @@ class GuardedOperator:
         return CANCELLED
 
 
+class NeedsAvatars:
+    """Mix-in for operators that work on a scene's avatars."""
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Only with an avatar in the scene; the disabled button says so."""
+        from ..blender.staging import scene_avatars
+
+        if not scene_avatars(context.scene):
+            cls.poll_message_set("Load an avatar first.")
+            return False
+        return True
+
+
+class DroppedAmongObjects:
+    """Mix-in for file handlers that add objects."""
+
+    @classmethod
+    def poll_drop(cls, context: bpy.types.Context) -> bool:
+        """Only where objects live."""
+        return context.area is not None and context.area.type in {"VIEW_3D", "OUTLINER"}
+
+
 def make_active(context: bpy.types.Context, obj: bpy.types.Object) -> None:
     """Select `obj` alone, as Blender does with what was just added."""
     for other in context.selected_objects:

@@ -9,7 +9,7 @@ from bpy.props import StringProperty
 
 from ..blender.avatars import avatar_path, load_avatar, reference_to
 from ..blender.proxy import create_avatar_object
-from .base import GuardedOperator, Outcome, make_active
+from .base import DroppedAmongObjects, GuardedOperator, Outcome, make_active
 
 
 class GAUSSIAN_HEADS_OT_import_avatar(GuardedOperator, bpy.types.Operator):
@@ -51,18 +51,13 @@ class GAUSSIAN_HEADS_OT_import_avatar(GuardedOperator, bpy.types.Operator):
         return {"RUNNING_MODAL"}
 
 
-class GAUSSIAN_HEADS_FH_avatar(bpy.types.FileHandler):
+class GAUSSIAN_HEADS_FH_avatar(DroppedAmongObjects, bpy.types.FileHandler):
     """Dropping a .uhap file into the 3D View loads it."""
 
     bl_idname = "GAUSSIAN_HEADS_FH_avatar"
     bl_label = "Gaussian Head"
     bl_import_operator = GAUSSIAN_HEADS_OT_import_avatar.bl_idname
     bl_file_extensions = ".uhap"
-
-    @classmethod
-    def poll_drop(cls, context: bpy.types.Context) -> bool:
-        """Only where objects live."""
-        return context.area is not None and context.area.type in {"VIEW_3D", "OUTLINER"}
 
 
 CLASSES = (GAUSSIAN_HEADS_OT_import_avatar, GAUSSIAN_HEADS_FH_avatar)

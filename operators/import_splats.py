@@ -9,7 +9,7 @@ from bpy.props import EnumProperty, StringProperty
 
 from ..blender.avatars import avatar_path, load_avatar, reference_to
 from ..blender.splat_objects import create_splat_object
-from .base import GuardedOperator, Outcome, make_active
+from .base import DroppedAmongObjects, GuardedOperator, Outcome, make_active
 
 UP_AXIS_ITEMS = (
     ("-Y", "-Y Up", "As trainers on photographs write it and viewers on the web expect it"),
@@ -54,18 +54,13 @@ class GAUSSIAN_HEADS_OT_import_splats(GuardedOperator, bpy.types.Operator):
         return {"RUNNING_MODAL"}
 
 
-class GAUSSIAN_HEADS_FH_splats(bpy.types.FileHandler):
+class GAUSSIAN_HEADS_FH_splats(DroppedAmongObjects, bpy.types.FileHandler):
     """Dropping a .ply file into the 3D View offers this beside Blender's own import of meshes."""
 
     bl_idname = "GAUSSIAN_HEADS_FH_splats"
     bl_label = "3D Gaussian Splats"
     bl_import_operator = GAUSSIAN_HEADS_OT_import_splats.bl_idname
     bl_file_extensions = ".ply"
-
-    @classmethod
-    def poll_drop(cls, context: bpy.types.Context) -> bool:
-        """Only where objects live."""
-        return context.area is not None and context.area.type in {"VIEW_3D", "OUTLINER"}
 
 
 def draw_menu(menu: bpy.types.Menu, context: bpy.types.Context) -> None:

@@ -6,11 +6,10 @@ import bpy
 from bpy.props import BoolProperty
 
 from ..blender.composite import setup_composite
-from ..blender.staging import scene_avatars
-from .base import GuardedOperator, Outcome
+from .base import GuardedOperator, NeedsAvatars, Outcome
 
 
-class GAUSSIAN_HEADS_OT_setup_composite(GuardedOperator, bpy.types.Operator):
+class GAUSSIAN_HEADS_OT_setup_composite(NeedsAvatars, GuardedOperator, bpy.types.Operator):
     """Add a scene that draws the heads, and compositor nodes that lay them over this scene's Cycles or EEVEE picture; call it again after changing cameras, collections or the picture's size"""
 
     bl_idname = "gaussian_heads.setup_composite"
@@ -22,14 +21,6 @@ class GAUSSIAN_HEADS_OT_setup_composite(GuardedOperator, bpy.types.Operator):
         description="Lets objects of the scene throw their shadows on the heads: a view layer more, Cycles only",
         default=True,
     )
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Needs an avatar to composite."""
-        if not scene_avatars(context.scene):
-            cls.poll_message_set("Load an avatar first.")
-            return False
-        return True
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """Build or refresh, and say what to do next."""

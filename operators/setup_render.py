@@ -4,24 +4,16 @@ from __future__ import annotations
 
 import bpy
 
-from ..blender.staging import scene_avatars, setup_render
-from .base import GuardedOperator, Outcome
+from ..blender.staging import setup_render
+from .base import GuardedOperator, NeedsAvatars, Outcome
 
 
-class GAUSSIAN_HEADS_OT_setup_render(GuardedOperator, bpy.types.Operator):
+class GAUSSIAN_HEADS_OT_setup_render(NeedsAvatars, GuardedOperator, bpy.types.Operator):
     """Choose the Gaussian Heads engine and the Standard view transform, which shows the head's own colours, and add a portrait camera if the scene has none"""
 
     bl_idname = "gaussian_heads.setup_render"
     bl_label = "Set Up Render"
     bl_options = {"REGISTER", "UNDO"}
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Needs an avatar to look at."""
-        if not scene_avatars(context.scene):
-            cls.poll_message_set("Load an avatar first.")
-            return False
-        return True
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """Change what is missing and say what that was."""

@@ -30,6 +30,7 @@ from ..core.files import replace_on_success
 from ..core.gaussians import Gaussians
 from ..core.importers.splat_ply import read_splats
 from ..core.render import render
+from . import contact_sheet
 from .calibrated_images import CalibratedImage, hold_out, load_images
 from .density import DensityControl, DensitySettings
 from .fitted_gaussians import FittedGaussians, LearningRates
@@ -40,7 +41,6 @@ from .visual_hull import sample_hull_skin
 logger = logging.getLogger(__name__)
 # What stands behind both pictures when they are compared.
 MEASURED_BACKGROUND = 0.5
-COVERED_ALPHA = 0.5
 REPORT_STEPS = 100
 
 
@@ -111,9 +111,8 @@ class ImageFit(ResumableFit):
 
 
 def foreground_psnr_db(gaussians: Gaussians, image: CalibratedImage) -> float:
-    """PSNR over the pixels that the picture covers by at least half, both over the same grey."""
-    drawn, wanted, covered = _beside(gaussians, image)
-    return float(-10 * np.log10(np.mean((drawn - wanted)[covered].astype(np.float64) ** 2)))
+    """PSNR over the pixels that the picture covers by more than half, both over the same grey."""
+    return contact_sheet.foreground_psnr_db(*_beside(gaussians, image))
 
 
 def comparison_sheet(gaussians: Gaussians, images: Sequence[CalibratedImage]) -> np.ndarray:
@@ -128,11 +127,11 @@ def comparison_sheet(gaussians: Gaussians, images: Sequence[CalibratedImage]) ->
 def _beside(
     gaussians: Gaussians, image: CalibratedImage
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The fit and the picture `[H, W, 3]` over the same grey, and where the picture is covered `[H, W]`."""
+    """The fit and the picture `[H, W, 3]` over the same grey, and the picture's alpha `[H, W]`."""
     background = np.full(3, MEASURED_BACKGROUND)
     drawn = render(gaussians, image.camera, backend="cpu", background=background).colors
     wanted, alphas = image.over(torch.tensor(background, dtype=torch.float32))
-    return np.clip(drawn, 0, 1), wanted.numpy(), alphas.numpy() >= COVERED_ALPHA
+    return np.clip(drawn, 0, 1), wanted.numpy(), alphas.numpy()
 
 
 def main(arguments: list[str] | None = None) -> int:

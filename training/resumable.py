@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -37,7 +38,7 @@ class Stateful(Protocol):
         """Take it back."""
 
 
-class ResumableFit:
+class ResumableFit(ABC):
     """Base of a fit: `follow` makes one step towards one picture, `parts` names what a checkpoint keeps."""
 
     step: int = 0
@@ -45,13 +46,13 @@ class ResumableFit:
     def __init__(self, settings: ResumableSettings) -> None:
         self.settings = settings
 
+    @abstractmethod
     def parts(self) -> dict[str, Stateful]:
         """What changes from step to step."""
-        raise NotImplementedError
 
+    @abstractmethod
     def follow(self, item: Any) -> None:
         """Step number `self.step`."""
-        raise NotImplementedError
 
     def run(self, items: Sequence[Any], checkpoint: Path) -> None:
         """Fit to `items` from where the checkpoint stands to the last step."""

@@ -30,11 +30,6 @@ def has_failed() -> bool:
     return bool(_failed)
 
 
-def forget_failure() -> None:
-    """Let the driver try again."""
-    _failed.clear()
-
-
 @cache
 def splat_shader(with_depth: bool) -> gpu.types.GPUShader:
     """Draws splats back to front; with a second target for depth times alpha on request."""

@@ -155,7 +155,7 @@ def test_refused_shader_becomes_a_sentence(monkeypatch):
     with pytest.raises(BackendUnavailable, match="refused a shader"):
         render(shell(10), CAMERAS["perspective"], backend="gpu")
     assert not offscreen.is_automatic()
-    shaders.forget_failure()
+    shaders._failed.clear()
     assert render(shell(1000), CAMERAS["perspective"], backend="gpu").alphas.any()
 
 

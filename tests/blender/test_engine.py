@@ -279,9 +279,9 @@ def test_stereo_is_refused(scene, head, camera):
 
 
 def test_changed_file_is_drawn_with_a_warning(scene, head, camera, picture):
-    from gaussian_heads.blender.gathering import gather_gaussians
+    from gaussian_heads.blender.gathering import gather_visible
 
     head.gaussian_head.avatar_sha256 = "0" * 64
     bpy.context.view_layer.update()
-    gathered = gather_gaussians(bpy.context.evaluated_depsgraph_get())
+    gathered = gather_visible(bpy.context.evaluated_depsgraph_get())
     assert gathered.num_heads == 1 and "changed since" in gathered.warnings[0]

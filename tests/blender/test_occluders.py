@@ -218,37 +218,10 @@ def test_holdout_leaves_a_hole(scene, head, camera, picture):
     assert not cut[:, :16].any() and cut[:, 16:, 3].max() > 0.9
 
 
-def hide(obj):
-    obj.hide_render = True
-
-
-def hide_from_camera(obj):
-    obj.visible_camera = False
-
-
-def hide_collection_from_camera(obj):
-    _layer_collection(obj).indirect_only = True
-
-
-def exclude(obj):
-    _layer_collection(obj).exclude = True
-
-
-def hold_out(obj):
-    obj.is_holdout = True
-
-
-def catch_shadows(obj):
-    obj.is_shadow_catcher = True
-
-
-def hold_out_collection(obj):
-    _layer_collection(obj).holdout = True
-
-
-def _layer_collection(obj):
-    view_layer = bpy.context.scene.view_layers[0]
-    return view_layer.layer_collection.children["Own"]
+def set_flag(box, owner, name, value):
+    """A flag of the box itself, or of its collection in the view layer."""
+    collections = bpy.context.scene.view_layers[0].layer_collection.children
+    setattr(box if owner == "object" else collections["Own"], name, value)
 
 
 @pytest.fixture
@@ -262,18 +235,33 @@ def own_cover(scene):
     return box
 
 
-@pytest.mark.parametrize("flag", [hide, hide_from_camera, hide_collection_from_camera, exclude])
+@pytest.mark.parametrize(
+    "flag",
+    [
+        ("object", "hide_render", True),
+        ("object", "visible_camera", False),
+        ("collection", "indirect_only", True),
+        ("collection", "exclude", True),
+    ],
+)
 def test_what_a_camera_does_not_see(scene, head, camera, picture, own_cover, flag):
     shown = picture()
-    flag(own_cover)
+    set_flag(own_cover, *flag)
     hidden = picture()
     assert shown[0, 0, 1] > 0.1 and not hidden[0, 0, :3].any() and hidden[0, 0, 3] == 1.0
 
 
-@pytest.mark.parametrize("flag", [hold_out, catch_shadows, hold_out_collection])
+@pytest.mark.parametrize(
+    "flag",
+    [
+        ("object", "is_holdout", True),
+        ("object", "is_shadow_catcher", True),
+        ("collection", "holdout", True),
+    ],
+)
 def test_what_only_cuts(scene, head, camera, picture, own_cover, flag):
     add_box(scene, "Front", at=(0.3, -0.2, -0.02), size=0.5, color=(0.5, 0.1, 0.1))
-    flag(own_cover)
+    set_flag(own_cover, *flag)
     shown = picture()
     assert not shown[0, 0].any()
     assert shown[12, 30, 0] > 0.1 and shown[12, 30, 3] == 1.0

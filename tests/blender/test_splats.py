@@ -6,7 +6,7 @@ import bpy
 import numpy as np
 import pytest
 from gaussian_heads.blender.axes import AVATAR_TO_OBJECT, avatar_to_world
-from gaussian_heads.blender.gathering import gather_gaussians
+from gaussian_heads.blender.gathering import gather_visible
 from gaussian_heads.blender.splat_export import SplatExport, export_splats
 from gaussian_heads.blender.splat_objects import posed_gaussians
 from gaussian_heads.core.exporters.splat_ply import write_splats
@@ -40,7 +40,7 @@ def load(path, **options):
 )
 def test_a_file_is_drawn_upright(scene, statue, up_axis, expected):
     obj = load(statue, up_axis=up_axis)
-    found = gather_gaussians(bpy.context.evaluated_depsgraph_get()).gaussians
+    found = gather_visible(bpy.context.evaluated_depsgraph_get()).gaussians
     original = read_splats(statue)
     np.testing.assert_allclose(found.means, original.means @ expected.T, atol=1e-6)
     np.testing.assert_allclose(
@@ -61,7 +61,7 @@ def test_the_scene_remembers_the_file(scene, statue, tmp_path):
     load(statue, up_axis="Z")
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "scene.blend"))
-    assert gather_gaussians(bpy.context.evaluated_depsgraph_get()).gaussians.num_gaussians == 300
+    assert gather_visible(bpy.context.evaluated_depsgraph_get()).gaussians.num_gaussians == 300
 
 
 def test_speech_for_a_statue_is_refused(scene, statue, track):
@@ -150,7 +150,7 @@ def test_what_is_exported_and_imported_stands_where_it_stood(
     assert bpy.ops.gaussian_heads.export_ply(filepath=str(path), **options) == {"FINISHED"}
     bpy.data.objects.remove(head)
     load(path, up_axis=up_axis)
-    found = gather_gaussians(bpy.context.evaluated_depsgraph_get()).gaussians
+    found = gather_visible(bpy.context.evaluated_depsgraph_get()).gaussians
     np.testing.assert_allclose(found.means, expected.means, atol=2e-6)
     np.testing.assert_allclose(covariances(found), covariances(expected), atol=1e-7)
     np.testing.assert_allclose(found.opacities, expected.opacities, atol=1e-6)

@@ -297,7 +297,7 @@ def test_driver_that_refuses_our_shaders_gets_the_processors_picture(shown, scen
             shown(face_view(0.1))
     drawn = shown(face_view())
     assert "refused a shader" in shown.picture.sentence
-    shaders.forget_failure()
+    shaders._failed.clear()
     assert np.abs(drawn[..., :3] - expected[..., :3]).mean() < 5e-3
     assert shown(face_view()) is not None and "refused" not in shown.picture.sentence
 

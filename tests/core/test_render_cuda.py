@@ -1,6 +1,5 @@
 """The client of the CUDA worker, against the real worker with the processor's rasteriser in it."""
 
-import json
 import os
 import signal
 import subprocess
@@ -15,17 +14,10 @@ import pytest
 from gaussian_heads.core.camera import Camera, intrinsics, look_at
 from gaussian_heads.core.errors import BackendUnavailable, RenderError
 from gaussian_heads.core.render import cuda, render
-from gaussian_heads.core.render.backends import register_backend, unregister_backend
 from gaussian_heads.core.render.cuda import Accelerator, HeadRequest, Timeouts
 from gaussian_heads.core.render.cuda_process import MAX_LOG_BYTES, WorkerCommand
 from gaussian_heads.core.render.cuda_protocol import (
     PROTOCOL,
-    SharedBlock,
-    decode_camera,
-    decode_places,
-    encode_camera,
-    encode_places,
-    plan_places,
 )
 
 from .small_heads import small_linear_avatar
@@ -393,90 +385,6 @@ def test_a_long_log_begins_anew(tmp_path):
     worker.close()
     text = log.read_text("utf8")
     assert "ready" in text and len(text) < 10_000
-
-
-def test_places_are_aligned_and_stay_in_the_file(tmp_path):
-    places, num_bytes = plan_places({"a": (3, 3), "b": (5,), "c": (0, 3)})
-    assert all(place.offset % 64 == 0 for place in places.values())
-    assert decode_places(json.loads(json.dumps(encode_places(places)))) == places
-    block = SharedBlock(tmp_path / "block", num_bytes, create=True)
-    block.array(places["a"])[...] = 7.0
-    other = SharedBlock(tmp_path / "block", num_bytes, create=False)
-    np.testing.assert_array_equal(other.array(places["a"]), np.full((3, 3), 7.0))
-    beyond = plan_places({"a": (1000, 1000)})[0]["a"]
-    with pytest.raises(ValueError, match="leaves the shared file"):
-        block.array(beyond)
-
-
-def test_no_room_for_the_shared_file_is_said(tmp_path):
-    if not hasattr(os, "posix_fallocate"):
-        pytest.skip("needs posix_fallocate")
-    with pytest.raises(BackendUnavailable, match="no room"):
-        SharedBlock(tmp_path / "block", 1 << 50, create=True)
-
-
-def test_cameras_survive_json():
-    flat = Camera(camera().viewmat, camera().K, 64, 48, is_orthographic=True)
-    back = decode_camera(json.loads(json.dumps(encode_camera(flat))))
-    np.testing.assert_array_equal(back.viewmat, flat.viewmat)
-    assert (back.width, back.height, back.is_orthographic) == (64, 48, True)
-
-
-@pytest.fixture
-def unconfigured(monkeypatch):
-    monkeypatch.delenv(cuda.ENVIRONMENT_VARIABLE, raising=False)
-    cuda.configure("")
-    register_backend("cuda", cuda.draw, cuda.is_automatic)
-    yield
-    cuda.configure("")
-    unregister_backend("cuda")
-
-
-def test_without_an_environment_auto_passes_and_cuda_says_what_to_do(unconfigured):
-    assert not cuda.is_automatic()
-    with pytest.raises(BackendUnavailable, match=cuda.ENVIRONMENT_VARIABLE):
-        render(make_gaussians(3), camera(), backend="cuda")
-
-
-def test_an_environment_that_fails_falls_back_to_the_processor(
-    unconfigured, tmp_path, monkeypatch, caplog
-):
-    """This Python has no gsplat: the worker refuses, auto draws with the next backend."""
-    cuda.configure(sys.executable, tmp_path)
-    assert cuda.is_automatic()
-    g = make_gaussians(50)
-    same(render(g, camera()), render(g, camera(), backend="cpu"))
-    assert not cuda.is_automatic()
-    with pytest.raises(BackendUnavailable, match="torch|gsplat|NVIDIA"):
-        render(g, camera(), backend="cuda")
-
-
-def test_a_folder_without_a_python_is_said(unconfigured, tmp_path):
-    cuda.configure(str(tmp_path))
-    with pytest.raises(BackendUnavailable, match="has no Python"):
-        render(make_gaussians(3), camera(), backend="cuda")
-
-
-def test_the_variable_of_a_farm_goes_first(unconfigured, tmp_path, monkeypatch):
-    monkeypatch.setenv(cuda.ENVIRONMENT_VARIABLE, str(tmp_path / "farm"))
-    cuda.configure(str(tmp_path / "mine"))
-    with pytest.raises(BackendUnavailable, match="farm"):
-        cuda.accelerator()
-
-
-def test_meshes_before_heads_are_left_to_others(unconfigured, tmp_path):
-    cuda.configure(sys.executable, tmp_path)
-    limits = np.full((48, 64), np.inf, np.float32)
-    with pytest.raises(BackendUnavailable, match="meshes"):
-        render(make_gaussians(3), camera(), backend="cuda", depth_limits=limits)
-
-
-def test_is_quick_to_import():
-    code = (
-        "import sys; from gaussian_heads.core.render import cuda; "
-        "assert not {'torch', 'onnxruntime', 'gaussian_heads_native'} & set(sys.modules)"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_threads_are_not_left_behind(tmp_path):
