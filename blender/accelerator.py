@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -179,21 +179,36 @@ def _start(title: str, work: Callable[[BackgroundTask], str]) -> BackgroundTask:
 
 
 def _create(plan: AcceleratorPlan, task: BackgroundTask) -> str:
+    _require_python(plan.python)
     cuda.close()
-    is_done = False
     plan.log_path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with plan.log_path.open("w", encoding="utf8") as log:
-            _require_python(plan.python)
-            for command in plan.commands():
-                _run_command(command, log, task)
+    with plan.log_path.open("w", encoding="utf8") as log, _replaced(plan.folder):
+        for command in plan.commands():
+            _run_command(command, log, task)
         (plan.folder / MARKER).write_text(f"made with {plan.python}\n", "utf8")
-        is_done = True
-    finally:
-        if not is_done:
-            # Nothing half made stays behind.
-            shutil.rmtree(plan.folder, ignore_errors=True)
     return f"The accelerator environment stands in '{plan.folder}'."
+
+
+@contextlib.contextmanager
+def _replaced(folder: Path) -> Iterator[None]:
+    """Put an environment that stands in `folder` aside, and back unless the new one is finished.
+
+    A new one cannot be made elsewhere and moved: environments know where they stand.
+    """
+    aside = folder.with_name(f"{folder.name}.previous")
+    if is_environment(folder):
+        shutil.rmtree(aside, ignore_errors=True)
+        folder.rename(aside)
+    try:
+        yield
+    finally:
+        if is_environment(folder):
+            shutil.rmtree(aside, ignore_errors=True)
+        else:
+            # Nothing half made stays behind.
+            shutil.rmtree(folder, ignore_errors=True)
+            if aside.exists():
+                aside.rename(folder)
 
 
 def _require_python(python: Path) -> None:

@@ -71,6 +71,20 @@ def test_an_environment_is_made_without_the_network(plan):
     assert finished(accelerator.start_creating(plan)).error == ""
 
 
+def test_an_environment_stays_when_its_successor_fails(plan, tmp_path):
+    plan.folder.mkdir()
+    (plan.folder / accelerator.MARKER).write_text("made before\n", "utf8")
+    (plan.folder / "kept.txt").write_text("7", "utf8")
+    accelerator.REQUIREMENTS.write_text("gh_absent==2.0\n", "utf8")
+    assert "gh_absent" in finished(accelerator.start_creating(plan)).error
+    assert (plan.folder / "kept.txt").read_text("utf8") == "7"
+    assert accelerator.is_environment(plan.folder)
+    unfit = AcceleratorPlan(plan.folder, plan.log_path, tmp_path / "no_python", plan.wheels)
+    assert "cannot make environments" in finished(accelerator.start_creating(unfit)).error
+    assert (plan.folder / "kept.txt").is_file()
+    assert [path.name for path in tmp_path.glob("environment*")] == ["environment"]
+
+
 def test_what_pip_says_is_shown_and_nothing_stays(plan, tmp_path):
     accelerator.REQUIREMENTS.write_text("gh_absent==2.0\n", "utf8")
     task = finished(accelerator.start_creating(plan))
