@@ -24,6 +24,27 @@ class Identity:
     # Visible radius of the iris, metres.
     iris_radius_m: float = 0.0063
     seed: int = 7
+    sex: str = "female"  # "female" | "male"
+    age_years: float = 32.0
+    # Epidermal melanin, 0 (very fair) to 1 (very dark), and blood below it, 1 being usual.
+    melanin: float = 0.2
+    haemoglobin: float = 1.0
+    # Concentrations of hair pigment as in d'Eon et al. 2011 (eumelanin: blond 0.3, brown 1.3,
+    # black 8; pheomelanin: red hair above 1), and the share of hairs without pigment.
+    hair_eumelanin: float = 1.3
+    hair_pheomelanin: float = 0.2
+    hair_grey: float = 0.0
+    # Chosen by the grooming from `hair_seed`, sex, age and `hair_texture` where it is empty.
+    hair_style: str = ""
+    hair_seed: int = 7
+    hair_texture: str = "wavy"  # "straight" | "wavy" | "curly" | "coily"
+    hair_loss: float = 0.0  # 0 full, 1 bald
+    has_beard: str = "none"  # "none" | "stubble" | "moustache" | "goatee" | "beard"
+    # Pigment of brows and beard as shares of the hair's; beards are redder and grey earlier.
+    brow_pigment: float = 1.4
+    brow_density: float = 1.0
+    beard_pigment: float = 1.0
+    beard_grey: float = 0.0
 
 
 ADA = Identity(
