@@ -10,6 +10,7 @@ from scipy.spatial.transform import Rotation
 from ..head_eyes import EyeSettings, make_eye_rig
 from .identity import Identity
 from .image import read_linear, sample
+from .lighting import CatchLight
 from .mesh import PART, HeadMesh
 from .noise import solid_noise
 from .sources import Sources
@@ -125,7 +126,9 @@ def sclera_colour(points, share, angle) -> np.ndarray:
     return colour * (1.0 - 0.5 * veins[:, None] * np.array([0.22, 0.62, 0.60]))
 
 
-def catch_light(points, frame: EyeFrame, light_from: np.ndarray, size_rad: float) -> np.ndarray:
+def catch_light(
+    points: np.ndarray, frame: EyeFrame, light_from: np.ndarray, panel: CatchLight
+) -> np.ndarray:
     """Mirror image [N], 0 to 1, of a soft square light in the cornea, seen from the front."""
     apex = frame.center + frame.axis * 0.0172
     middle = apex - frame.axis * CORNEA_RADIUS_M
@@ -142,4 +145,6 @@ def catch_light(points, frame: EyeFrame, light_from: np.ndarray, size_rad: float
     across, above = np.abs(mirrored @ right), np.abs(mirrored @ up)
     edge = np.maximum(across, above * 0.8)
     facing = mirrored @ toward > 0.0
-    return (1.0 - smooth_step(size_rad * 0.75, size_rad, edge)) * facing * (inside > 0)
+    size = panel.half_width_rad
+    fade = smooth_step(size * (1.0 - panel.softness), size, edge)
+    return (1.0 - fade) * facing * (inside > 0)

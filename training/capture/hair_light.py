@@ -8,7 +8,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from .hair import CENTER, Hull
-from .lighting import CEILING_COLOUR, FLOOR_COLOUR, LAMPS
+from .lighting import ADA_RIG, Rig
 from .sheen import VIEWER, irradiance, unit
 from .strands import Strands
 
@@ -58,7 +58,7 @@ def passes(points: np.ndarray, direction: np.ndarray, density: Density, hull: Hu
     return np.exp(-depth)
 
 
-def light_hair(strands: Strands, hull: Hull) -> Strands:
+def light_hair(strands: Strands, hull: Hull, rig: Rig = ADA_RIG) -> Strands:
     """Strands whose colour is the light they send to a viewer in front."""
     density = strand_density(strands)
     points = strands.points.reshape(-1, 3)
@@ -66,7 +66,7 @@ def light_hair(strands: Strands, hull: Hull) -> Strands:
     albedo = strands.colour.reshape(-1, 3)
     view = unit(VIEWER - points)
     total = np.zeros_like(albedo)
-    for lamp in LAMPS:
+    for lamp in rig.lamps:
         toward = np.asarray(lamp.place) - points
         direction = unit(toward)
         arrives = irradiance(lamp, toward) * passes(points, direction, density, hull)
@@ -74,7 +74,7 @@ def light_hair(strands: Strands, hull: Hull) -> Strands:
         total += colour * scattered(albedo, tangent, direction, view)
     for direction in dome_directions():
         share = 0.5 + 0.5 * direction[1]
-        sky = np.asarray(FLOOR_COLOUR) * (1 - share) + np.asarray(CEILING_COLOUR) * share
+        sky = np.asarray(rig.floor) * (1 - share) + np.asarray(rig.ceiling) * share
         arrives = passes(points, direction, density, hull) * 2.0 / DOME_DIRECTIONS
         towards = np.broadcast_to(direction, points.shape)
         total += (arrives[:, None] * sky) * scattered(albedo, tangent, towards, view)

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...core.spaces import ARKIT_BLENDSHAPES
 from .eyes import turned_eyes
-from .lighting import CEILING_COLOUR, FLOOR_COLOUR, LAMPS, Lamp
+from .lighting import ADA_RIG, DOME_FROM, DOME_TO, Lamp, Rig
 from .material_maps import Surfaces
 from .mesh import HeadMesh
 from .strands import Strands
@@ -20,12 +20,18 @@ BAKED, SKIPPED = 0, 1
 class Studio:
     """One scene with one head; expressions are set on it and pictures or bakes taken."""
 
-    def __init__(self, mesh: HeadMesh, strands: dict[str, Strands], surfaces: Surfaces) -> None:
+    def __init__(
+        self,
+        mesh: HeadMesh,
+        strands: dict[str, Strands],
+        surfaces: Surfaces,
+        rig: Rig = ADA_RIG,
+    ) -> None:
         bpy.ops.wm.read_factory_settings(use_empty=True)
-        self.mesh, self.strands, self.surfaces = mesh, strands, surfaces
+        self.mesh, self.strands, self.surfaces, self.rig = mesh, strands, surfaces, rig
         self.scene = bpy.context.scene
         set_up_cycles(self.scene)
-        light_scene(self.scene)
+        light_scene(self.scene, rig)
         self.material = head_material(surfaces)
         self.head = head_object(mesh, self.material)
         self.curves = {name: strand_object(name, group) for name, group in strands.items()}
@@ -102,8 +108,8 @@ def set_up_cycles(scene: bpy.types.Scene) -> None:
     scene.view_settings.view_transform = "Standard"
 
 
-def light_scene(scene: bpy.types.Scene) -> None:
-    """Dome, key, fill and rim."""
+def light_scene(scene: bpy.types.Scene, rig: Rig) -> None:
+    """Set up the dome and the lamps of a rig."""
     world = bpy.data.worlds.new("dome")
     scene.world = world
     tree = world.node_tree
@@ -113,15 +119,15 @@ def light_scene(scene: bpy.types.Scene) -> None:
     ramp = tree.nodes.new("ShaderNodeMapRange")
     mix = tree.nodes.new("ShaderNodeMixRGB")
     # Ceiling brighter than floor; the floor sends back some warmth.
-    ramp.inputs["From Min"].default_value = -0.7
-    ramp.inputs["From Max"].default_value = 0.8
-    mix.inputs["Color1"].default_value = (*FLOOR_COLOUR, 1.0)
-    mix.inputs["Color2"].default_value = (*CEILING_COLOUR, 1.0)
+    ramp.inputs["From Min"].default_value = DOME_FROM
+    ramp.inputs["From Max"].default_value = DOME_TO
+    mix.inputs["Color1"].default_value = (*rig.floor, 1.0)
+    mix.inputs["Color2"].default_value = (*rig.ceiling, 1.0)
     tree.links.new(coordinates.outputs["Generated"], split.inputs[0])
     tree.links.new(split.outputs["Y"], ramp.inputs["Value"])
     tree.links.new(ramp.outputs[0], mix.inputs["Fac"])
     tree.links.new(mix.outputs[0], background.inputs["Color"])
-    for lamp in LAMPS:
+    for lamp in rig.lamps:
         add_lamp(scene, lamp)
 
 

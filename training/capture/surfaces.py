@@ -8,7 +8,7 @@ from .eyes import catch_light, eye_frame, paint_eyes, smooth_step
 from .hair import above_hairline
 from .identity import Identity
 from .image import extend, read_data, sample
-from .lighting import KEY
+from .lighting import ADA_RIG, CatchLight, Rig
 from .material_maps import Surfaces
 from .mesh import PART, HeadMesh
 from .mouth import lip_mask, paint_mouth
@@ -23,11 +23,14 @@ ROUGHNESS = {"teeth": 0.22, "gums": 0.28, "tongue": 0.36, "mouth_cavity": 0.34, 
 FLESH = {"teeth": 0.25, "gums": 0.6, "tongue": 0.7, "mouth_cavity": 0.5, "garment": 0.0}
 PORES_PER_METRE = 28.0  # repeats of the micro-normal tile
 PORE_HEIGHT_M = 0.00011
-CATCH_LIGHT = 0.75
 
 
 def build_surfaces(
-    mesh: HeadMesh, texels: Texels, identity: Identity, sources: Sources
+    mesh: HeadMesh,
+    texels: Texels,
+    identity: Identity,
+    sources: Sources,
+    rig: Rig = ADA_RIG,
 ) -> Surfaces:
     """Paint every image of the atlas."""
     lips = lip_mask(mesh, texels)
@@ -41,7 +44,7 @@ def build_surfaces(
         "roughness": roughness(mesh, texels, lips)[:, None],
         "height": relief(texels, lips, sources)[:, None],
         "flesh": flesh(texels)[:, None],
-        "glow": np.repeat(eye_light(mesh, texels)[:, None], 3, axis=1),
+        "glow": np.repeat(eye_light(mesh, texels, rig.catch_light)[:, None], 3, axis=1),
     }
     known = texels.mask()
     return Surfaces(
@@ -121,13 +124,13 @@ def flesh(texels: Texels) -> np.ndarray:
     return values
 
 
-def eye_light(mesh: HeadMesh, texels: Texels) -> np.ndarray:
-    """The key's mirror image in both corneas [N], added as it is."""
+def eye_light(mesh: HeadMesh, texels: Texels, panel: CatchLight) -> np.ndarray:
+    """The panel's mirror image in both corneas [N], added as it is."""
     glow = np.zeros(len(texels.rows))
     for side in ("left", "right"):
         names = [PART[f"sclera_{side}"], PART[f"iris_{side}"]]
         chosen = np.isin(texels.part, names)
         points = texels.positions[chosen].astype(np.float64)
-        toward = np.asarray(KEY.place) - mesh.eye_centers[0 if side == "left" else 1]
-        glow[chosen] = CATCH_LIGHT * catch_light(points, eye_frame(mesh, side), toward, 0.20)
+        toward = np.asarray(panel.place) - mesh.eye_centers[0 if side == "left" else 1]
+        glow[chosen] = panel.strength * catch_light(points, eye_frame(mesh, side), toward, panel)
     return glow
