@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .lighting import DOME_COLOUR, LAMPS, Lamp
+from .lighting import ADA_RIG, Lamp, Rig
 from .material_maps import Surfaces
 from .mesh import HeadMesh, vertex_normals
 from .texels import Texels
@@ -17,11 +17,18 @@ VIEWER = np.array([0.0, -0.02, 1.2])
 F0 = 0.028
 # Highlights move with the viewer: what is baked is a part of what the frontal viewer sees.
 SHARE = 0.62
+# What the dome around the lamps mirrors in skin, by eye.
+DOME_COLOUR = (0.46, 0.475, 0.50)
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 
 
 def sheen(
-    texels: Texels, mesh: HeadMesh, vertices: np.ndarray, surfaces: Surfaces, light: np.ndarray
+    texels: Texels,
+    mesh: HeadMesh,
+    vertices: np.ndarray,
+    surfaces: Surfaces,
+    light: np.ndarray,
+    rig: Rig = ADA_RIG,
 ) -> np.ndarray:
     """Mirrored light [N, 3] of lamps and dome; `light` [N, 3] is the diffuse light that arrives."""
     corners = mesh.triangles[texels.triangle]
@@ -34,7 +41,7 @@ def sheen(
     view = unit(VIEWER - points)
     total = np.zeros((len(points), 3))
     expected = np.zeros(len(points))
-    for lamp in LAMPS:
+    for lamp in rig.lamps:
         toward = np.asarray(lamp.place) - points
         strength = irradiance(lamp, toward)
         direction = unit(toward)
