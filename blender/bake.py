@@ -11,6 +11,7 @@ import numpy as np
 from ..core.avatar import Avatar
 from ..core.errors import GaussianHeadsError, TrackError
 from ..core.expression import ExpressionTrack
+from ..core.spaces.conversion import convert_track
 from .animation import (
     CurveAddress,
     ensure_channelbag,
@@ -46,11 +47,12 @@ class BakeResult:
 def bake_track(obj: bpy.types.Object, track: ExpressionTrack, first_frame: int) -> BakeResult:
     """Key `track` on `obj`, its first frame at `first_frame`, one frame of the scene each.
 
-    Replaces only the keys of the track's own properties inside its range; all else stays.
+    A track of another code space is converted to the avatar's first. Only the keys of the track's own
+    properties inside its range are replaced; all else stays.
     """
     _require_editable(obj)
     avatar = object_avatar(obj).avatar
-    avatar.require_space(track.code_space)
+    track = convert_track(track, avatar)
     require_code_space(obj, avatar)
     _check_layers(track, avatar)
     curves = list(_curves(obj, track, avatar))

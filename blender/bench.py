@@ -16,7 +16,7 @@ from ..core.avatar import Avatar
 from ..core.camera import Camera, intrinsics, look_at
 from ..core.errors import RenderError
 from ..core.render import BACKENDS, render
-from ..core.spaces import ARKIT_SPACE
+from ..core.spaces.conversion import convert_track
 from ..core.speech import SpeechModel
 
 SIZE_PX = 512
@@ -122,11 +122,7 @@ def _listen(avatar: Avatar) -> tuple[float, np.ndarray]:
         started = time.perf_counter()
         track = model.track(waveform, sample_rate, fps=FPS)
         times_sec.append(time.perf_counter() - started)
-    codes = track.codes()
-    if avatar.code_space != ARKIT_SPACE:
-        # A head of another space does not speak this sentence: it stands still and is drawn as often.
-        codes = np.zeros((len(codes), avatar.code_dim), np.float32)
-    return duration_sec / min(times_sec), codes
+    return duration_sec / min(times_sec), convert_track(track, avatar).codes()
 
 
 def _measure_backend(

@@ -14,6 +14,7 @@ from jaxtyping import Float32
 from .errors import AvatarError
 from .expression import ExpressionTrack
 from .files import replace_on_success
+from .spaces.conversion import Driven, convert_track
 
 # The 68 points of iBUG's 300-W markup, counted from 0; right and left are the person's own.
 NUM_LANDMARKS = 68
@@ -27,19 +28,14 @@ COLUMNS = ("lip_gap", "mouth_width", "jaw_drop", "lip_protrusion", "eye_opening"
 
 
 @runtime_checkable
-class Head(Protocol):
+class Head(Driven, Protocol):
     """The part of an avatar that is measured."""
-
-    @property
-    def name(self) -> str: ...
 
     @property
     def code_dim(self) -> int: ...
 
     @property
     def lip_contact_offset_mm(self) -> float: ...
-
-    def require_space(self, code_space: str) -> None: ...
 
     def landmarks(self, code: np.ndarray) -> np.ndarray | None: ...
 
@@ -69,8 +65,8 @@ class Measurement:
 def measure_track(
     track: ExpressionTrack, avatar: Head, strengths: Mapping[str, float] | None = None
 ) -> Measurement:
-    """Measure `avatar` on every frame of `track`, its layers weighted by `strengths`."""
-    avatar.require_space(track.code_space)
+    """Measure `avatar` on every frame of `track` (of any space that fits), layers times `strengths`."""
+    track = convert_track(track, avatar)
     neutral = avatar.landmarks(np.zeros(avatar.code_dim, np.float32))
     if neutral is None:
         raise AvatarError(

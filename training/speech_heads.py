@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..core.errors import CodeSpaceError
+from ..core.avatar import arkit_controls
 from ..core.measure import NUM_LANDMARKS, signed_lip_gap
 from ..core.spaces import ARKIT_BLENDSHAPES, ARKIT_SPACE
 
@@ -26,6 +26,8 @@ class IctHead:
     """68 landmarks of ICT-FaceKit's neutral identity under ARKit-52 weights."""
 
     name = "ICT-FaceKit"
+    code_space = ARKIT_SPACE
+    controls = arkit_controls()
     code_dim = len(ARKIT_BLENDSHAPES)
 
     def __init__(self, data: Path) -> None:
@@ -40,11 +42,6 @@ class IctHead:
                 if name in columns:
                     self.shapes[row] += shapes[columns[name]]
         self.lip_contact_offset_mm = 1000.0 * float(signed_lip_gap(self.neutral[None])[0])
-
-    def require_space(self, code_space: str) -> None:
-        """Raise `CodeSpaceError` for anything but ARKit-52."""
-        if code_space != ARKIT_SPACE:
-            raise CodeSpaceError(f"ICT-FaceKit takes {ARKIT_SPACE}, not '{code_space}'.")
 
     def landmarks(self, code: np.ndarray) -> np.ndarray:
         """Landmarks `[68, 3]` in metres under `code` `[52]`."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Float32, Int32
 
-from ..errors import AvatarError, CodeSpaceError
+from ..errors import AvatarError
 from ..gaussians import Gaussians
 from .archive import CONTROLS, RIG, THUMBNAIL, read_package
 from .linear import MEMBER as LINEAR_MEMBER
@@ -100,14 +100,6 @@ class Avatar:
         low, high = self.manifest.bounds
         return np.array(low, np.float32), np.array(high, np.float32)
 
-    def require_space(self, code_space: str) -> None:
-        """Raise `CodeSpaceError` unless codes of `code_space` drive this avatar."""
-        if code_space != self.code_space:
-            raise CodeSpaceError(
-                f"The codes live in the space '{code_space}', the avatar '{self.name}' needs "
-                f"'{self.code_space}': make the track again for this avatar or choose another one."
-            )
-
     def decode(
         self, code: Float[np.ndarray, " D"], head_pose: Float[np.ndarray, " 6"] | None = None
     ) -> Gaussians:
@@ -128,8 +120,7 @@ class Avatar:
 
     def readout(self, code: Float[np.ndarray, " D"]) -> Float32[np.ndarray, " 52"]:
         """ARKit-52 weights in [0, 1] that come closest to `code`."""
-        controls = self.controls
-        weights = controls.readout_weights @ self._checked(code) + controls.readout_bias
+        weights = self.controls.readout_weights @ self._checked(code) + self.controls.readout_bias
         return np.clip(weights, 0.0, 1.0)
 
     def control_offsets(self, kind: str) -> Float32[np.ndarray, "n D"]:

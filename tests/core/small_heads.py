@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from gaussian_heads.core.avatar import (
     AvatarContents,
     AvatarInfo,
+    Controls,
     LinearBasis,
     Provenance,
     Rig,
     sparse_basis,
     write_avatar,
 )
-from gaussian_heads.core.spaces import ARKIT_BLENDSHAPES, ARKIT_INDEX, ARKIT_SPACE
+from gaussian_heads.core.spaces import (
+    ARKIT_BLENDSHAPES,
+    ARKIT_INDEX,
+    ARKIT_SPACE,
+    au_to_arkit,
+    viseme_to_arkit,
+)
 
 NECK_PIVOT = (0.0, -0.12, -0.07)
 RADII_M = np.array([0.075, 0.115, 0.09])
@@ -23,6 +30,7 @@ CENTRE_M = np.array([0.0, -0.035, -0.09])
 MOUTH_M = np.array([0.0, -0.075])
 EYES_M = np.array([[0.032, 0.0], [-0.032, 0.0]])
 JAW_DROP_M = 0.02
+LATENT_SPACE, LATENT_DIM = "uhap-0123456789ab", 64
 LOWER_LIP, UPPER_LIP = (65, 66, 67), (61, 62, 63)
 
 
@@ -79,6 +87,47 @@ def small_linear_avatar(
     return path
 
 
+def latent_maps(seed: int = 4, code_dim: int = LATENT_DIM) -> tuple[np.ndarray, np.ndarray]:
+    """ARKit to code `[52, D]` and code to ARKit `[52, D]`: first rows of a random map and of its inverse."""
+    random = np.random.default_rng(seed)
+    turn, _ = np.linalg.qr(random.normal(size=(code_dim, code_dim)))
+    map_to = random.uniform(0.7, 1.4, (code_dim, 1)) * turn
+    map_from = np.linalg.inv(map_to).T
+    count = len(ARKIT_BLENDSHAPES)
+    return map_to[:count].astype(np.float32), map_from[:count].astype(np.float32)
+
+
+def latent_controls(map_to: np.ndarray, map_from: np.ndarray) -> Controls:
+    """The named controls of a latent space whose maps are given."""
+    bias = np.zeros(len(ARKIT_BLENDSHAPES), np.float32)
+    return Controls(map_to, au_to_arkit() @ map_to, viseme_to_arkit() @ map_to, map_from, bias)
+
+
+def latent_info(code_space: str = LATENT_SPACE) -> AvatarInfo:
+    """What the latent avatars state about themselves."""
+    names = tuple(f"uhap_{channel:02d}" for channel in range(LATENT_DIM))
+    return small_info(name="Latent Head", code_space=code_space, channel_names=names)
+
+
+def small_latent_avatar(
+    path: Path, num_gaussians: int = 600, *, kind: str = "linear", code_space: str = LATENT_SPACE
+) -> Path:
+    """Write the small head behind a random invertible map of codes, with controls of its own."""
+    map_to, map_from = latent_maps(seed=len(code_space) + ord(code_space[-1]))
+    head = small_head(num_gaussians)
+    means, colors, landmarks = (
+        np.tensordot(map_from.T, basis, axes=1).astype(np.float32)
+        for basis in (head.means_basis, head.colors_basis, head.landmark_basis)
+    )
+    latent = replace(head, means_basis=means, colors_basis=colors, landmark_basis=landmarks)
+    decoder = (
+        small_basis(latent) if kind == "linear" else small_onnx_model(latent).SerializeToString()
+    )
+    controls = latent_controls(map_to, map_from)
+    write_avatar(path, AvatarContents(latent_info(code_space), decoder, head.rig, controls))
+    return path
+
+
 def small_onnx_avatar(path: Path, num_gaussians: int = 600) -> Path:
     """Write the small head as an `onnx` avatar in `arkit52`, which decodes to the same Gaussians."""
     head = small_head(num_gaussians)
@@ -126,7 +175,7 @@ def small_onnx_model(head: SmallHead):
     }
     nodes, constants = [], {}
     for name, (neutral, basis) in moving.items():
-        flat = basis.reshape(len(ARKIT_BLENDSHAPES), -1).astype(np.float32)
+        flat = basis.reshape(len(basis), -1).astype(np.float32)
         constants |= {f"{name}_0": neutral.ravel(), f"{name}_b": flat}
         constants[f"{name}_s"] = np.array(neutral.shape, np.int64)
         nodes += [
@@ -142,7 +191,7 @@ def small_onnx_model(head: SmallHead):
     graph = helper.make_graph(
         nodes,
         "small_head",
-        [helper.make_tensor_value_info("code", TensorProto.FLOAT, [len(ARKIT_BLENDSHAPES)])],
+        [helper.make_tensor_value_info("code", TensorProto.FLOAT, [len(head.means_basis)])],
         [helper.make_tensor_value_info(n, TensorProto.FLOAT, s) for n, s in shapes.items()],
         [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from gaussian_heads.core.avatar import Avatar
-from gaussian_heads.core.errors import AvatarError, CodeSpaceError
+from gaussian_heads.core.errors import AvatarError
 from gaussian_heads.core.gaussians import quat_to_matrix
 from gaussian_heads.core.spaces import (
     ACTION_UNITS,
@@ -158,9 +158,3 @@ def test_bad_codes_are_refused(avatar, code, message):
 def test_bad_head_poses_are_refused(avatar, pose):
     with pytest.raises(AvatarError, match="head pose is not finite"):
         avatar.decode(np.zeros(52, np.float32), pose)
-
-
-def test_codes_of_another_space_are_refused(avatar):
-    avatar.require_space("arkit52")
-    with pytest.raises(CodeSpaceError, match="'uhap-1234'.*needs 'arkit52'"):
-        avatar.require_space("uhap-1234")
