@@ -62,7 +62,7 @@ ADA_RIG = Rig(
 # Even light from everywhere, so that a face shows its colours and next to no shadows.
 DOME_RIG = Rig(
     "dome",
-    floor=(0.80, 0.795, 0.79),
+    floor=(0.68, 0.672, 0.665),
     ceiling=(1.10, 1.10, 1.10),
     lamps=(),
     catch_light=CatchLight((0.0, 0.42, 0.9), 0.42, 0.30, softness=0.6),
