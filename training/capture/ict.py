@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float32, Int32
 
 from .identity import Identity
+from .lips import close_lips
 from .sources import Sources
 
 METRES_PER_ICT_UNIT = 0.01
@@ -78,6 +79,9 @@ def shape_identity(model: IctModel, identity: Identity) -> np.ndarray:
     )
     for name, weight in identity.resting.items():
         shape = shape + np.float32(weight) * model.expressions[name]
+    if identity.painting is not None:
+        face = vertices_of(model, FACE, BACK_HEAD)
+        shape[face] = close_lips(model.neutral, shape, model.landmarks)[face]
     return close_teeth(model, shape)
 
 

@@ -1,8 +1,25 @@
-"""Who is photographed: identity coefficients and the small choices that make one person."""
+"""Who is photographed: identity coefficients and the choices that make one person."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+
+import numpy as np
+
+from .ancestry import REGIONS
+from .choices import (
+    EYES,
+    FACE,
+    HAIR,
+    SHAPE,
+    SKIN,
+    STREAMS,
+    face_modes,
+    hair_choices,
+    paint_choices,
+    resting_face,
+)
+from .painting import Painting
 
 ADA_MODES = (
     (1.2, 0.53, -0.2, -0.93, -0.62, 1.13, -0.58, -0.7, 0.34, -0.66)
@@ -45,6 +62,8 @@ class Identity:
     brow_density: float = 1.0
     beard_pigment: float = 1.0
     beard_grey: float = 0.0
+    # None: the surfaces are painted from the scan's own colour, as Ada's are.
+    painting: Painting | None = None
 
 
 ADA = Identity(
@@ -65,3 +84,33 @@ ADA = Identity(
 )
 
 IDENTITIES = {ADA.name: ADA}
+
+
+YOUNGEST_YEARS, OLDEST_YEARS = 18.0, 80.0
+
+
+def person(seed: int) -> Identity:
+    """The random person that belongs to `seed` >= 0, always the same one."""
+    chance = [np.random.default_rng([seed, stream]) for stream in STREAMS]
+    shape = chance[SHAPE]
+    sex = "male" if shape.random() < 0.5 else "female"
+    age = float(shape.uniform(YOUNGEST_YEARS, OLDEST_YEARS))
+    regions = shape.choice(list(REGIONS), 2)
+    mix = float(np.clip(shape.normal(0.0, 0.22), 0.0, 0.5))
+    first, second = (REGIONS[str(name)] for name in regions)
+    melanin = first.melanin[0] * (1 - mix) + second.melanin[0] * mix
+    melanin += shape.normal() * first.melanin[1]
+    return Identity(
+        name=f"s{seed:04d}",
+        modes=face_modes(chance[FACE], (first, second, mix), sex, age),
+        resting=resting_face(chance[FACE], age),
+        iris_radius_m=float(chance[EYES].uniform(0.0058, 0.0065)),
+        seed=seed,
+        sex=sex,
+        age_years=age,
+        melanin=float(np.clip(melanin, 0.02, 1.0)),
+        haemoglobin=float(np.clip(chance[SKIN].normal(1.0, 0.22), 0.55, 1.5)),
+        painting=paint_choices(chance, first, sex, age),
+        hair_seed=int(chance[HAIR].integers(2**31)),
+        **hair_choices(chance[HAIR], (first, second, mix), sex, age),
+    )
