@@ -55,6 +55,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_render(subparsers)
     _add_speech(subparsers)
     _add_measure(subparsers)
+    _add_convert(subparsers)
 
     info = subparsers.add_parser("info", help="what an avatar package holds")
     info.add_argument("avatar", help="a .uhap file, builtin:NAME or a .ply of splats")
@@ -150,12 +151,25 @@ def _add_speech(subparsers: argparse._SubParsersAction) -> None:
 
 def _add_measure(subparsers: argparse._SubParsersAction) -> None:
     measure = subparsers.add_parser("measure", help="what the mouth does, in millimetres")
-    measure.add_argument("input", type=Path, help="a sound file or a track (.npz)")
+    measure.add_argument("input", type=Path, help="a sound file or a track (.npz, .csv)")
     _add_avatar(measure)
     measure.add_argument("--out", type=Path, required=True, help="the .csv file to write")
     _add_fps(measure)
     measure.add_argument("--seed", type=int, default=0)
     measure.set_defaults(run=commands.measure)
+
+
+def _add_convert(subparsers: argparse._SubParsersAction) -> None:
+    convert = subparsers.add_parser("convert", help="a track in the codes of another avatar")
+    convert.add_argument("track", type=Path, help="T.npz, or T.csv as Live Link Face writes it")
+    _add_avatar(convert)
+    convert.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        help="T.npz in the avatar's codes, or T.csv of ARKit weights",
+    )
+    convert.set_defaults(run=commands.convert)
 
 
 def _add_avatar(parser: argparse.ArgumentParser) -> None:

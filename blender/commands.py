@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 
 STDOUT = 1
+TRACK_SUFFIXES = (".npz", ".csv")
 
 
 class CommandError(GaussianHeadsError):
@@ -67,15 +68,26 @@ def speech(options: argparse.Namespace) -> None:
     )
 
 
+def convert(options: argparse.Namespace) -> None:
+    """Write a track in an avatar's codes, or as ARKit weights."""
+    from ..core.livelink import write_livelink_csv
+    from ..core.spaces.conversion import arkit_track, convert_track
+
+    out = _with_suffix(options.out, ".npz", ".csv")
+    track, avatar = _load_track(options.track), _open_avatar(options)
+    track = arkit_track(track, avatar) if out.suffix == ".csv" else convert_track(track, avatar)
+    write_livelink_csv(track, out) if out.suffix == ".csv" else track.save(out)
+    _say(f"{out}: {track.num_frames} frames, codes '{track.code_space}'")
+
+
 def measure(options: argparse.Namespace) -> None:
     """Write the curves of the decoded head's mouth as .csv."""
-    from ..core.expression import ExpressionTrack
     from ..core.measure import measure_track
 
     out = _with_suffix(options.out, ".csv")
     avatar = _open_avatar(options)
-    is_track = options.input.suffix.lower() == ".npz"
-    track = ExpressionTrack.load(options.input) if is_track else _analyse(options.input, options)
+    is_track = options.input.suffix.lower() in TRACK_SUFFIXES
+    track = _load_track(options.input) if is_track else _analyse(options.input, options)
     measure_track(track, avatar).write_csv(out)
     _say(f"{out}: {track.num_frames} frames of '{avatar.name}'")
 
@@ -184,6 +196,15 @@ def _analyse(path: Path, options: argparse.Namespace) -> ExpressionTrack:
     model = SpeechModel.open(SPEECH_MODEL)
     line = ProgressLine("speech")
     return model.track(waveform, sample_rate, fps=fps, seed=options.seed, progress=line)
+
+
+def _load_track(path: Path) -> ExpressionTrack:
+    """A track as this project (.npz) or the Live Link Face app (.csv) writes it."""
+    from ..core.expression import ExpressionTrack
+    from ..core.livelink import read_livelink_csv
+
+    is_csv = path.suffix.lower() == ".csv"
+    return read_livelink_csv(path) if is_csv else ExpressionTrack.load(path)
 
 
 def _blender_decoder() -> object | None:

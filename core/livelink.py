@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32
 
-from .errors import CodeSpaceError
+from .errors import CodeSpaceError, TrackError
 from .expression import ExpressionTrack
 from .files import replace_on_success
 from .spaces import ARKIT_BLENDSHAPES, ARKIT_INDEX, ARKIT_SPACE
@@ -19,6 +19,9 @@ HEAD_AND_EYE_COLUMNS = (
     *(f"Head{axis}" for axis in ("Yaw", "Pitch", "Roll")),
     *(f"{side}Eye{axis}" for side in ("Left", "Right") for axis in ("Yaw", "Pitch", "Roll")),
 )
+
+# Frames a second that cameras and the app record with.
+USUAL_RATES = (24, 25, 30, 48, 50, 60, 120)
 
 # The app swaps the sides of two pairs against ARKit's own list.
 _SWAPPED = {
@@ -41,7 +44,8 @@ def write_livelink_csv(track: ExpressionTrack, path: Path) -> None:
     """Write the sum of `track`'s layers, one row a frame; head angles in radians as the app does."""
     if track.code_space != ARKIT_SPACE:
         raise CodeSpaceError(
-            f"The track's codes are '{track.code_space}', a Live Link CSV needs '{ARKIT_SPACE}': save an .npz instead."
+            f"The track's codes are '{track.code_space}', a Live Link CSV needs '{ARKIT_SPACE}': "
+            "convert the track first."
         )
     codes = np.clip(track.codes(), 0.0, 1.0)[:, [ARKIT_INDEX[name] for name in CSV_BLENDSHAPES]]
     yaw_pitch_roll = head_yaw_pitch_roll(track.head_pose[:, :3])
@@ -56,6 +60,37 @@ def write_livelink_csv(track: ExpressionTrack, path: Path) -> None:
             values = [*weights, *angles, *[0.0] * 6]
             stamp = timecode(Fraction(track.start_sec) + frame / track.fps, track.fps)
             writer.writerow([stamp, count, *(f"{value:.10f}" for value in values)])
+
+
+def read_livelink_csv(path: Path, fps: Fraction | None = None) -> ExpressionTrack:
+    """A recording of the Live Link Face app as a track of one layer, "speech".
+
+    Without `fps` the rate is the smallest usual one that holds the timecodes' frame numbers. Rows are
+    taken as evenly spaced; the head's angles become its pose.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as stream:
+            rows = [row for row in csv.DictReader(stream) if row.get("Timecode")]
+        stamps = [[float(part) for part in row["Timecode"].split(":")] for row in rows]
+        codes = [[float(row[n[0].upper() + n[1:]]) for n in ARKIT_BLENDSHAPES] for row in rows]
+        angles = [[float(row.get(name) or 0) for name in HEAD_AND_EYE_COLUMNS[:3]] for row in rows]
+        if not rows or {len(stamp) for stamp in stamps} != {4}:
+            raise ValueError("it has no rows with timecodes HH:MM:SS:FF")
+    except FileNotFoundError:
+        raise TrackError(f"There is no file '{path}': check the path.") from None
+    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+        raise TrackError(
+            f"'{path}' is not a Live Link Face recording ({error}): record it again."
+        ) from None
+    if fps is None:
+        last = math.floor(max(stamp[3] for stamp in stamps))
+        fps = Fraction(next((rate for rate in USUAL_RATES if rate > last), last + 1))
+    hours, minutes, seconds, frame = stamps[0]
+    start_sec = 3600 * hours + 60 * minutes + seconds + frame / float(fps)
+    pose = np.zeros((len(rows), 6), np.float32)
+    pose[:, :3] = rotation_vectors(np.array(angles, np.float32))
+    layers = {"speech": np.array(codes, np.float32)}
+    return ExpressionTrack(layers, pose, ARKIT_SPACE, fps, start_sec)
 
 
 def timecode(time_sec: Fraction, fps: Fraction) -> str:
@@ -78,3 +113,16 @@ def head_yaw_pitch_roll(rotation_vectors: Float32[np.ndarray, "T 3"]) -> Float32
     r10, r11 = x * y * (1 - c) + z * s, c + y * y * (1 - c)
     pitch = np.arcsin(np.clip(-r12, -1, 1))
     return np.stack([np.arctan2(r02, r22), pitch, np.arctan2(r10, r11)], axis=1).astype(np.float32)
+
+
+def rotation_vectors(yaw_pitch_roll: Float32[np.ndarray, "T 3"]) -> Float32[np.ndarray, "T 3"]:
+    """Rotation vectors (rad) of what `head_yaw_pitch_roll` gives."""
+    half = 0.5 * yaw_pitch_roll.astype(np.float64)
+    (cy, cx, cz), (sy, sx, sz) = np.cos(half).T, np.sin(half).T
+    w = cy * cx * cz + sy * sx * sz
+    xyz = np.stack(
+        [cy * sx * cz + sy * cx * sz, sy * cx * cz - cy * sx * sz, cy * cx * sz - sy * sx * cz], 1
+    )
+    length = np.linalg.norm(xyz, axis=1)
+    angle = 2.0 * np.arctan2(length, w)
+    return (xyz * (angle / np.maximum(length, 1e-12))[:, None]).astype(np.float32)

@@ -13,6 +13,7 @@ from gaussian_heads.core.assets import SAMPLE_SENTENCE
 from gaussian_heads.core.avatar import Avatar
 from gaussian_heads.core.expression import ExpressionTrack
 
+from ..core.small_heads import LATENT_SPACE, small_latent_avatar
 from ..core.small_lam import small_lam_zip
 
 
@@ -43,6 +44,25 @@ def test_speech_writes_the_live_link_layout(tmp_path, tone):
     with (tmp_path / "t.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert len(rows) == 30 and "JawOpen" in rows[0]
+
+
+def test_a_track_goes_to_a_latent_avatar_and_leaves_as_arkit(tmp_path, capsys):
+    avatar = str(small_latent_avatar(tmp_path / "latent.uhap"))
+    track, csv_in, latent, csv_out = (
+        str(tmp_path / name) for name in ("t.npz", "in.csv", "l.npz", "out.csv")
+    )
+    assert main(["speech", str(SAMPLE_SENTENCE), "--out", track, "--fps", "30"]) == 0
+    assert main(["speech", str(SAMPLE_SENTENCE), "--out", csv_in, "--fps", "30"]) == 0
+    for given in (track, csv_in):
+        assert main(["convert", given, "--avatar", avatar, "--out", latent]) == 0
+        assert ExpressionTrack.load(tmp_path / "l.npz").code_space == LATENT_SPACE
+        assert main(["convert", latent, "--avatar", avatar, "--out", csv_out]) == 0
+        tables = [np.genfromtxt(path, delimiter=",", names=True) for path in (csv_in, csv_out)]
+        assert np.ptp(tables[0]["JawOpen"]) > 0.05
+        for name in tables[0].dtype.names[1:]:
+            np.testing.assert_allclose(tables[0][name], tables[1][name], atol=1e-4)
+    capsys.readouterr()
+    assert "which no avatar at hand" in fails(capsys, "convert", latent, "--out", csv_out)
 
 
 def test_measure_of_a_sound_and_of_its_track_agree(tmp_path):
