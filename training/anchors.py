@@ -65,11 +65,9 @@ def sample_anchors(
     Lloyd relaxation of a random subset of dense candidates: neighbouring anchors end at nearly equal
     distances, which keeps a thin splat layer closed without making it thick.
     """
-    normals, areas = triangle_frames(vertices, triangles)
-    density = np.where(np.isfinite(spacing), areas * 2 / (np.sqrt(3) * spacing**2), 0.0)
-    count = max(int(round(density.sum())), 1)
-    picks = _stratified_picks(density, count * CANDIDATES_PER_ANCHOR, rng)
-    samples = Anchors(picks, _random_barycentric(len(picks), rng), spacing[picks])
+    normals, _ = triangle_frames(vertices, triangles)
+    samples = _candidates(vertices, triangles, spacing, rng)
+    picks = samples.triangle
     points = samples.positions(vertices, triangles)
     points = np.concatenate([points, 0.5 * SHEET_DISTANCE_M * normals[picks]], axis=1)
     # Candidates stand in the order of their triangles: every n-th gives a fair start everywhere.
@@ -84,6 +82,21 @@ def sample_anchors(
     measured = np.sqrt(cell_area)
     bounded = np.clip(measured, 0.6 * anchors.spacing, 1.6 * anchors.spacing)
     return Coverage(Anchors(anchors.triangle, anchors.barycentric, bounded), samples, owner)
+
+
+def sample_surface(vertices: np.ndarray, triangles: np.ndarray, spacing: np.ndarray) -> Anchors:
+    """Dense samples, `CANDIDATES_PER_ANCHOR` for each anchor of this `spacing` `[F]` (m); the same every time."""
+    return _candidates(vertices, triangles, spacing, np.random.default_rng(0))
+
+
+def _candidates(
+    vertices: np.ndarray, triangles: np.ndarray, spacing: np.ndarray, rng: np.random.Generator
+) -> Anchors:
+    areas = triangle_frames(vertices, triangles)[1]
+    density = np.where(np.isfinite(spacing), areas * 2 / (np.sqrt(3) * spacing**2), 0.0)
+    count = max(int(round(density.sum())), 1)
+    picks = _stratified_picks(density, count * CANDIDATES_PER_ANCHOR, rng)
+    return Anchors(picks, _random_barycentric(len(picks), rng), spacing[picks])
 
 
 def _stratified_picks(density: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:

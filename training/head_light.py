@@ -52,17 +52,21 @@ def anchor_colors(
     target = np.concatenate(
         [srgb_from_linear(sample_atlas(state.radiance, uv)) for state in states], axis=1
     )
-    blend = _blend_matrix(mesh, coverage, blur)
+    colors = sharpened(blend_matrix(mesh, coverage, blur), target, rounds)
+    return colors.reshape(len(colors), len(states), 3).transpose(1, 0, 2)
+
+
+def sharpened(blend: csr_matrix, target: np.ndarray, rounds: int) -> np.ndarray:
+    """Values `[N, C]` of anchors whose `blend` shows the `target` `[M, C]` of the samples, in [0, 1]."""
     gather = blend.T.tocsr()
     mass = np.maximum(np.asarray(gather.sum(axis=1)), 1e-6)
     colors = (gather @ target) / mass
     for _ in range(rounds):
         colors = colors + (gather @ (target - blend @ colors)) / mass
-    colors = np.clip(colors, 0.0, 1.0)
-    return colors.reshape(len(colors), len(states), 3).transpose(1, 0, 2)
+    return np.clip(colors, 0.0, 1.0)
 
 
-def _blend_matrix(mesh: HeadMesh, coverage: Coverage, blur: float) -> csr_matrix:
+def blend_matrix(mesh: HeadMesh, coverage: Coverage, blur: float) -> csr_matrix:
     """Weight `[M, N]` of every anchor's disc at every dense sample; rows sum to one."""
     anchors, samples = coverage.anchors, coverage.samples
     normals = _normals(mesh)

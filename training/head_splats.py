@@ -107,11 +107,11 @@ class SplatMaker:
             settings = self.settings.strands.get(name, self.settings.other_strands)
             pieces = cut_strands(strands, settings, self.rng)
             if name.startswith("hair"):
-                still.append(RigidSplats(pieces.means, pieces.quats, _piece_look(pieces)))
+                still.append(RigidSplats(pieces.means, pieces.quats, piece_look(pieces)))
             else:
-                bound.append(self._bind(name, strands, pieces))
+                bound.append(bind_pieces(self.mesh, self.drawn_vertices, name, strands, pieces))
         neck = np.ones(sum(len(g.owner) for g in bound) + sum(len(g.means) for g in still))
-        return _joined_bound(bound), _joined_rigid(still), neck
+        return joined_bound(bound), joined_rigid(still), neck
 
     def _cover(self, spacing: np.ndarray) -> Coverage:
         return sample_anchors(self.mesh.vertices, self.mesh.triangles, spacing, self.rng)
@@ -156,26 +156,31 @@ class SplatMaker:
                 changes[row] = 0.0
         return np.concatenate([changes, np.zeros((1, *colors.shape[1:]))])
 
-    def _bind(self, name: str, strands: Strands, pieces: Pieces) -> BoundSplats:
-        roots, owner = np.unique(pieces.strand, return_inverse=True)
-        triangles = self.mesh.triangles[strands.triangle[roots]]
-        weights = on_weight_grid(strands.barycentric[roots])
-        root = np.einsum("rk,rkc->rc", weights, self.drawn_vertices[triangles])
-        pivot = np.broadcast_to(SKULL_CENTER_M, root.shape)
-        if name.startswith("lash"):
-            pivot = self.mesh.eye_centers[(root[:, 0] < 0).astype(int)]
-        return BoundSplats(
-            triangles=triangles,
-            root_barycentric=weights,
-            pivot=pivot,
-            owner=owner,
-            offset_m=pieces.means - root[owner],
-            quats=pieces.quats,
-            look=_piece_look(pieces),
-        )
+
+def bind_pieces(
+    mesh: HeadMesh, drawn_vertices: np.ndarray, name: str, strands: Strands, pieces: Pieces
+) -> BoundSplats:
+    """Pieces of one group bound to the roots of their strands on the mesh as it is drawn."""
+    roots, owner = np.unique(pieces.strand, return_inverse=True)
+    triangles = mesh.triangles[strands.triangle[roots]]
+    weights = on_weight_grid(strands.barycentric[roots])
+    root = np.einsum("rk,rkc->rc", weights, drawn_vertices[triangles])
+    pivot = np.broadcast_to(SKULL_CENTER_M, root.shape)
+    if name.startswith("lash"):
+        pivot = mesh.eye_centers[(root[:, 0] < 0).astype(int)]
+    return BoundSplats(
+        triangles=triangles,
+        root_barycentric=weights,
+        pivot=pivot,
+        owner=owner,
+        offset_m=pieces.means - root[owner],
+        quats=pieces.quats,
+        look=piece_look(pieces),
+    )
 
 
-def _piece_look(pieces: Pieces) -> SplatLook:
+def piece_look(pieces: Pieces) -> SplatLook:
+    """Look of pieces of strands, lit as they are."""
     return SplatLook(pieces.scales, pieces.opacities, pieces.colors, np.zeros((0, 0, 3)))
 
 
@@ -190,7 +195,8 @@ def _joined(looks: list[SplatLook]) -> SplatLook:
     )
 
 
-def _joined_bound(groups: list[BoundSplats]) -> BoundSplats:
+def joined_bound(groups: list[BoundSplats]) -> BoundSplats:
+    """All groups as one."""
     starts = np.cumsum([0, *(len(group.triangles) for group in groups)])
     empty = {
         "triangles": (0, 3),
@@ -214,7 +220,8 @@ def _joined_bound(groups: list[BoundSplats]) -> BoundSplats:
     )
 
 
-def _joined_rigid(groups: list[RigidSplats]) -> RigidSplats:
+def joined_rigid(groups: list[RigidSplats]) -> RigidSplats:
+    """All groups as one."""
     return RigidSplats(
         means=np.concatenate([np.zeros((0, 3)), *(group.means for group in groups)]),
         quats=np.concatenate([np.zeros((0, 4)), *(group.quats for group in groups)]),

@@ -33,10 +33,10 @@ class MeshHead(nn.Module):
     def __init__(self, parts: MeshHeadParts) -> None:
         super().__init__()
         self.rig = _Rig(parts.rig)
-        self.surface = _Surface(parts.surface, parts.rig.neutral)
+        self.surface = DiscSurface(parts.surface, parts.rig.neutral)
         self.eyes = nn.ModuleList([_Eye(splats) for splats in parts.eyes])
         has_strands = len(parts.bound.owner) > 0
-        self.bound = _Bound(parts.bound, parts.rig.neutral) if has_strands else None
+        self.bound = BoundStrands(parts.bound, parts.rig.neutral) if has_strands else None
         self.light = _Light(parts.columns, parts.surface)
         _constant(self, "still_means_m", parts.still.means)
         _constant(self, "still_quats", parts.still.quats)
@@ -134,7 +134,7 @@ class _Triangles(nn.Module):
         return corners, along_u, along_v
 
 
-class _Surface(nn.Module):
+class DiscSurface(nn.Module):
     """Discs that follow position, tilt and principal stretch of their triangles."""
 
     def __init__(self, splats: SurfaceSplats, neutral: np.ndarray) -> None:
@@ -159,7 +159,7 @@ class _Surface(nn.Module):
         return means, quats.T[self.owner], stretch.T[self.owner] * self.scales_m
 
 
-class _Bound(nn.Module):
+class BoundStrands(nn.Module):
     """Strand pieces that ride on their root point and turn with it about a pivot."""
 
     def __init__(self, splats: BoundSplats, neutral: np.ndarray) -> None:
