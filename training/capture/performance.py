@@ -64,8 +64,7 @@ def performance(seed: int, count: int, sources: Sources) -> list[PerformedFrame]
     turns = round(shares[RANGE] / sum(shares.values()) * (count - 1))
     first_turn = seed * max(turns, 1)
     frames = [PerformedFrame("f000", NEUTRAL, np.zeros(len(ARKIT_BLENDSHAPES), np.float32), TRAIN)]
-    for index, kind in enumerate(kinds, start=1):
-        split = HELD_OUT if (index + seed) % HELD_OUT_EVERY == 0 else TRAIN
+    for index, (kind, split) in enumerate(zip(kinds, _splits(kinds, seed), strict=True), start=1):
         rng = np.random.default_rng([seed, index])
         if kind == RANGE:
             turn = first_turn + kinds[: index - 1].count(RANGE)
