@@ -1,4 +1,4 @@
-"""What the named controls do to the built-in head, in millimetres on its own landmarks."""
+"""What the named controls do to every built-in head, in millimetres on its own landmarks."""
 
 import numpy as np
 import pytest
@@ -11,9 +11,9 @@ FULL_INTENSITY = 5
 BROWS, INNER_BROWS, CORNERS = slice(17, 27), [21, 22], [48, 54]
 
 
-@pytest.fixture(scope="module")
-def avatar():
-    return Avatar.open(next(iter(builtin_avatars().values())))
+@pytest.fixture(scope="module", params=list(builtin_avatars()))
+def avatar(request):
+    return Avatar.open(builtin_avatars()[request.param])
 
 
 @pytest.fixture(scope="module")
