@@ -11,6 +11,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
+from ..core.errors import AvatarError
 from .networks.mesh_head import WEIGHT_STEPS
 
 OUTPUTS = ("means", "quats", "scales", "opacities", "colors", "landmarks")
@@ -30,8 +31,11 @@ STEPS = {
 }
 
 
-def export_onnx(decoder: nn.Module, code_dim: int) -> bytes:
-    """ONNX model of a decoder module (code `[D]` to the six outputs, and sh if it has them), weights packed."""
+def export_onnx(decoder: nn.Module, code_dim: int, *, has_half_floats: bool = False) -> bytes:
+    """ONNX model of a decoder module (code `[D]` to the six outputs, and sh if it has them), weights packed.
+
+    With `has_half_floats`, big weights without a step of their own are stored as float16.
+    """
     buffer = io.BytesIO()
     outputs = [*OUTPUTS, VIEW_OUTPUT] if getattr(decoder, "has_sh", False) else list(OUTPUTS)
     with warnings.catch_warnings():
@@ -49,7 +53,7 @@ def export_onnx(decoder: nn.Module, code_dim: int) -> bytes:
             do_constant_folding=False,
         )
     model = onnx.load_from_string(buffer.getvalue())
-    pack_weights(model)
+    pack_weights(model, has_half_floats=has_half_floats)
     model.doc_string = ""
     for node in model.graph.node:
         node.doc_string = ""
@@ -57,8 +61,8 @@ def export_onnx(decoder: nn.Module, code_dim: int) -> bytes:
     return model.SerializeToString()
 
 
-def pack_weights(model: onnx.ModelProto) -> None:
-    """Store big weights as small integers with a step and indices as int32, in place.
+def pack_weights(model: onnx.ModelProto, *, has_half_floats: bool = False) -> None:
+    """Store big weights as small integers with a step (or as float16) and indices as int32, in place.
 
     onnxruntime unpacks them once when the session starts (constant folding), so that only the file
     is smaller: the decoder runs as fast as before.
@@ -74,6 +78,9 @@ def pack_weights(model: onnx.ModelProto) -> None:
             packed, nodes = _packed(tensor.name, values, step)
             kept += packed
             unpacking += nodes
+        elif has_half_floats and values.dtype == np.float32 and values.size >= MIN_PACKED_SIZE:
+            kept.append(_halved(tensor.name, values))
+            unpacking.append(_cast(f"{tensor.name}.half", tensor.name))
         else:
             kept.append(tensor)
     nodes = [*unpacking, *graph.node]
@@ -104,10 +111,20 @@ def _packed(
         numpy_helper.from_array(np.float32(step), f"{name}.step"),
     ]
     nodes = [
-        helper.make_node("Cast", [f"{name}.packed"], [f"{name}.float"], to=TensorProto.FLOAT),
+        _cast(f"{name}.packed", f"{name}.float"),
         helper.make_node("Mul", [f"{name}.float", f"{name}.step"], [name]),
     ]
     return tensors, nodes
+
+
+def _halved(name: str, values: np.ndarray) -> onnx.TensorProto:
+    if np.abs(values).max() > np.finfo(np.float16).max:
+        raise AvatarError(f"The weights '{name}' are too large for float16: train the head again.")
+    return numpy_helper.from_array(values.astype(np.float16), f"{name}.half")
+
+
+def _cast(name: str, result: str) -> onnx.NodeProto:
+    return helper.make_node("Cast", [name], [result], to=TensorProto.FLOAT)
 
 
 def _holds(kind: type, values: np.ndarray, step: float) -> bool:
