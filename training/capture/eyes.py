@@ -13,23 +13,13 @@ from .image import read_linear, sample
 from .lighting import CatchLight
 from .mesh import PART, HeadMesh
 from .noise import solid_noise
+from .painting import Painting
 from .sources import Sources
 from .texels import Texels
 
 # Radii of pupil and outer edge on the iris photograph, as shares of its width.
 IMAGE_PUPIL, IMAGE_EDGE = 0.170, 0.46
-PUPIL_SHARE = 0.34  # of the iris' radius
-SCLERA_COLOUR = np.array([0.64, 0.585, 0.555])
 CORNEA_RADIUS_M = 0.0080
-
-
-@dataclass(frozen=True)
-class IrisColours:
-    """Linear colours of an iris from the pupil outward."""
-
-    collarette: tuple[float, float, float] = (0.170, 0.098, 0.042)
-    body: tuple[float, float, float] = (0.098, 0.096, 0.066)
-    rim: tuple[float, float, float] = (0.024, 0.027, 0.026)
 
 
 @dataclass(frozen=True)
@@ -63,14 +53,15 @@ def paint_eyes(
     """Colours [N, 3] with irises, pupils, scleras and sockets painted in."""
     colour = colour.copy()
     photograph = read_linear(sources.shaders / "eye_iris_diff.png")
+    painting = identity.painting or Painting()
     for side in ("left", "right"):
         names = (PART[f"sclera_{side}"], PART[f"iris_{side}"])
         chosen = np.isin(texels.part, names)
         points = texels.positions[chosen].astype(np.float64)
         radius, angle = eye_frame(mesh, side).polar(points)
         share = radius / identity.iris_radius_m
-        iris = iris_colour(share, angle, photograph, IrisColours())
-        white = sclera_colour(points, share, angle)
+        iris = iris_colour(share, angle, photograph, painting)
+        white = sclera_colour(points, share, angle, painting)
         # The limbus: cornea and sclera melt into each other over half a millimetre.
         blend = smooth_step(0.90, 1.08, share)[:, None]
         colour[chosen] = iris * (1.0 - blend) + white * blend
@@ -96,23 +87,25 @@ def smooth_step(low: float, high: float, value: np.ndarray) -> np.ndarray:
     return t * t * (3.0 - 2.0 * t)
 
 
-def iris_colour(share, angle, photograph: np.ndarray, colours: IrisColours) -> np.ndarray:
+def iris_colour(share, angle, photograph: np.ndarray, painting: Painting) -> np.ndarray:
     """Linear colour [N, 3] at `share` of the iris' radius: fibres of the photograph, own hues."""
-    along = np.clip((share - PUPIL_SHARE) / (1.0 - PUPIL_SHARE), 0.0, 1.0)
+    inner = painting.pupil_share
+    collarette, body, rim = (np.asarray(colour) for colour in painting.iris)
+    along = np.clip((share - inner) / (1.0 - inner), 0.0, 1.0)
     reach = IMAGE_PUPIL + along * (IMAGE_EDGE - IMAGE_PUPIL)
     uv = 0.5 + reach[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
     fibres = sample(photograph, uv).mean(1)
     fibres = np.clip(fibres / np.median(fibres[along > 0.1]), 0.25, 2.4) ** 0.8
     ring = smooth_step(0.12, 0.48, along)[:, None]
     edge = smooth_step(0.72, 1.0, along)[:, None]
-    hue = np.asarray(colours.collarette) * (1 - ring) + np.asarray(colours.body) * ring
+    hue = collarette * (1 - ring) + body * ring
     hue = hue * fibres[:, None]
-    hue = hue * (1 - edge) + np.asarray(colours.rim) * edge
-    pupil = smooth_step(PUPIL_SHARE - 0.05, PUPIL_SHARE + 0.04, share)[:, None]
+    hue = hue * (1 - edge) + rim * edge
+    pupil = smooth_step(inner - 0.05, inner + 0.04, share)[:, None]
     return hue * pupil + 0.004 * (1.0 - pupil)
 
 
-def sclera_colour(points, share, angle) -> np.ndarray:
+def sclera_colour(points, share, angle, painting: Painting) -> np.ndarray:
     """Linear colour [N, 3] of the white: warmer and veined towards the corners."""
     sideways = np.abs(np.cos(angle))
     corner = smooth_step(1.15, 2.2, share) * (0.35 + 0.65 * sideways)
@@ -121,9 +114,9 @@ def sclera_colour(points, share, angle) -> np.ndarray:
     ridge = 1.0 - np.abs(solid_noise(wander, 0.00035, 52, octaves=2))
     veins = np.clip((ridge - 0.86) / 0.14, 0.0, 1.0) * smooth_step(1.2, 1.9, share)
     cloud = 1.0 + 0.03 * solid_noise(points, 0.002, 53)
-    colour = SCLERA_COLOUR * cloud[:, None]
+    colour = np.asarray(painting.sclera) * cloud[:, None]
     colour = colour * (1.0 - corner[:, None] * np.array([0.06, 0.22, 0.24]))
-    return colour * (1.0 - 0.5 * veins[:, None] * np.array([0.22, 0.62, 0.60]))
+    return colour * (1.0 - painting.veins * veins[:, None] * np.array([0.22, 0.62, 0.60]))
 
 
 def catch_light(

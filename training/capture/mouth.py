@@ -9,13 +9,12 @@ from scipy.ndimage import gaussian_filter
 
 from .mesh import PART, HeadMesh
 from .noise import solid_noise
+from .painting import Painting
 from .texels import Texels
 
 OUTER_LIP = range(48, 60)
-TEETH_COLOUR = np.array([0.70, 0.645, 0.555])
 TEETH_ROOT_GAIN = np.array([0.90, 0.80, 0.66])
 GUMS_COLOUR = np.array([0.47, 0.155, 0.150])
-TONGUE_COLOUR = np.array([0.52, 0.205, 0.190])
 CAVITY_COLOUR = np.array([0.33, 0.085, 0.080])
 
 
@@ -39,7 +38,7 @@ def lip_mask(mesh: HeadMesh, texels: Texels) -> np.ndarray:
     return soft[texels.rows, texels.columns] * (texels.part == PART["face"])
 
 
-def paint_mouth(texels: Texels, colour: np.ndarray) -> np.ndarray:
+def paint_mouth(texels: Texels, colour: np.ndarray, painting: Painting) -> np.ndarray:
     """Colours [N, 3] with teeth, gums, tongue and the inside of the cheeks painted in."""
     colour = colour.copy()
     for name, paint in (
@@ -49,11 +48,11 @@ def paint_mouth(texels: Texels, colour: np.ndarray) -> np.ndarray:
         ("mouth_cavity", cavity_colour),
     ):
         chosen = texels.part == PART[name]
-        colour[chosen] = paint(texels.positions[chosen].astype(np.float64))
+        colour[chosen] = paint(texels.positions[chosen].astype(np.float64), painting)
     return colour
 
 
-def teeth_colour(points: np.ndarray) -> np.ndarray:
+def teeth_colour(points: np.ndarray, painting: Painting) -> np.ndarray:
     """Enamel, warmer towards the root and further back; no two teeth quite alike [N, 3]."""
     height = points[:, 1]
     biting = np.median(height)
@@ -61,24 +60,24 @@ def teeth_colour(points: np.ndarray) -> np.ndarray:
     back = np.clip((0.024 - points[:, 2]) / 0.03, 0.0, 1.0)
     tone = 1.0 + 0.035 * solid_noise(points, 0.006, 41) + 0.02 * solid_noise(points, 0.0015, 42)
     gain = 1.0 - (0.75 * root + 0.25 * back)[:, None] * (1.0 - TEETH_ROOT_GAIN)
-    return TEETH_COLOUR * gain * tone[:, None]
+    return np.asarray(painting.teeth) * gain * tone[:, None]
 
 
-def gums_colour(points: np.ndarray) -> np.ndarray:
+def gums_colour(points: np.ndarray, _: Painting) -> np.ndarray:
     """Moist pink with darker and paler patches [N, 3]."""
     tone = 1.0 + 0.05 * solid_noise(points, 0.003, 43, octaves=2)
     return GUMS_COLOUR * tone[:, None]
 
 
-def tongue_colour(points: np.ndarray) -> np.ndarray:
+def tongue_colour(points: np.ndarray, painting: Painting) -> np.ndarray:
     """Pink with a paler, rough back and a groove along the middle [N, 3]."""
     papillae = 0.035 * solid_noise(points, 0.0011, 44) + 0.045 * solid_noise(points, 0.004, 45)
     groove = 0.14 * np.exp(-0.5 * (points[:, 0] / 0.0012) ** 2)
     coat = np.clip((0.004 - points[:, 2]) / 0.02, 0.0, 1.0)[:, None] * np.array([0.05, 0.09, 0.08])
-    return TONGUE_COLOUR * (1.0 + papillae - groove)[:, None] + coat
+    return np.asarray(painting.tongue) * (1.0 + papillae - groove)[:, None] + coat
 
 
-def cavity_colour(points: np.ndarray) -> np.ndarray:
+def cavity_colour(points: np.ndarray, _: Painting) -> np.ndarray:
     """The wet inside of cheeks and throat [N, 3]."""
     tone = 1.0 + 0.10 * solid_noise(points, 0.004, 46, octaves=2)
     return CAVITY_COLOUR * tone[:, None]

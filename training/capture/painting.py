@@ -10,7 +10,7 @@ KNITS = ("rib", "jersey", "heather", "stripes")
 
 @dataclass(frozen=True)
 class Painting:
-    """Choices of one random person; colours are linear, amounts 0 (none) to about 1 (much)."""
+    """Choices of one person; colours are linear, amounts 0 (none) to about 1 (much)."""
 
     lip_blood: float = 1.0
     lipstick: Rgb = (0.30, 0.05, 0.06)
@@ -25,10 +25,11 @@ class Painting:
     oil: float = 0.5
     mottling: float = 1.0
     stubble: float = 0.0
+    # Of the irises: collarette, body and rim.
     iris: tuple[Rgb, Rgb, Rgb] = (
-        (0.110, 0.052, 0.019),
-        (0.062, 0.029, 0.012),
-        (0.014, 0.009, 0.006),
+        (0.170, 0.098, 0.042),
+        (0.098, 0.096, 0.066),
+        (0.024, 0.027, 0.026),
     )
     pupil_share: float = 0.34
     sclera: Rgb = (0.64, 0.585, 0.555)

@@ -13,11 +13,14 @@ from .material_maps import Surfaces
 from .mesh import PART, HeadMesh
 from .mouth import lip_mask, paint_mouth
 from .noise import solid_noise
+from .painting import Painting
+from .person_atlas import person_atlas
+from .person_skin import paint_person
 from .skin import Complexion, carry_colour, near, paint_skin
+from .skin_marks import draw_marks
 from .sources import Sources
 from .texels import Texels
 
-SHIRT_COLOUR = np.array([0.030, 0.037, 0.052])
 SCALP_COLOUR = np.array([0.085, 0.055, 0.040])
 ROUGHNESS = {"teeth": 0.22, "gums": 0.28, "tongue": 0.36, "mouth_cavity": 0.34, "garment": 0.92}
 FLESH = {"teeth": 0.25, "gums": 0.6, "tongue": 0.7, "mouth_cavity": 0.5, "garment": 0.0}
@@ -33,16 +36,25 @@ def build_surfaces(
     rig: Rig = ADA_RIG,
 ) -> Surfaces:
     """Paint every image of the atlas."""
-    lips = lip_mask(mesh, texels)
-    colour = paint_skin(mesh, texels, carry_colour(mesh, texels, sources), Complexion(), lips)
-    colour = shade_scalp(texels, colour)
-    colour = paint_mouth(texels, colour)
+    lips, painting = lip_mask(mesh, texels), identity.painting or Painting()
+    if identity.painting is None:
+        colour = paint_skin(mesh, texels, carry_colour(mesh, texels, sources), Complexion(), lips)
+        colour = shade_scalp(texels, colour)
+        rough, height = roughness(mesh, texels, lips), relief(texels, lips, sources)
+    else:
+        # Painted on the mean head, where every person's brow, cheek or chin has the same place.
+        atlas = person_atlas(texels, sources)
+        marks = draw_marks(atlas, identity, painting)
+        colour = paint_person(atlas, identity, painting, marks, lips)
+        rough = roughness(atlas.mesh, atlas.texels, lips, painting)
+        height = painting.pores * relief(atlas.texels, lips, sources) + marks.height_m
+    colour = paint_mouth(texels, colour, painting)
     colour = paint_eyes(mesh, texels, colour, identity, sources)
-    colour[texels.part == PART["garment"]] = shirt_colour(texels)
+    colour[texels.part == PART["garment"]] = shirt_colour(texels, painting)
     images = {
         "colour": colour,
-        "roughness": roughness(mesh, texels, lips)[:, None],
-        "height": relief(texels, lips, sources)[:, None],
+        "roughness": rough[:, None],
+        "height": height[:, None],
         "flesh": flesh(texels)[:, None],
         "glow": np.repeat(eye_light(mesh, texels, rig.catch_light)[:, None], 3, axis=1),
     }
@@ -62,23 +74,36 @@ def shade_scalp(texels: Texels, colour: np.ndarray) -> np.ndarray:
     return colour * (1.0 - covered) + SCALP_COLOUR * covered
 
 
-def shirt_colour(texels: Texels) -> np.ndarray:
-    """A dark knit: fine vertical ribs and a little unevenness [N, 3]."""
+def shirt_colour(texels: Texels, painting: Painting) -> np.ndarray:
+    """A knit: fine vertical ribs or stripes and a little unevenness [N, 3]."""
     points = texels.positions[texels.part == PART["garment"]].astype(np.float64)
     turn = np.arctan2(points[:, 0], points[:, 2] + 0.08)
-    ribs = 0.5 + 0.5 * np.sin(turn * 330.0)
-    tone = 0.92 + 0.14 * ribs + 0.07 * solid_noise(points, 0.004, 71, octaves=2)
-    return SHIRT_COLOUR * tone[:, None]
+    ribs = 0.5 + 0.5 * np.sin(turn * painting.ribs)
+    deep = 0.14 if painting.knit == "rib" else 0.05
+    tone = 1.06 - deep + deep * ribs + 0.07 * solid_noise(points, 0.004, 71, octaves=2)
+    colour = np.asarray(painting.shirt) * tone[:, None]
+    if painting.knit == "heather":
+        colour = colour * (1.0 + 0.16 * solid_noise(points, 0.0011, 78))[:, None]
+    if painting.knit == "stripes":
+        band = smooth_step(0.45, 0.62, np.sin(points[:, 1] * 2.0 * np.pi / 0.022))[:, None]
+        colour += band * (np.asarray(painting.shirt_second) * tone[:, None] - colour)
+    return np.clip(colour, 0.004, 0.8)
 
 
-def roughness(mesh: HeadMesh, texels: Texels, lips: np.ndarray) -> np.ndarray:
+def roughness(
+    mesh: HeadMesh, texels: Texels, lips: np.ndarray, painting: Painting | None = None
+) -> np.ndarray:
     """Roughness [N]: oily nose and forehead, moist lips, dry cheeks, wet eyes."""
     points = texels.positions.astype(np.float64)
     landmarks = mesh.vertices[mesh.landmarks68].astype(np.float64)
     values = 0.50 + 0.035 * solid_noise(points, 0.0025, 72, octaves=2)
     oily = near(points, landmarks[[27, 28, 29, 30]], 0.009)
     oily += 0.7 * near(points, landmarks[[21, 22]] + np.array([0, 0.022, 0]), 0.022)
-    values -= 0.075 * np.clip(oily, 0, 1)
+    oil = 0.075 if painting is None else 0.03 + 0.11 * painting.oil
+    values -= oil * np.clip(oily, 0, 1)
+    if painting is not None:
+        # Old skin is dry.
+        values += 0.05 * (0.5 - painting.oil) + 0.04 * painting.wrinkles
     values -= 0.14 * lips
     values -= 0.10 * near(
         points, landmarks[[36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47]], 0.0016
