@@ -15,9 +15,7 @@ import numpy as np
 from ...core.errors import GaussianHeadsError
 from ...core.files import replace_on_success
 from . import ict
-from .face_hair import groom_brows, groom_lashes
-from .hair import Style, groom_hair, skull_hull
-from .hair_light import light_face_hair, light_hair
+from .grooming import groom, light_strands
 from .identity import IDENTITIES, Identity
 from .material_maps import Surfaces
 from .mesh import HeadMesh, build_mesh, save_mesh
@@ -47,17 +45,6 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def groom(mesh: HeadMesh, model: ict.IctModel, identity: Identity) -> dict[str, Strands]:
-    """All strands of the head with their albedo."""
-    shape = ict.shape_identity(model, identity)
-    origin = ict.eye_centers(model, shape).mean(0)
-    return {
-        "hair": groom_hair(mesh, Style(), identity.seed),
-        "brows": groom_brows(mesh, identity.seed + 1),
-        "lashes": groom_lashes(mesh, model, shape, origin, identity.seed + 2),
-    }
-
-
 def cached_surfaces(
     out: Path, mesh: HeadMesh, texels: Texels, identity: Identity, sources: Sources
 ) -> Surfaces:
@@ -82,9 +69,7 @@ def run(options: argparse.Namespace) -> None:
         LOG.info("wrote %s", options.out / "head.npz")
     groups = groom(mesh, model, identity)
     if "strands" in options.stages:
-        lit = {name: light_face_hair(group) for name, group in groups.items() if name != "hair"}
-        lit = {"hair": light_hair(groups["hair"], skull_hull(mesh)), **lit}
-        save_strands(options.out / "strands.npz", lit)
+        save_strands(options.out / "strands.npz", light_strands(groups, mesh))
         LOG.info("wrote %s", options.out / "strands.npz")
     if {"bake", "reference", "views"} & set(options.stages):
         photograph(options, mesh, groups, identity, sources)
@@ -98,7 +83,7 @@ def photograph(
     sources: Sources,
 ) -> None:
     """The stages that need Cycles."""
-    from .bake import BakeQuality, LightBaker
+    from .bake_states import StateBaker
     from .reference import ReferenceQuality, render_references
     from .scene import Studio
     from .training_views import render_training_views
@@ -106,8 +91,8 @@ def photograph(
     texels = build_texels(mesh, SIDES_PX[options.quality])
     surfaces = cached_surfaces(options.out, mesh, texels, identity, sources)
     if "bake" in options.stages:
-        quality = BakeQuality(samples=BAKE_SAMPLES[options.quality])
-        LightBaker(Studio(mesh, groups, surfaces), texels, options.out, quality).run()
+        samples = BAKE_SAMPLES[options.quality]
+        StateBaker(Studio(mesh, groups, surfaces), texels, options.out, samples).run()
     if "reference" in options.stages:
         quality = ReferenceQuality(samples=REFERENCE_SAMPLES[options.quality])
         render_references(Studio(mesh, groups, surfaces), options.out / "reference", quality)

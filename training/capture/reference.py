@@ -12,7 +12,7 @@ import numpy as np
 
 from ...core.camera import look_at
 from ...core.files import replace_on_success
-from .bake import both
+from .bake_states import both
 from .scene import Studio
 
 LOG = logging.getLogger(__name__)

@@ -46,6 +46,17 @@ class Studio:
         if turns_eyes:
             code = np.array([weights.get(name, 0.0) for name in ARKIT_BLENDSHAPES])
             vertices = turned_eyes(self.mesh, code, vertices)
+        self.show(vertices)
+        return vertices.astype(np.float32)
+
+    def use_threads(self, count: int) -> None:
+        """Let Cycles take `count` processors, 0 for all."""
+        self.scene.render.threads_mode = "FIXED" if count else "AUTO"
+        if count:
+            self.scene.render.threads = count
+
+    def show(self, vertices: np.ndarray) -> None:
+        """Move the head to posed `vertices` [V, 3], and the strands with it."""
         vertices = vertices.astype(np.float32)
         self.head.data.vertices.foreach_set("co", vertices.ravel())
         self.head.data.update()
@@ -53,7 +64,6 @@ class Studio:
             moved = group.moved(self.mesh, vertices).points.astype(np.float32)
             self.curves[name].data.position_data.foreach_set("vector", moved.ravel())
             self.curves[name].data.update_tag()
-        return vertices
 
     def prepare_bake(self) -> None:
         """Cheap materials for baking light alone: no scattering below the skin, plain hair."""

@@ -22,6 +22,62 @@ DOME_COLOUR = (0.46, 0.475, 0.50)
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 
 
+# Specular reflectance of the head's material at normal incidence (its IOR level is 0.42).
+DOME_F0 = 0.0336
+# A Gaussian shows one colour from all sides: how far the frontal view's grazing shine goes in.
+LEAST_FACING = 0.45
+
+
+def gloss(
+    texels: Texels,
+    mesh: HeadMesh,
+    vertices: np.ndarray,
+    surfaces: Surfaces,
+    light: np.ndarray,
+    rig: Rig,
+) -> np.ndarray:
+    """Mirrored light [N, 3] under any rig; `light` [N, 3] is the diffuse light that arrives.
+
+    What a smooth coat mirrors does not reach the colour below it, which under a dome shows: there the
+    sum is right; highlights of lamps are added.
+    """
+    if rig.lamps:
+        return sheen(texels, mesh, vertices, surfaces, light, rig)
+    points, normals = bumped_points(texels, mesh, vertices, surfaces)
+    rough = surfaces.roughness[texels.rows, texels.columns, 0]
+    view = unit(VIEWER - points)
+    facing = np.clip((normals * view).sum(1), LEAST_FACING, 1.0)
+    mirrored = 2 * (normals * view).sum(1, keepdims=True) * normals - view
+    share = coat_reflectance(facing, rough)[:, None]
+    # Where little diffuse light arrives, the mirrored sky is hidden too.
+    open_share = np.clip(light / rig.sky(normals[:, 1]), 0.0, 1.0)
+    colour = surfaces.colour[texels.rows, texels.columns]
+    return share * (rig.sky(mirrored[:, 1]) * open_share - colour * light)
+
+
+def coat_reflectance(facing: np.ndarray, roughness: np.ndarray) -> np.ndarray:
+    """Share [N] that a rough dielectric mirrors of even light, `facing` being the cosine to the viewer.
+
+    The analytic fit of the environment's integral by Karis (Physically Based Shading on Mobile, 2014).
+    """
+    x, y = 1.0 - roughness, 0.0425 - 0.0275 * roughness
+    z, w = 1.04 - 0.572 * roughness, 0.022 * roughness - 0.04
+    grazing = np.minimum(x * x, np.exp2(-9.28 * facing)) * x + y
+    return DOME_F0 * (-1.04 * grazing + z) + 1.04 * grazing + w
+
+
+def bumped_points(
+    texels: Texels, mesh: HeadMesh, vertices: np.ndarray, surfaces: Surfaces
+) -> tuple[np.ndarray, np.ndarray]:
+    """Places [N, 3] and normals [N, 3] of the texels on posed vertices, relief and all."""
+    corners = mesh.triangles[texels.triangle]
+    weights = texels.barycentric
+    points = np.einsum("nk,nkc->nc", weights, vertices[corners])
+    smooth = vertex_normals(vertices, mesh.triangles)[corners]
+    normals = unit(np.einsum("nk,nkc->nc", weights, smooth))
+    return points, bumped(texels, points, normals, surfaces.height[..., 0])
+
+
 def sheen(
     texels: Texels,
     mesh: HeadMesh,
@@ -31,12 +87,7 @@ def sheen(
     rig: Rig = ADA_RIG,
 ) -> np.ndarray:
     """Mirrored light [N, 3] of lamps and dome; `light` [N, 3] is the diffuse light that arrives."""
-    corners = mesh.triangles[texels.triangle]
-    weights = texels.barycentric
-    points = np.einsum("nk,nkc->nc", weights, vertices[corners])
-    smooth = vertex_normals(vertices, mesh.triangles)[corners]
-    normals = np.einsum("nk,nkc->nc", weights, smooth)
-    normals = bumped(texels, points, unit(normals), surfaces.height[..., 0])
+    points, normals = bumped_points(texels, mesh, vertices, surfaces)
     rough = surfaces.roughness[texels.rows, texels.columns, 0]
     view = unit(VIEWER - points)
     total = np.zeros((len(points), 3))

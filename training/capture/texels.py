@@ -36,9 +36,14 @@ class Texels:
         return covered
 
 
-def build_texels(mesh: HeadMesh, resolution: int) -> Texels:
-    """Rasterise the atlas of `mesh` and carry positions and smooth normals to its texels."""
-    triangle, barycentric = texel_map(mesh.uvs, resolution)
+def build_texels(
+    mesh: HeadMesh, resolution: int, located: tuple[np.ndarray, np.ndarray] | None = None
+) -> Texels:
+    """Rasterise the atlas of `mesh` and carry positions and smooth normals to its texels.
+
+    `located` is the atlas' `texel_map`, where it is known: heads of one topology share it.
+    """
+    triangle, barycentric = located or texel_map(mesh.uvs, resolution)
     rows, columns = np.nonzero(triangle >= 0)
     index, weights = triangle[rows, columns], barycentric[rows, columns]
     corners = mesh.triangles[index]
