@@ -100,10 +100,6 @@ class RateSettings:
 
     networks: float = 1.5e-3
     anchors: float = 5e-3
-    basis: float = 0.0
-    # Share of the first rate at the end, and share of the run over which it rises from nothing.
-    last: float = 0.03
-    warm_up: float = 0.02
 
 
 @dataclass(frozen=True)
@@ -127,6 +123,9 @@ class PriorSettings:
     # Chance that a frame is encoded without its texture, or without its mesh.
     drop_texture: float = 0.5
     drop_mesh: float = 0.1
+    # Learning rates rise over the first steps and fall to this share along a cosine.
+    rising_steps: int = 40
+    last_rate: float = 0.03
     clip: float = 1.0
     checkpoint_steps: int = 100
     report_steps: int = 25

@@ -56,35 +56,48 @@ class ResumableFit(ABC):
 
     def run(self, items: Sequence[Any], checkpoint: Path) -> None:
         """Fit to `items` from where the checkpoint stands to the last step."""
-        self._resume(checkpoint)
+        self.resume(checkpoint)
         try:
-            for item in shuffled(items, self.settings, self.step):
+            for item in self.order(items):
                 self.follow(item)
                 self.step += 1
                 if self.step % self.settings.checkpoint_steps == 0:
-                    self._save(checkpoint)
+                    self.save(checkpoint)
         except KeyboardInterrupt:
-            self._save(checkpoint)
+            self.save(checkpoint)
             logger.info("stopped after step %d: the same command goes on from there", self.step)
             raise
+
+    def order(self, items: Sequence[Any]) -> Iterator[Any]:
+        """What is followed from `self.step` on, the same whenever a run resumes."""
+        return shuffled(items, self.settings, self.step)
+
+    def progress(self) -> float:
+        """How much of the run is done, in [0, 1]."""
+        return self.step / self.settings.steps
+
+    def is_same_run(self, settings: dict[str, Any]) -> bool:
+        """Whether a checkpoint made with these settings may be gone on from."""
+        return settings == dataclasses.asdict(self.settings)
 
     def rate_share(self) -> float:
         """The share of its first value that a learning rate has now: falls along a cosine."""
         last = self.settings.last_rate
-        done = self.step / self.settings.steps
-        return last + (1 - last) * 0.5 * (1 + math.cos(math.pi * done))
+        return last + (1 - last) * 0.5 * (1 + math.cos(math.pi * self.progress()))
 
-    def _save(self, path: Path) -> None:
+    def save(self, path: Path) -> None:
+        """Write a checkpoint."""
         state = {name: part.state_dict() for name, part in self.parts().items()}
         state |= {"settings": dataclasses.asdict(self.settings), "step": self.step}
         with replace_on_success(path) as temporary:
             torch.save(state, temporary)
 
-    def _resume(self, path: Path) -> None:
+    def resume(self, path: Path) -> None:
+        """Stand where a checkpoint was made, if there is one of this run."""
         if not path.is_file():
             return
         state = torch.load(path, weights_only=True)
-        if state["settings"] != dataclasses.asdict(self.settings):
+        if not self.is_same_run(state["settings"]):
             logger.info("'%s' was made with other settings: starting anew", path)
             return
         self.step = state["step"]
