@@ -62,7 +62,8 @@ def cut_strands(strands: Strands, settings: StrandSettings, rng: np.random.Gener
 def _colors_around(strands: Strands, means: np.ndarray, neighbours: int) -> np.ndarray:
     """sRGB of the hair around each point: a strand that stands for several shows their mean."""
     points, colors = strands.points.reshape(-1, 3), strands.color.reshape(-1, 3)
-    index = cKDTree(points).query(means, k=neighbours, workers=2)[1]
+    # A list keeps the neighbours' axis also where there is one.
+    index = cKDTree(points).query(means, k=list(range(1, neighbours + 1)), workers=2)[1]
     return srgb_from_linear(colors[index].mean(axis=1))
 
 
