@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from . import ict
@@ -19,6 +21,8 @@ from .identity import ADA, Identity
 from .lighting import ADA_RIG, Rig
 from .mesh import HeadMesh
 from .strands import Strands, taper
+
+TIE_HEIGHT_M = 0.008
 
 
 def groom(mesh: HeadMesh, model: ict.IctModel, identity: Identity) -> dict[str, Strands]:
@@ -50,6 +54,8 @@ def scalp_hair(
     if len(triangle) < 50:
         return None
     roots = surface_points(mean.vertices, mean, triangle, weights)
+    if cut.comb == "tie":
+        cut = replace(cut, tie=above_scalp(np.asarray(cut.tie), field))
     growth = plan_growth(roots, field, cut, rng)
     paths = grow(growth, field, cut)
     if cut.comb == "tie":
@@ -59,6 +65,14 @@ def scalp_hair(
     radius = taper(len(points), cut.points, cut.root_radius_m)
     colour = hair_albedo(points, identity, rng)
     return Strands(points, radius, colour, triangle, weights.astype(np.float32))
+
+
+def above_scalp(place: np.ndarray, field: HeadField) -> tuple[float, float, float]:
+    """The place [3] moved to where tied hair leaves the head."""
+    for _ in range(3):
+        distance, out = field(place[None])
+        place = place + (TIE_HEIGHT_M - distance[0]) * out[0]
+    return (0.0, float(place[1]), float(place[2]))
 
 
 def fit_to(mesh: HeadMesh, mean: HeadMesh, points: np.ndarray, roots: np.ndarray) -> np.ndarray:

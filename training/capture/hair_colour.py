@@ -8,12 +8,13 @@ from .identity import Identity
 from .noise import solid_noise
 
 # Absorption of the two melanins per unit of concentration, linear RGB (d'Eon et al., An
-# Energy-Conserving Hair Reflectance Model, 2011).
-EUMELANIN = np.array([0.419, 0.697, 1.37])
+# Energy-Conserving Hair Reflectance Model, 2011; eumelanin less blue-hungry than there, or light
+# that crosses many hairs of a brown head turns olive).
+EUMELANIN = np.array([0.419, 0.63, 1.00])
 PHEOMELANIN = np.array([0.187, 0.40, 1.05])
 # Albedo of dense hair = exp(-k sqrt(absorption)) (the inverse of Chiang et al. 2016, whose k is
-# 5.7 at our roughness; hair is thinner and cleaner here, which makes the usual colours usual).
-DEPTH = 2.85
+# 5.7 at our roughness; fitted by eye so that the usual concentrations make the usual colours).
+DEPTH = 3.7
 DARKEST = np.array([0.0075, 0.0068, 0.0065])
 WHITE = np.array([0.60, 0.585, 0.555])
 DYES = {

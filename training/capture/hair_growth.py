@@ -16,6 +16,8 @@ DOWN = np.array([0.0, -1.0, 0.0])
 # Hanging hair leaves this space before the face free: centre and half axes.
 FACE, FACE_AXES = np.array([0.0, -0.045, 0.030]), np.array([0.058, 0.082, 0.075])
 REACHED_M = 0.016
+# Free hair ends on an ellipsoid: its centre, and its half axes without any hair.
+OUTLINE, OUTLINE_AXES = np.array([0.0, 0.022, -0.070]), np.array([0.082, 0.087, 0.096])
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,8 @@ def plan_growth(
     count = len(roots)
     _, normals = field(roots)
     off_part = roots[:, 0] - parting(roots, cut)
-    side = np.where(off_part > 0.0, 1.0, -1.0)
+    # The parting ends at the crown: behind it hair falls straight.
+    side = np.where(off_part > 0.0, 1.0, -1.0) * np.clip((roots[:, 2] + 0.135) / 0.03, 0.0, 1.0)
     front = (turn_deg(roots) < 42.0) & (roots[:, 2] > -0.035)
     is_fringe = front & (rng.random(count) < cut.fringe)
     # Hair from the crown lies on the hair from below it.
@@ -56,8 +59,22 @@ def plan_growth(
         ends = cut.ends_y_m + 0.014 * rng.normal(size=count) + 0.02 * (1 - layer)
     if cut.comb == "tie":
         length = np.full(count, 0.32)
+    if cut.comb == "free":
+        length = np.minimum(
+            length, to_outline(roots, normals, cut) * rng.uniform(0.86, 1.06, count)
+        )
     ends = np.where(is_fringe, cut.fringe_y_m + 0.004 * rng.normal(size=count), ends)
     return Growth(roots, normals, side, is_fringe, length, lift, ends)
+
+
+def to_outline(roots: np.ndarray, heading: np.ndarray, cut: Haircut) -> np.ndarray:
+    """Metres [S] from the roots to the round outline of hair that stands out freely."""
+    axes = OUTLINE_AXES + cut.top_m
+    start, along = (roots - OUTLINE) / axes, heading / axes
+    a, b, c = (along**2).sum(1), (start * along).sum(1), (start**2).sum(1) - 1.0
+    reach = (np.sqrt(np.maximum(b * b - a * c, 0.0)) - b) / a
+    # Trimmed round towards the neck.
+    return np.maximum(reach, 0.004) * np.clip((roots[:, 1] + 0.115) / 0.09, 0.15, 1.0)
 
 
 def parting(points: np.ndarray, cut: Haircut) -> np.ndarray:
@@ -80,7 +97,10 @@ def grow(growth: Growth, field: HeadField, cut: Haircut) -> np.ndarray:
         heading = cut.stiffness * heading + (1.0 - cut.stiffness) * wanted
         # What is held close bends back to its layer; what touches the head slides along it.
         above = (distance - growth.lift * rise) / 0.01
-        heading -= (cut.hold * np.clip(above, 0.0, 1.0) * 0.5)[:, None] * out
+        held = cut.hold * np.clip((position[:, 1] + 0.01) / 0.05, 0.0, 1.0)
+        if cut.comb == "tie":
+            held = cut.hold
+        heading -= (held * np.clip(above, 0.0, 1.0) * 0.5)[:, None] * out
         heading /= np.maximum(np.linalg.norm(heading, axis=1, keepdims=True), 1e-9)
         moved = position + step * heading
         distance, out = field(moved)
@@ -123,14 +143,16 @@ def comb(points: np.ndarray, out: np.ndarray, growth: Growth, cut: Haircut) -> n
     else:
         wanted = from_crown
     if cut.comb != "free":
-        wanted = along_surface(np.where(growth.is_fringe[:, None], from_crown, wanted), out)
+        lies = np.clip((points[:, 1] + 0.02) / 0.05, 0.0, 1.0) if cut.ends_y_m else 1.0
+        wanted = np.where(growth.is_fringe[:, None], from_crown, wanted)
+        wanted = along_surface(wanted, out, np.broadcast_to(lies, len(points)))
     wanted = wanted + cut.gravity * DOWN
     return wanted / np.maximum(np.linalg.norm(wanted, axis=1, keepdims=True), 1e-9)
 
 
-def along_surface(direction: np.ndarray, out: np.ndarray) -> np.ndarray:
-    """The unit part [S, 3] of directions that runs along the head."""
-    flat = direction - (direction * out).sum(1, keepdims=True) * out
+def along_surface(direction: np.ndarray, out: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """Unit directions [S, 3] without a `share` [S] of what leads off or into the head."""
+    flat = direction - share[:, None] * (direction * out).sum(1, keepdims=True) * out
     return flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-6)
 
 

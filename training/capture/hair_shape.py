@@ -71,7 +71,9 @@ def frizz(points: np.ndarray, cut: Haircut, rng: np.random.Generator) -> np.ndar
     """Offsets [S, P, 3] by which every hair goes its own way, and a few much further."""
     count, steps, _ = points.shape
     along = np.linspace(0.0, 1.0, steps)[None, :, None]
+    metres = np.linalg.norm(np.diff(points, axis=1), axis=2).sum(1)[:, None, None]
     stray = np.where(rng.random(count) < cut.flyaways, 5.0, 1.0)[:, None, None] * cut.frizz_m
+    stray = np.minimum(stray, 0.14 * metres)
     walk = np.cumsum(rng.normal(size=(count, steps, 3)), axis=1) / np.sqrt(steps)
     outward = points - HEAD_MIDDLE
     outward /= np.maximum(np.linalg.norm(outward, axis=2, keepdims=True), 1e-9)
@@ -92,23 +94,24 @@ def tail(count: int, cut: Haircut, rng: np.random.Generator) -> np.ndarray:
     """Tails [S, TAIL_POINTS, 3] from the tie: out a little, then down, thin at both ends."""
     tie = np.asarray(cut.tie)
     share = np.linspace(0.0, 1.0, TAIL_POINTS)
-    out = np.array([0.0, 0.25, -1.0]) / np.hypot(0.25, 1.0)
-    heading = out[None] * np.exp(-share / 0.12)[:, None]
-    heading = heading + np.array([0.0, -1.0, -0.10]) * (1.0 - np.exp(-share / 0.12))[:, None]
+    out = tie - HEAD_MIDDLE
+    out = out / np.linalg.norm(out) + np.array([0.0, 0.35, 0.0])
+    falls = 1.0 - np.exp(-share * cut.tail_m / 0.035)[:, None]
+    heading = out * (1.0 - falls) + np.array([0.0, -1.0, -0.05]) * falls
     middle = tie + np.cumsum(heading, axis=0) * cut.tail_m / TAIL_POINTS
     disc = rng.normal(size=(count, 2))
-    disc *= (np.sqrt(rng.random(count)) / np.linalg.norm(disc, axis=1))[:, None]
-    width = 0.007 + 0.014 * np.sin(np.pi * np.clip(share, 0.0, 0.75) ** 0.8)
-    reach = rng.uniform(0.72, 1.0, count)[:, None]
+    disc *= (rng.random(count) ** 0.6 / np.linalg.norm(disc, axis=1))[:, None]
+    width = np.interp(share, [0.0, 0.08, 0.4, 0.8, 1.0], [0.006, 0.011, 0.019, 0.015, 0.009])
+    reach = (1.0 - 0.45 * rng.random(count) ** 2)[:, None]
     middle = np.stack([np.interp(reach * share, share, middle[:, k]) for k in range(3)], axis=2)
     across = np.stack(np.broadcast_arrays(disc[:, :1] * width, 0.0, disc[:, 1:] * width), axis=2)
-    sway = 0.006 * np.sin(share * 5.0 + rng.uniform(0, 6))[None, :, None] * np.array([1.0, 0, 0.3])
+    sway = 0.008 * np.sin(share * 5.0 + rng.uniform(0, 6))[None, :, None] * np.array([1.0, 0, 0.3])
     return middle + across + share[None, :, None] * sway
 
 
 def bun(count: int, cut: Haircut, rng: np.random.Generator) -> np.ndarray:
     """Windings [S, 2 TAIL_POINTS, 3] around a ball at the tie."""
-    tie = np.asarray(cut.tie)
+    tie, size_m = np.asarray(cut.tie), BUN_RADIUS_M * rng.uniform(0.8, 1.25)
     out = tie - HEAD_MIDDLE
     out /= np.linalg.norm(out)
     right = np.cross([0.0, 1.0, 0.0], out)
@@ -121,8 +124,8 @@ def bun(count: int, cut: Haircut, rng: np.random.Generator) -> np.ndarray:
     latitude = np.arcsin(rng.uniform(-0.55, 0.95, count))[:, None, None]
     start = rng.uniform(0, 2 * np.pi, count)[:, None]
     angle = (start + BUN_TURNS * 2 * np.pi * np.linspace(0, 1, 2 * TAIL_POINTS))[..., None]
-    radius = BUN_RADIUS_M * rng.uniform(0.72, 1.0, count)[:, None, None]
+    radius = size_m * rng.uniform(0.72, 1.0, count)[:, None, None]
     radius = radius * (1.0 + 0.10 * np.sin(2.0 * angle + start[..., None]))
     ring = np.cos(angle) * first[:, None] + np.sin(angle) * second[:, None]
     ball = np.cos(latitude) * ring + 0.8 * np.sin(latitude) * axis[:, None]
-    return tie + 0.62 * BUN_RADIUS_M * out + radius * ball
+    return tie + 0.5 * size_m * out + radius * ball

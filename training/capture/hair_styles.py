@@ -56,27 +56,27 @@ STYLES = {
         stand=1.3, stiffness=0.9, gravity=0.0, hold=0.0, clump_pull=0.0, frizz_m=0.0008, flyaways=0,
     ),
     "crop": Haircut(
-        "crop", "whorl", points=10, top_m=0.036, side_m=0.012, volume_m=0.010, stand=0.95,
-        stiffness=0.8, gravity=0.06, hold=0.12, clumps=700, clump_pull=0.45, frizz_m=0.0025,
+        "crop", "whorl", points=10, top_m=0.036, side_m=0.012, volume_m=0.012, stand=1.0,
+        stiffness=0.8, gravity=0.06, hold=0.12, clumps=800, clump_pull=0.55, frizz_m=0.0018,
     ),
     "side_part": Haircut(
-        "side_part", "part", points=14, top_m=0.085, side_m=0.016, part_x_m=0.034, volume_m=0.016,
-        stand=0.75, stiffness=0.7, gravity=0.10, hold=0.30, clumps=420, clump_pull=0.5,
+        "side_part", "part", points=14, top_m=0.085, side_m=0.016, part_x_m=0.034, volume_m=0.022,
+        stand=0.9, stiffness=0.7, gravity=0.10, hold=0.30, clumps=420, clump_pull=0.5,
     ),
     "swept_back": Haircut(
-        "swept_back", "back", points=16, top_m=0.105, side_m=0.028, volume_m=0.015, stand=0.75,
-        stiffness=0.72, gravity=0.10, hold=0.35, clumps=420, clump_pull=0.55,
+        "swept_back", "back", points=16, top_m=0.105, side_m=0.028, volume_m=0.024, stand=1.1,
+        stiffness=0.74, gravity=0.08, hold=0.32, clumps=420, clump_pull=0.55,
     ),
     "pixie": Haircut(
-        "pixie", "whorl", points=14, top_m=0.080, side_m=0.045, volume_m=0.014, stand=0.7,
+        "pixie", "whorl", points=14, top_m=0.080, side_m=0.045, volume_m=0.018, stand=0.7,
         stiffness=0.7, gravity=0.22, hold=0.35, clumps=420, clump_pull=0.5, fringe=1.0,
     ),
     "bob": Haircut(
-        "bob", "part", points=22, ends_y_m=-0.105, volume_m=0.013, stand=0.4, gravity=0.35,
+        "bob", "part", points=22, ends_y_m=-0.105, volume_m=0.021, stand=0.4, gravity=0.35,
         hold=0.45, wave_m=0.005, clump_pull=0.6,
     ),
     "long": Haircut(
-        "long", "part", strands=7500, points=26, ends_y_m=-0.24, volume_m=0.012, stand=0.4,
+        "long", "part", strands=7500, points=26, ends_y_m=-0.24, volume_m=0.020, stand=0.4,
         gravity=0.35, hold=0.4, wave_m=0.007, wave_length_m=0.085, clumps=380, clump_pull=0.6,
     ),
     "curls": Haircut(
@@ -85,9 +85,9 @@ STYLES = {
         frizz_m=0.003, flyaways=0.05,
     ),
     "afro": Haircut(
-        "afro", "free", strands=7000, points=30, top_m=0.075, side_m=0.065, root_radius_m=0.00017,
+        "afro", "free", strands=7000, points=30, top_m=0.055, side_m=0.20, root_radius_m=0.00017,
         stand=2.0, stiffness=0.97, gravity=0.0, hold=0.0, clumps=1500, clump_pull=0.45,
-        curl_m=0.0042, curl_length_m=0.016, frizz_m=0.004, uneven=0.22, flyaways=0.04,
+        curl_m=0.0042, curl_length_m=0.016, frizz_m=0.004, uneven=0.05, flyaways=0.03,
     ),
     "coils": Haircut(
         "coils", "free", points=14, top_m=0.022, side_m=0.014, root_radius_m=0.00017, stand=2.0,
@@ -150,7 +150,7 @@ def draw_hairline(identity: Identity, rng: np.random.Generator) -> Hairline:
     """Low or high, straight or with corners, and thinned by the person's loss."""
     is_male = identity.sex == "male"
     return Hairline(
-        lower_m=float(rng.normal(0.0, 0.0035)),
+        lower_m=float(rng.normal(0.003, 0.0035)),
         temples_m=float(rng.uniform(0.0, 0.012 if is_male else 0.005)),
         peak_m=float(max(rng.normal(0.0, 0.004), 0.0)),
         loss=identity.hair_loss,
@@ -190,9 +190,9 @@ def vary_hanging(cut: Haircut, rng: np.random.Generator) -> Haircut:
 
 def vary_tied(cut: Haircut, rng: np.random.Generator) -> Haircut:
     """Tied high, in the middle or low."""
-    height = rng.uniform(-0.03, 0.095)
-    depth = -0.178 + 0.35 * max(height - 0.045, 0.0) + 0.15 * max(0.0 - height, 0.0)
-    return replace(cut, tie=(0.0, float(height), float(depth)))
+    angle = np.radians(rng.uniform(-38.0, 48.0))
+    height, back = 0.012 + 0.098 * np.sin(angle), -0.072 - 0.104 * np.cos(angle)
+    return replace(cut, tie=(0.0, float(height), float(back)))
 
 
 def vary_cropped(cut: Haircut, rng: np.random.Generator) -> Haircut:
