@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import signal
 import sys
 import time
 from functools import partial
@@ -18,15 +19,16 @@ from ...core.errors import GaussianHeadsError
 from ..dataset import layout
 from .ict import load_model
 from .lighting import RIGS
-from .people_person import PersonMaker, Settings, Workshop, missing_work
 from .people_plan import (
     FIRST_RESERVED_SEED,
     FIRST_TRAIN_SEED,
     FIRST_VALIDATE_SEED,
     QUALITIES,
     Amounts,
+    Settings,
     make_cameras,
     make_persons,
+    missing_work,
 )
 from .people_workers import Make, Message
 from .people_workers import make_persons as make_in_workers
@@ -86,6 +88,9 @@ def check(options: argparse.Namespace) -> None:
 
 def prepare(settings: Settings) -> Make:
     """What makes one person, with the model loaded; runs in a worker."""
+    # Blender comes with the import, and belongs into workers alone.
+    from .people_person import PersonMaker, Workshop
+
     workshop = Workshop(settings, load_model(settings.sources))
     return lambda person, report: PersonMaker(workshop, person, report).run()
 
@@ -154,6 +159,9 @@ class Progress:
 def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    # A shell lets its background jobs ignore Ctrl-C; `kill` ends this as cleanly.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
         return 1 if run(parse(arguments)) else 0
     except GaussianHeadsError as error:

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from itertools import groupby
-from pathlib import Path
 
 import numpy as np
 
@@ -25,10 +24,9 @@ from .image import linear_to_srgb, pool
 from .lighting import RIGS, Rig
 from .material_maps import Surfaces
 from .mesh import PART_NAMES, HeadMesh, build_mesh
-from .people_plan import Amounts, Person, Plan, Quality, make_cameras, plan_person
+from .people_plan import Person, Plan, Settings, make_cameras, plan_person
 from .performance import performance
 from .scene import Studio
-from .sources import Sources
 from .strands import Strands
 from .surfaces import build_surfaces
 from .texels import Texels, build_texels
@@ -36,18 +34,6 @@ from .texels import Texels, build_texels
 # A scan that was made by another version of the studio strays by more than this (m).
 SAME_M = 1e-5
 Report = Callable[[str, float], None]
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What all persons of a capture share."""
-
-    root: Path
-    sources: Sources
-    rig: str
-    quality: Quality
-    amounts: Amounts
-    threads: int  # for Cycles, 0 for all processors
 
 
 @dataclass
@@ -245,19 +231,6 @@ class PersonMaker:
         studio = Studio(self.mesh, self.groups, self.surfaces, self.rig)
         studio.use_threads(self.settings.threads)
         return studio
-
-
-def missing_work(root: Path, person: Person, amounts: Amounts, quality: Quality) -> int:
-    """How many pieces the folder lacks of a person who has been tracked already; -1 if it was not."""
-    path = layout.subject_folder(root, person.name) / "subject.json"
-    if not path.is_file():
-        return -1
-    frames = tuple(Frame(**frame) for frame in stored.read_json(path)["frames"])
-    plan = plan_person(person, frames, amounts, quality)
-    paths = [layout.neutral_texture_path(root, person.name)]
-    paths += [layout.texture_path(root, person.name, name) for name in plan.baked]
-    paths += [layout.image_path(root, person.name, s.frame, s.camera) for s in plan.shots]
-    return sum(not path.is_file() for path in paths)
 
 
 def for_the_disk(groups: dict[str, Strands]) -> dict[str, head_folder.Strands]:

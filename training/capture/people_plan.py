@@ -7,13 +7,15 @@ beginning of the work is well spread.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
 from ...core.camera import Camera
+from ..dataset import layout, stored
 from ..dataset.layout import HELD_OUT, NEUTRAL_FRAME, TRAIN, Frame
-from .reference import ReferenceQuality, camera_around
-from .training_views import EYES_M, FACE_M, MOUTH_M, View
+from .cameras import EYES_M, FACE_M, MOUTH_M, ReferenceQuality, View, camera_around
+from .sources import Sources
 
 FIRST_TRAIN_SEED, FIRST_VALIDATE_SEED, FIRST_RESERVED_SEED = 0, 1000, 9000
 TRAIN_VIEWS = (
@@ -102,6 +104,18 @@ class Plan:
     shots: tuple[Shot, ...]
 
 
+@dataclass(frozen=True)
+class Settings:
+    """What all persons of a capture share."""
+
+    root: Path
+    sources: Sources
+    rig: str
+    quality: Quality
+    amounts: Amounts
+    threads: int  # for Cycles, 0 for all processors
+
+
 def make_cameras(quality: Quality) -> dict[str, dict[str, Camera]]:
     """Calibrated cameras by name, those for training and those held out."""
     return {
@@ -184,3 +198,16 @@ def _spread(seed: int, frames: list[Frame]) -> list[str]:
         turn = (place + seed) % len(kinds)
         rows += [((round_, turn), names[i]) for round_, i in enumerate(rng.permutation(len(names)))]
     return [name for _, name in sorted(rows)]
+
+
+def missing_work(root: Path, person: Person, amounts: Amounts, quality: Quality) -> int:
+    """How many pieces the folder lacks of a person who has been tracked already; -1 if it was not."""
+    path = layout.subject_folder(root, person.name) / "subject.json"
+    if not path.is_file():
+        return -1
+    frames = tuple(Frame(**frame) for frame in stored.read_json(path)["frames"])
+    plan = plan_person(person, frames, amounts, quality)
+    paths = [layout.neutral_texture_path(root, person.name)]
+    paths += [layout.texture_path(root, person.name, name) for name in plan.baked]
+    paths += [layout.image_path(root, person.name, s.frame, s.camera) for s in plan.shots]
+    return sum(not path.is_file() for path in paths)

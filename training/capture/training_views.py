@@ -10,30 +10,20 @@ from __future__ import annotations
 import json
 import logging
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from ...core.files import replace_on_success
-from .reference import TARGET_M, VIEWS_DEG, ReferenceQuality, camera_around
+from .cameras import EYES_M, FACE_M, MOUTH_M, TARGET_M, ReferenceQuality, View, camera_around
+from .reference import VIEWS_DEG
 from .scene import Studio
 
 LOG = logging.getLogger(__name__)
 HELD_OUT_DEG = 6.0
 # Scattered views are there for shine and hidden sides; detail comes from the others.
 SCATTERED_SIZE = 0.75
-FACE_M, MOUTH_M, EYES_M = (0.0, -0.035, 0.0), (0.0, -0.068, 0.0), (0.0, 0.0, 0.0)
-
-
-@dataclass(frozen=True)
-class View:
-    """A camera that looks at `target_m` from an azimuth (to the person's left) and a height."""
-
-    turn_deg: float
-    rise_deg: float
-    zoom: float = 1.0
-    target_m: tuple[float, float, float] = TARGET_M
 
 
 VIEWS = {
