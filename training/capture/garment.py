@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.ndimage import gaussian_filter, maximum_filter
@@ -58,6 +58,21 @@ def build_garment(skin: np.ndarray, normals: np.ndarray) -> Garment:
         points = lift_off(points, clearance, skin, normals)
     triangles, uvs = grid_faces(*points.shape[:2])
     return Garment(points.reshape(-1, 3), triangles, uvs)
+
+
+def carry_garment(
+    garment: Garment, before: np.ndarray, after: np.ndarray, normals: np.ndarray
+) -> Garment:
+    """The shirt moved as the skin below it from `before` [S, 3] to `after` [S, 3], and off it."""
+    distance, nearest = cKDTree(before).query(garment.vertices, k=32)
+    weight = 1.0 / (distance + 1.0) ** 2
+    weight /= weight.sum(1, keepdims=True)
+    moved = garment.vertices + (weight[..., None] * (after - before)[nearest]).sum(1)
+    points = moved.reshape(-1, SEGMENTS, 3)
+    clearance = resample_rings(RINGS, SUBDIVIDE)[:, 5:].repeat(SEGMENTS, axis=1)
+    for _ in range(2):
+        points = lift_off(points, clearance, after, normals)
+    return replace(garment, vertices=points.reshape(-1, 3))
 
 
 def resample_rings(rings: np.ndarray, factor: int) -> np.ndarray:

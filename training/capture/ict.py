@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32, Int32
 
+from .ageing import aged
 from .identity import Identity
 from .lips import close_lips
 from .sources import Sources
@@ -80,9 +81,24 @@ def shape_identity(model: IctModel, identity: Identity) -> np.ndarray:
     for name, weight in identity.resting.items():
         shape = shape + np.float32(weight) * model.expressions[name]
     if identity.painting is not None:
+        face = vertices_of(model, FACE)
+        shape[face] += age_offsets(model, identity.painting.wrinkles)[face]
         face = vertices_of(model, FACE, BACK_HEAD)
         shape[face] = close_lips(model.neutral, shape, model.landmarks)[face]
     return close_teeth(model, shape)
+
+
+def age_offsets(model: IctModel, wrinkles: float) -> np.ndarray:
+    """Offsets [V, 3] in centimetres that the years leave in the skin."""
+    faces = model.faces[model.material == FACE]
+    faces = np.where(faces < 0, faces[:, 2:3], faces)
+    corners = model.neutral[faces]
+    normals = np.zeros_like(model.neutral)
+    across = np.cross(corners[:, 2] - corners[:, 0], corners[:, 3] - corners[:, 1])
+    for corner in range(4):
+        np.add.at(normals, faces[:, corner], across)
+    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+    return aged(model.neutral, normals, model.landmarks, wrinkles)
 
 
 def close_teeth(model: IctModel, shape: np.ndarray) -> np.ndarray:

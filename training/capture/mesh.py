@@ -11,7 +11,7 @@ from ...core.files import replace_on_success
 from . import ict
 from .atlas import TILES, Tile
 from .controls import arkit_controls, tongue_faces, uv_islands
-from .garment import Garment, build_garment
+from .garment import Garment, build_garment, carry_garment
 from .identity import Identity
 
 PART_NAMES = (
@@ -92,7 +92,9 @@ def build_mesh(model: ict.IctModel, identity: Identity) -> HeadMesh:
     for side in ("left", "right"):
         triangles, uvs, part, fields = close_pupil(triangles, uvs, part, fields, side)
     origin = -head.neck_pivot / ict.METRES_PER_ICT_UNIT + np.asarray(ict.NECK_PIVOT_ICT)
-    garment = dress(fields["vertices"], triangles, part, origin)
+    # Cut on the mean head, as its rings are, and carried over: broad necks get wide collars.
+    cut_on = model.neutral[used] if identity.painting is not None else None
+    garment = dress(fields["vertices"], triangles, part, origin, cut_on)
     triangles, uvs, part, fields = append(triangles, uvs, part, fields, garment)
     return HeadMesh(
         triangles=triangles.astype(np.int32),
@@ -221,15 +223,26 @@ def boundary_loop(
 
 
 def dress(
-    vertices: np.ndarray, triangles: np.ndarray, part: np.ndarray, origin: np.ndarray
+    vertices: np.ndarray,
+    triangles: np.ndarray,
+    part: np.ndarray,
+    origin: np.ndarray,
+    cut_on: np.ndarray | None = None,
 ) -> Garment:
-    """The shirt over this head's bust, in the avatar frame."""
+    """The shirt over this head's bust, in the avatar frame; cut to its measure or on `cut_on`.
+
+    `origin` [3] and `cut_on` [V, 3], the skin of another head, are ICT centimetres.
+    """
     skin = triangles[np.isin(part, [PART["face"], PART["back_head"]])]
     used = np.unique(skin)
     used = used[vertices[used, 1] < -0.13]
     normals = vertex_normals(vertices, skin)[used]
     centimetres = vertices[used] / ict.METRES_PER_ICT_UNIT + origin
-    garment = build_garment(centimetres, normals)
+    if cut_on is None:
+        garment = build_garment(centimetres, normals)
+    else:
+        garment = build_garment(cut_on[used], vertex_normals(cut_on, skin)[used])
+        garment = carry_garment(garment, cut_on[used], centimetres, normals)
     metres = (garment.vertices - origin) * ict.METRES_PER_ICT_UNIT
     return Garment(metres.astype(np.float32), garment.triangles, garment.uvs)
 

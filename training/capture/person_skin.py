@@ -33,7 +33,7 @@ def paint_person(
     blood = blood_map(atlas, points, identity, painting) + marks.blood[skin]
     melanin = melanin_map(atlas, points, identity, painting) + marks.melanin[skin]
     # Lips have little melanin, a thin covering and much blood below it.
-    melanin -= lip * (0.05 + 0.13 * identity.melanin * painting.lip_blood)
+    melanin -= lip * (0.05 + 0.05 * identity.melanin * painting.lip_blood)
     blood = blood * (1.0 - lip) + lip * (3.0 * painting.lip_blood)
     colour = look_up(np.clip(melanin, 0.0, TABLE_MELANIN), np.clip(blood, 0.15, TABLE_BLOOD))
     strength = 1.0 - 0.35 * identity.melanin

@@ -14,12 +14,17 @@ from .mesh import PART
 from .noise import solid_noise
 from .painting import Painting
 from .person_atlas import PersonAtlas
+from .skin import skin_mask
 from .wrinkle_lines import Line, wrinkle_lines
 
 # Lines are drawn this much larger than the atlas and averaged down.
 FINER = 2
 # Breadths of wrinkles as blurs in pixels of an atlas of 1024.
-BREADTHS_PX = (0.8, 1.5, 3.0)
+BREADTHS_PX = (0.8, 1.5, 3.4)
+# What brings the middle of a line so blurred to 1, its depth, and how much it darkens the skin.
+GAINS = (2.4, 3.0, 4.4)
+DEPTHS_M = (0.00020, 0.00034, 0.00055)
+SHADES = (0.30, 0.26, 0.10)
 
 
 @dataclass(frozen=True)
@@ -29,7 +34,7 @@ class Marks:
     melanin: np.ndarray
     blood: np.ndarray
     height_m: np.ndarray
-    crease: np.ndarray  # how deep in a wrinkle, 0 to about 1
+    crease: np.ndarray  # how much less light leaves the bottom of wrinkles, as an exponent
 
 
 def draw_marks(atlas: PersonAtlas, identity: Identity, painting: Painting) -> Marks:
@@ -46,9 +51,9 @@ def draw_marks(atlas: PersonAtlas, identity: Identity, painting: Painting) -> Ma
     melanin[face] += age_spot_map(points, identity, painting)
     blood[face] = 0.35 * np.clip(solid_noise(points, 0.0012, 5000 + identity.seed) - 2.1, 0.0, 0.6)
     lines = wrinkle_lines(atlas.landmarks, painting.wrinkles, rng)
-    crease = draw_lines(atlas, face, lines)
-    height = -0.00042 * crease + fine_creases(atlas, identity, painting)
-    return Marks(melanin, blood, height, 0.42 * crease)
+    height, shade = draw_lines(atlas, face, lines)
+    height += fine_creases(atlas, identity, painting)
+    return Marks(melanin, blood, height, shade)
 
 
 def freckle_map(points: np.ndarray, identity: Identity, painting: Painting) -> np.ndarray:
@@ -85,18 +90,18 @@ def age_spot_map(points: np.ndarray, identity: Identity, painting: Painting) -> 
     return 0.16 * painting.age_spots * spots * outer
 
 
-def draw_lines(atlas: PersonAtlas, face: np.ndarray, lines: list[Line]) -> np.ndarray:
-    """Depth [N] of wrinkles, about 1 at the bottom of a deep one; its edges bulge below 0."""
-    depth = np.zeros(len(atlas.texels.rows))
-    if not lines:
-        return depth
+def draw_lines(
+    atlas: PersonAtlas, face: np.ndarray, lines: list[Line]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Height [N] (m) of wrinkles, whose edges bulge, and how much they darken the skin [N]."""
+    height, shade = np.zeros(len(atlas.texels.rows)), np.zeros(len(atlas.texels.rows))
+    rows, columns = atlas.texels.rows[face], atlas.texels.columns[face]
     resolution = atlas.texels.resolution
     places = atlas.texels.positions[face].astype(np.float64)
     in_front = atlas.texels.normals[face][:, 2] > -0.1
     tree = cKDTree(places[in_front][:, :2])
     pixels = np.stack([atlas.texels.columns, atlas.texels.rows], axis=1)[face][in_front]
     size = resolution * FINER
-    image = np.zeros((resolution, resolution))
     for breadth, blur in enumerate(BREADTHS_PX):
         canvas = Image.new("L", (size, size), 0)
         draw = ImageDraw.Draw(canvas)
@@ -107,9 +112,10 @@ def draw_lines(atlas: PersonAtlas, face: np.ndarray, lines: list[Line]) -> np.nd
         drawn = np.asarray(canvas, np.float32).reshape(resolution, FINER, resolution, FINER) / 255.0
         sharp = gaussian_filter(drawn.mean((1, 3)), blur * resolution / 1024.0)
         wide = gaussian_filter(sharp, 2.6 * blur * resolution / 1024.0)
-        image += (sharp * (1.0 + 2.2 * blur) - wide * 1.4 * blur) * 1.0
-    depth[face] = image[atlas.texels.rows[face], atlas.texels.columns[face]]
-    return depth
+        deep = GAINS[breadth] * (sharp - 0.6 * wide)[rows, columns]
+        height[face] -= DEPTHS_M[breadth] * deep
+        shade[face] += SHADES[breadth] * deep
+    return height, shade
 
 
 def draw_line(draw: ImageDraw.ImageDraw, pixels: np.ndarray, line: Line) -> None:
@@ -123,11 +129,14 @@ def draw_line(draw: ImageDraw.ImageDraw, pixels: np.ndarray, line: Line) -> None
 
 def fine_creases(atlas: PersonAtlas, identity: Identity, painting: Painting) -> np.ndarray:
     """Height [N] (m) of the crossing fine lines that cover old skin."""
+    height = np.zeros(len(atlas.texels.rows))
     if painting.wrinkles <= 0.12:
-        return np.zeros(len(atlas.texels.rows))
-    points = atlas.texels.positions.astype(np.float64)
+        return height
+    skin = skin_mask(atlas.texels)
+    points = atlas.texels.positions[skin].astype(np.float64)
     seed = 8000 + 31 * identity.seed
     squeezed = points @ np.array([[1.0, 0.35, 0.0], [-0.35, 1.0, 0.0], [0.0, 0.0, 1.0]])
     crossing = np.abs(solid_noise(squeezed * np.array([1.0, 0.35, 0.7]), 0.0017, seed))
     crossing += np.abs(solid_noise(squeezed * np.array([0.35, 1.0, 0.7]), 0.0017, seed + 1))
-    return 0.00007 * painting.wrinkles * (crossing - 1.6)
+    height[skin] = 0.00007 * painting.wrinkles * (crossing - 1.6)
+    return height

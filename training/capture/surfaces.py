@@ -16,7 +16,7 @@ from .noise import solid_noise
 from .painting import Painting
 from .person_atlas import person_atlas
 from .person_skin import paint_person
-from .skin import Complexion, carry_colour, near, paint_skin
+from .skin import Complexion, carry_colour, near, paint_skin, skin_mask
 from .skin_marks import draw_marks
 from .sources import Sources
 from .texels import Texels
@@ -47,7 +47,9 @@ def build_surfaces(
         marks = draw_marks(atlas, identity, painting)
         colour = paint_person(atlas, identity, painting, marks, lips)
         rough = roughness(atlas.mesh, atlas.texels, lips, painting)
-        height = painting.pores * relief(atlas.texels, lips, sources) + marks.height_m
+        height = relief(atlas.texels, lips, sources)
+        height[skin_mask(texels)] *= painting.pores
+        height += marks.height_m
     colour = paint_mouth(texels, colour, painting)
     colour = paint_eyes(mesh, texels, colour, identity, sources)
     colour[texels.part == PART["garment"]] = shirt_colour(texels, painting)
@@ -76,7 +78,8 @@ def shade_scalp(texels: Texels, colour: np.ndarray) -> np.ndarray:
 
 def shirt_colour(texels: Texels, painting: Painting) -> np.ndarray:
     """A knit: fine vertical ribs or stripes and a little unevenness [N, 3]."""
-    points = texels.positions[texels.part == PART["garment"]].astype(np.float64)
+    cloth = texels.part == PART["garment"]
+    points = texels.positions[cloth].astype(np.float64)
     turn = np.arctan2(points[:, 0], points[:, 2] + 0.08)
     ribs = 0.5 + 0.5 * np.sin(turn * painting.ribs)
     deep = 0.14 if painting.knit == "rib" else 0.05
@@ -85,7 +88,10 @@ def shirt_colour(texels: Texels, painting: Painting) -> np.ndarray:
     if painting.knit == "heather":
         colour = colour * (1.0 + 0.16 * solid_noise(points, 0.0011, 78))[:, None]
     if painting.knit == "stripes":
-        band = smooth_step(0.45, 0.62, np.sin(points[:, 1] * 2.0 * np.pi / 0.022))[:, None]
+        band = smooth_step(
+            0.45, 0.62, np.sin(texels.rows[cloth] * 90.0 / texels.resolution * np.pi)
+        )
+        band = band[:, None]
         colour += band * (np.asarray(painting.shirt_second) * tone[:, None] - colour)
     return np.clip(colour, 0.004, 0.8)
 

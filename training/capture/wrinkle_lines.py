@@ -78,8 +78,8 @@ def neck(marks: np.ndarray, age: float, rng: np.random.Generator) -> list[Line]:
     """Rings across the throat."""
     lines = []
     for below in (0.035, 0.052):
-        strength = rng.uniform(0.1, 0.25) + 0.6 * np.clip((age - 0.2) / 0.8, 0.0, 1.0)
-        x = np.linspace(-0.045, 0.045, 9)
+        strength = rng.uniform(0.05, 0.15) + 0.5 * np.clip((age - 0.2) / 0.8, 0.0, 1.0)
+        x = np.linspace(-0.034, 0.034, 9)
         y = marks[8, 1] - below + 4.0 * x**2 + 0.0008 * rng.normal(size=9)
         lines.append(spline(np.stack([x, y], axis=1), float(strength), 2))
     return lines
