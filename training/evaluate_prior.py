@@ -19,9 +19,11 @@ from .dataset.reader import Subject
 from .evaluate_metrics import BACKGROUND
 from .export import OUTPUTS, VIEW_OUTPUT, export_onnx
 from .networks.prior import BakedHead
+from .prior_bake import bake_head, encode_subject
 from .prior_controls import CONTROLS_FILE
+from .prior_file import load_prior, read_record
+from .prior_person import NeutralScan
 from .prior_settings import TrainingError
-from .prior_store import bake_head, load_prior
 
 GAUSSIAN_FIELDS = ("means", "quats", "scales", "opacities", "colors")
 ENCODER, ARKIT = "encoder", "arkit52"
@@ -59,7 +61,7 @@ class TestedPrior:
 
     def head(self, subject: Subject) -> BakedHead:
         """The person's decoder."""
-        return bake_head(self.prior, subject)
+        return bake_head(self.prior, NeutralScan.of(subject))
 
     def codes(self, subject: Subject, way: str) -> np.ndarray | None:
         """Codes [T, D] of all frames: from the tracked mesh, or from the ARKit weights; None if not known."""
@@ -67,14 +69,8 @@ class TestedPrior:
             if self.controls is None or subject.controls is None:
                 return None
             return subject.controls.astype(np.float32) @ self.controls.arkit52
-        prior = self.prior
-        moved = subject.offsets[:, prior.parts.moving].reshape(len(subject.frames), -1)
-        side = prior.settings.network.change_px
-        with torch.no_grad():
-            coefficients = prior.coefficients(torch.from_numpy(moved.astype(np.float32)))
-            # A held-out frame has no texture: the mesh alone says what the face does.
-            codes, _ = prior.encode(coefficients, torch.zeros(len(moved), 3, side, side))
-        return codes.numpy()
+        # A held-out frame has no texture: the mesh alone says what the face does.
+        return encode_subject(self.prior, subject, subject.frame_names, textures=False)
 
 
 def decode(head: BakedHead, code: np.ndarray) -> Gaussians:
