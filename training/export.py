@@ -36,6 +36,10 @@ def export_onnx(decoder: nn.Module, code_dim: int, *, has_half_floats: bool = Fa
 
     With `has_half_floats`, big weights without a step of their own are stored as float16.
     """
+    for module in decoder.modules():
+        for name, value in module.named_buffers(recurse=False):
+            # What is not persistent would become a nameless constant, which nothing packs.
+            module.register_buffer(name, value)
     buffer = io.BytesIO()
     outputs = [*OUTPUTS, VIEW_OUTPUT] if getattr(decoder, "has_sh", False) else list(OUTPUTS)
     with warnings.catch_warnings():
@@ -69,11 +73,17 @@ def pack_weights(model: onnx.ModelProto, *, has_half_floats: bool = False) -> No
     """
     graph = model.graph
     kept, unpacking = [], []
+    # Gathers take indices of either width; arithmetic wants the width that was exported.
+    calculated = {i for node in graph.node if node.op_type != "Gather" for i in node.input}
+    only_gathered = {tensor.name for tensor in graph.initializer} - calculated
     for tensor in graph.initializer:
         values = numpy_helper.to_array(tensor)
         step = _step_of(tensor.name)
         if values.dtype == np.int64 and values.size >= MIN_PACKED_SIZE:
-            kept.append(numpy_helper.from_array(values.astype(np.int32), tensor.name))
+            name = tensor.name if tensor.name in only_gathered else f"{tensor.name}.narrow"
+            kept.append(numpy_helper.from_array(values.astype(np.int32), name))
+            if name != tensor.name:
+                unpacking.append(_cast(name, tensor.name, TensorProto.INT64))
         elif values.dtype == np.float32 and values.size >= MIN_PACKED_SIZE and step:
             packed, nodes = _packed(tensor.name, values, step)
             kept += packed
@@ -123,8 +133,8 @@ def _halved(name: str, values: np.ndarray) -> onnx.TensorProto:
     return numpy_helper.from_array(values.astype(np.float16), f"{name}.half")
 
 
-def _cast(name: str, result: str) -> onnx.NodeProto:
-    return helper.make_node("Cast", [name], [result], to=TensorProto.FLOAT)
+def _cast(name: str, result: str, kind: int = TensorProto.FLOAT) -> onnx.NodeProto:
+    return helper.make_node("Cast", [name], [result], to=kind)
 
 
 def _holds(kind: type, values: np.ndarray, step: float) -> bool:

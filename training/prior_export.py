@@ -38,9 +38,10 @@ from .export import export_onnx
 from .export_check import Fidelity, compare, random_codes
 from .networks.prior import BakedHead
 from .package_parts import OUTSIDE_PARTS, guide_mesh, lip_contact_offset_mm, thumbnail_png
+from .prior_bake import bake_head
 from .prior_controls import CONTROLS_FILE
 from .prior_file import load_prior, read_record
-from .prior_person import bake_head
+from .prior_person import NeutralScan
 
 logger = logging.getLogger(__name__)
 STUDIO = "gaussian_heads.training.capture"
@@ -67,7 +68,7 @@ def main(arguments: list[str] | None = None) -> int:
         capture = open_capture(options.data)
         subject = capture.subject(options.subject)
         prior, controls = load_prior(options.prior), load_controls(options.prior)
-        head = bake_head(prior, subject)
+        head = bake_head(prior, NeutralScan.of(subject))
         prior_record = read_record(options.prior)
         info = describe(subject, capture.record, statement, prior_record)
         fidelity = build_avatar(head, subject, info, controls, options.out)
