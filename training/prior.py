@@ -20,8 +20,8 @@ import torch
 
 from ..core.errors import GaussianHeadsError
 from ..core.files import replace_on_success
+from .dataset import Ava256Dataset, CaptureDataset, open_capture
 from .dataset.layout import TRAIN
-from .dataset.reader import CaptureDataset
 from .networks.prior import UniversalParts, UniversalPrior
 from .prior_board import Board
 from .prior_data import PersonData, PersonLoader
@@ -40,13 +40,16 @@ def train_prior(data: Path, out: Path, settings: PriorSettings) -> UniversalPrio
     """Train on the training persons of the capture `data`; leaves the prior and the run's work in `out`."""
     processes = Processes()
     try:
-        return _train(CaptureDataset.open(data), out, settings, processes)
+        return _train(open_capture(data), out, settings, processes)
     finally:
         processes.close()
 
 
 def _train(
-    dataset: CaptureDataset, out: Path, settings: PriorSettings, processes: Processes
+    dataset: CaptureDataset | Ava256Dataset,
+    out: Path,
+    settings: PriorSettings,
+    processes: Processes,
 ) -> UniversalPrior:
     subjects = dataset.subjects(TRAIN)
     work = out / "work"
@@ -122,7 +125,12 @@ def main(arguments: list[str] | None = None) -> int:
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--steps", type=int, help="length of the run, instead of the file's")
     length.add_argument("--minutes", type=float, help="length of the run in time")
-    parser.add_argument("--threads", type=int, default=2, help="torch's threads on the CPU")
+    parser.add_argument(
+        "--threads",
+        type=int,
+        default=1,
+        help="torch's threads on the CPU: more wait for each other",
+    )
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(options.threads)

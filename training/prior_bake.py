@@ -14,22 +14,23 @@ from .prior_person import NeutralScan, PersonMaker, person_tensors
 
 
 @torch.no_grad()
-def bake_head(prior: UniversalPrior, scan: NeutralScan) -> BakedHead:
+def bake_head(prior: UniversalPrior, person: NeutralScan | Subject) -> BakedHead:
     """The decoder of one person: code `[D]` to Gaussians; zero is the person's neutral."""
     settings = prior.settings
+    scan = person if isinstance(person, NeutralScan) else NeutralScan.of(person)
     maker = PersonMaker(prior.parts, settings.gaussians, settings.network.image_px)
     parts = maker.person(scan, only_used=True)
-    person, tensors = person_tensors(prior, parts, maker.scan_colors(scan.texture))
+    head, tensors = person_tensors(prior, parts, maker.scan_colors(scan.texture))
     identity = prior.identify(tensors.maps[None])[0]
-    for name, value in prior.look(person, tensors, identity).items():
-        _set_buffer(person, name, value)
-    person.surface_colors.clamp_(0.0, 1.0)
-    head = BakedHead(prior, person, identity)
-    _use_stored_range(head)
+    for name, value in prior.look(head, tensors, identity).items():
+        _set_buffer(head, name, value)
+    head.surface_colors.clamp_(0.0, 1.0)
+    baked = BakedHead(prior, head, identity)
+    _use_stored_range(baked)
     if not settings.color_follows_code:
-        head.color_map.straight.zero_()
-        head.color_map.last.zero_()
-    return head.eval()
+        baked.color_map.straight.zero_()
+        baked.color_map.last.zero_()
+    return baked.eval()
 
 
 @torch.no_grad()

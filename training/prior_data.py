@@ -88,29 +88,31 @@ class PersonLoader:
         )
 
     def _cached(self, subject: Subject, scan: NeutralScan) -> dict[str, np.ndarray]:
-        textures = [f.name for f in subject.frames if f.split != HELD_OUT]
-        textures = [n for n in textures if texture_file(subject, n).is_file()]
-        stamp = [texture_file(subject, name).stat().st_mtime_ns for name in textures]
-        key = hashlib.sha256(repr((self.key, textures, stamp)).encode()).hexdigest()[:16]
+        names = [f.name for f in subject.frames if f.split != HELD_OUT]
+        files = [texture_path(subject.root, subject.name, name) for name in names]
+        stamps = [file.stat().st_mtime_ns if file.is_file() else 0 for file in files]
+        key = hashlib.sha256(repr((self.key, names, stamps)).encode()).hexdigest()[:16]
         path = self.work / "persons" / f"{subject.name}.npz"
         if path.is_file():
             with np.load(path) as stored:
                 arrays = dict(stored)
             if str(arrays["key"]) == key:
                 return arrays
-        arrays = {"key": np.array(key), "frames": np.array(textures, dtype=str)}
-        arrays |= self._prepared(subject, scan, textures)
+        arrays = {"key": np.array(key), **self._prepared(subject, scan, names)}
         with replace_on_success(path) as temporary:
             np.savez(temporary, **arrays)
         return arrays
 
     def _prepared(
-        self, subject: Subject, scan: NeutralScan, textures: list[str]
+        self, subject: Subject, scan: NeutralScan, names: list[str]
     ) -> dict[str, np.ndarray]:
         maker, side = self.maker, self.prior.settings.network.change_px
-        light, change = [], []
-        for name in textures:
+        frames, light, change = [], [], []
+        for name in names:
             texture = subject.texture(name)
+            if texture is None:
+                continue
+            frames.append(name)
             neutral = shrunk(scan.texture, len(texture))
             at_anchors = [sample_atlas(image, maker.uv) for image in (texture, neutral)]
             light.append((at_anchors[0] - at_anchors[1]).astype(np.float16))
@@ -118,6 +120,7 @@ class PersonLoader:
         count = len(maker.uv)
         maps = np.reshape(change, (-1, side, side, 3)).transpose(0, 3, 1, 2)
         return {
+            "frames": np.array(frames, dtype=str),
             "colors": maker.scan_colors(scan.texture).astype(np.float32),
             "light": np.reshape(light, (-1, count, 3)).astype(np.float16),
             "change": np.ascontiguousarray(maps, np.float16),
@@ -128,11 +131,6 @@ def texture_change(scan_texture: np.ndarray, texture: np.ndarray, side_px: int) 
     """What a frame's texture changes of the neutral's, as the expression encoder takes it `[3, R, R]`."""
     change = shrunk(texture, side_px) - shrunk(shrunk(scan_texture, len(texture)), side_px)
     return np.ascontiguousarray(np.moveaxis(change, 2, 0), np.float32)
-
-
-def texture_file(subject: Subject, frame: str) -> Path:
-    """Where the texture of a frame lies, if there is one."""
-    return texture_path(subject.root, subject.name, frame)
 
 
 def training_pictures(subject: Subject) -> list[TrainingPicture]:
@@ -149,7 +147,7 @@ def vertex_weights(topology: Topology, mean: np.ndarray, moving: np.ndarray, mor
     """How much each moving vertex counts `[M, 1]`: lips and lids `more` than the rest."""
     landmarks = mean[topology.landmarks68]
     weights = np.ones(len(moving))
-    for region in (MOUTH, *EYES):
+    for region in _regions(landmarks):
         distance = np.linalg.norm(mean[moving, None] - landmarks[region], axis=2).min(axis=1)
         weights = np.maximum(weights, 1 + (more - 1) * np.clip(2 - distance / REGION_M, 0, 1))
     return torch.from_numpy(weights[:, None].astype(np.float32))
@@ -162,10 +160,15 @@ def region_weights(landmarks: np.ndarray, camera: Camera, more: float) -> Tensor
     pixels = pixels[:, :2] / pixels[:, 2:]
     y, x = np.mgrid[: camera.height, : camera.width].astype(np.float32) + 0.5
     weights = np.ones((camera.height, camera.width), np.float32)
-    margin = 0.007 * camera.K[0, 0] / local[:, 2].mean()
-    for region in (MOUTH, *EYES):
+    margin = 0.007 * camera.K[0, 0] / local[:, 2].mean() if len(local) else 0.0
+    for region in _regions(landmarks):
         low, high = pixels[region].min(axis=0) - margin, pixels[region].max(axis=0) + margin
         center, radius = 0.5 * (low + high), np.maximum(0.5 * (high - low), 1.0)
         inside = ((x - center[0]) / radius[0]) ** 2 + ((y - center[1]) / radius[1]) ** 2
         weights = np.maximum(weights, 1 + (more - 1) * np.clip(3 - 2 * inside, 0, 1))
     return torch.from_numpy(weights[..., None])
+
+
+def _regions(landmarks: np.ndarray) -> tuple[slice, ...]:
+    """Rows of lips and lids; none in a capture whose topology has no landmarks."""
+    return (MOUTH, *EYES) if len(landmarks) else ()

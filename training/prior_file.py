@@ -113,7 +113,9 @@ def parts_arrays(parts: UniversalParts) -> dict[str, np.ndarray]:
         "wanted": anchors.wanted.astype(np.float16),
         "inset": anchors.inset.astype(np.float16),
         "moving": parts.moving.astype(np.int32),
-        "basis": parts.basis.astype(np.float16),
+        # In metres the smallest rows would fall below what float16 can hold.
+        "basis": (parts.basis / _row_sizes(parts.basis)).astype(np.float16),
+        "basis_size": _row_sizes(parts.basis).astype(np.float32),
         "num_columns": np.array([len(parts.first_gains)], np.int32),
     }
 
@@ -136,7 +138,12 @@ def parts_from_arrays(arrays: dict[str, np.ndarray], names: tuple[str, ...]) -> 
         inset=arrays["inset"].astype(np.float64),
     )
     gains = np.zeros((int(arrays["num_columns"][0]), len(anchors)), np.float32)
-    basis = arrays["basis"].astype(np.float32)
+    basis = arrays["basis"].astype(np.float32) * arrays["basis_size"]
     return UniversalParts(
         topology, arrays["mean_vertices"], anchors, arrays["moving"].astype(np.int64), basis, gains
     )
+
+
+def _row_sizes(basis: np.ndarray) -> np.ndarray:
+    """Largest number of each row `[G, 1]`."""
+    return np.maximum(np.abs(basis).max(axis=1, keepdims=True), 1e-12)

@@ -18,6 +18,8 @@ SMALLEST_MOVE_M = 3e-5
 # Expressions that show what the neutral hides.
 NUM_REVEALING = 10
 MOST_FRAMES = 2500
+# Directions that move less than this share of the largest are rounding.
+SMALLEST_SHARE = 1e-3
 
 
 def build_foundation(subjects: list[Subject], settings: PriorSettings) -> UniversalParts:
@@ -67,7 +69,7 @@ def _principal_basis(flat: np.ndarray, rank: int) -> tuple[np.ndarray, float]:
     gram = flat.astype(np.float64) @ flat.T.astype(np.float64)
     values, vectors = np.linalg.eigh(gram)
     order = np.argsort(values)[::-1][: min(rank, len(flat))]
-    order = order[values[order] > 1e-12 * values.max()]
+    order = order[values[order] > SMALLEST_SHARE**2 * values.max()]
     basis = (vectors[:, order].T @ flat) / np.sqrt(len(flat))
     lost = max(values.sum() - values[order].sum(), 0.0)
     return basis.astype(np.float32), float(np.sqrt(3 * lost / flat.size))

@@ -24,7 +24,7 @@ class CodeMap(nn.Module):
         self.last = nn.Linear(hidden, outputs, bias=False)
         with torch.no_grad():
             self.of_identity.weight.mul_(0.3)
-            self.last.weight.mul_(0.3)
+            self.last.weight.mul_(0.1)
 
     def forward(self, code: Tensor, identity: Tensor) -> Tensor:
         """Coefficients of each code."""

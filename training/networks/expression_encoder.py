@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from .identity_encoder import SLOPE
 
 # Codes are sampled from nearly a point at first (log variance).
-FIRST_LOG_VARIANCE = -5.0
+FIRST_LOG_VARIANCE = -6.0
 LOG_VARIANCE_RANGE = (-9.0, 1.0)
 
 
@@ -37,7 +37,7 @@ class ExpressionEncoder(nn.Module):
         self.mean = nn.Linear(hidden, code_dim, bias=False)
         self.log_variance = nn.Linear(hidden, code_dim)
         with torch.no_grad():
-            self.mean.weight.mul_(0.3)
+            self.mean.weight.mul_(0.1)
             self.log_variance.weight.mul_(0.1)
             self.log_variance.bias.fill_(FIRST_LOG_VARIANCE)
             nn.init.orthogonal_(self.straight.weight)

@@ -57,7 +57,7 @@ class PersonHead(nn.Module):
     def __init__(self, parts: PersonParts, basis: Tensor, map_px: int) -> None:
         super().__init__()
         self.num_moving = parts.num_moving
-        self.neck_weights = parts.neck_weights
+        self.neck_weights, self.vertex_ids = parts.neck_weights, parts.vertices
         _constant(self, "neutral_m", parts.neutral)
         # Shared by all persons while the prior trains.
         self.register_buffer("basis_m", basis, persistent=False)

@@ -63,7 +63,8 @@ class UniversalPrior(nn.Module):
         # Fixed, but moves to the device with the rest.
         basis = torch.from_numpy(np.asarray(parts.basis, np.float32))
         self.register_buffer("basis", basis, persistent=False)
-        self.register_buffer("basis_square", basis.square().sum(1), persistent=False)
+        gram = (basis.double() @ basis.double().T).inverse().float()
+        self.register_buffer("basis_inverse", gram, persistent=False)
         outputs = 3 * colors + sum(CORRECTIONS)
         self.identity = IdentityEncoder(
             NUM_MAPS, network.widths, network.identity_dim, outputs, network.image_px
@@ -73,6 +74,9 @@ class UniversalPrior(nn.Module):
         )
         sizes = (network.code_dim, network.identity_dim, network.hidden)
         self.shape_map, self.color_map = CodeMap(*sizes, rank), CodeMap(*sizes, colors)
+        with torch.no_grad():
+            # Encoder and decoder start as each other's inverse.
+            self.shape_map.straight.weight.copy_(self.expression.straight.weight.T)
         self.strand_look = StrandLook(network.identity_dim, network.strand_hidden)
         self.anchors = _AnchorLook(parts)
 
@@ -91,7 +95,7 @@ class UniversalPrior(nn.Module):
 
     def coefficients(self, offsets: Tensor) -> Tensor:
         """Whitened coefficients `[B, G]` of moving vertices' offsets `[B, M * 3]` (m)."""
-        return offsets @ self.basis.T / self.basis_square
+        return offsets @ self.basis.T @ self.basis_inverse
 
     def encode(self, coefficients: Tensor, change: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log variance `[B, D]` of frames, from coefficients and texture change `[B, 3, R, R]`."""
