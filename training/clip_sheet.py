@@ -3,9 +3,9 @@
     python -m gaussian_heads.training.clip_sheet --avatar assets/avatars/mia.uhap --seed 12 \\
         --work build/clips/mia --out docs/images/mia_clip.jpg
 
-The sentence goes through the speech network; of each part of the clip the frame that speaks most is shown, and in
-every fourth the liveliest, be it a blink. The
-person of the seed is built and rendered by the studio, into `--work`, where finished pictures are kept.
+The sentence goes through the speech network; of each part of the clip the frame that speaks most is shown, and
+once the blink that closes the eyes most. The person of the seed is built and rendered by the studio into
+`--work`, where finished pictures are kept.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from ..core.files import replace_on_success
 from ..core.render import render
 from ..core.spaces.conversion import convert_track
 from ..core.speech import SpeechModel
+from ..core.speech.blinks import BLINK_LAYER
 from ..core.speech.model import SPEECH_LAYER
 from .capture.cameras import TARGET_M, ReferenceQuality, camera_around
 from .capture.sources import Sources, find_sources
@@ -39,7 +40,6 @@ from .evaluate_sheet import as_bytes
 LOG = logging.getLogger(__name__)
 CLIP_SEC, FPS = 10.0, Fraction(30)
 SIDE_PX, LABEL_PX, TEXTURE_PX, ZOOM = 512, 18, 1024, 1.08
-BLINK_EVERY = 4
 # One camera for each frame, in turn.
 TURNS_DEG = (0.0, 28.0, -18.0, -40.0)
 WHITE = (235, 235, 235)
@@ -68,16 +68,18 @@ def spoken_clip(sound: Path, avatar: Avatar, num_shots: int) -> list[Shot]:
     cameras = clip_cameras()
     shots = []
     for number, span in enumerate(np.array_split(np.arange(len(arkit)), num_shots)):
-        frame = telling_frame(track, span, counts_blinks=number % BLINK_EVERY == BLINK_EVERY - 1)
+        frame = telling_frame(track, span)
         camera = cameras[number % len(cameras)]
         shots.append(Shot(float(times_sec[frame]), arkit[frame], codes[frame], camera))
     return shots
 
 
-def telling_frame(track: ExpressionTrack, span: np.ndarray, *, counts_blinks: bool) -> int:
-    """The frame of `span` whose weights of speech, or of all that moves, are largest."""
-    weights = track.codes() if counts_blinks else track.layers[SPEECH_LAYER]
-    return int(span[np.linalg.norm(weights[span], axis=1).argmax()])
+def telling_frame(track: ExpressionTrack, span: np.ndarray) -> int:
+    """The frame of `span` that speaks most; in the span with the strongest blink of all, that blink."""
+    blink = int(track.layers[BLINK_LAYER].sum(1).argmax())
+    if span[0] <= blink <= span[-1]:
+        return blink
+    return int(span[np.linalg.norm(track.layers[SPEECH_LAYER][span], axis=1).argmax()])
 
 
 def clip_cameras() -> list[Camera]:
