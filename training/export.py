@@ -12,6 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 from ..core.errors import AvatarError
+from .export_layout import widen_columns
 from .networks.mesh_head import WEIGHT_STEPS
 
 OUTPUTS = ("means", "quats", "scales", "opacities", "colors", "landmarks")
@@ -57,6 +58,7 @@ def export_onnx(decoder: nn.Module, code_dim: int, *, has_half_floats: bool = Fa
             do_constant_folding=False,
         )
     model = onnx.load_from_string(buffer.getvalue())
+    widen_columns(model)
     pack_weights(model, has_half_floats=has_half_floats)
     model.doc_string = ""
     for node in model.graph.node:
