@@ -16,11 +16,11 @@ from .head_visibility import visible_triangles
 from .networks.mesh_head import on_weight_grid
 from .prior_settings import GaussianSettings
 
-SKIN = ("face", "back_head", "eye_socket")
 INSIDE = ("mouth_cavity", "gums", "tongue")
 SCLERA, IRIS = ("sclera_left", "sclera_right"), ("iris_left", "iris_right")
+GARMENT, TEETH = ("garment",), ("teeth",)
 # What gets colours of its own that the neutral scan does not show.
-HIDDEN_AT_REST = (*INSIDE, "teeth")
+HIDDEN_AT_REST = (*INSIDE, *TEETH)
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,10 @@ def spread_anchors(
     seen = mesh.part_mask("garment")
     body = np.flatnonzero(~seen)
     seen[body] = visible_triangles([mesh.vertices, *shapes], mesh.triangles[body], rng)
-    skin = skin_spacing_m(mesh, settings.spacing)
+    # A capture without landmarks gets the face's spacing all over.
+    skin = np.full(len(mesh.triangles), settings.spacing.face * 1e-3)
+    if len(mesh.landmarks):
+        skin = skin_spacing_m(mesh, settings.spacing)
     groups = [
         np.where(mesh.part_mask(*names) & seen, wanted, np.inf)
         for names, wanted in _wanted_spacings(mesh, settings.spacing, skin)
@@ -113,8 +116,14 @@ def size_factors(mesh: HeadMesh, mean_vertices: np.ndarray) -> np.ndarray:
     return np.sqrt(np.clip(own / np.maximum(mean, 1e-14), 0.25, 4.0))
 
 
+def _skin(mesh: HeadMesh) -> tuple[str, ...]:
+    """Whatever is nothing else."""
+    others = (*INSIDE, *TEETH, *SCLERA, *IRIS, *GARMENT)
+    return tuple(name for name in mesh.part_names if name not in others)
+
+
 def _groups(mesh: HeadMesh) -> list[list[int]]:
-    names = (SKIN, INSIDE, ("teeth",), SCLERA + IRIS, ("garment",))
+    names = (_skin(mesh), INSIDE, TEETH, SCLERA + IRIS, GARMENT)
     return [[i for i, n in enumerate(mesh.part_names) if n in group] for group in names]
 
 
@@ -123,12 +132,14 @@ def _wanted_spacings(
 ) -> list[tuple[tuple[str, ...], np.ndarray]]:
     same = [
         (INSIDE, spacing.mouth),
-        (("teeth",), spacing.teeth),
+        (TEETH, spacing.teeth),
         (SCLERA, spacing.eyes),
         (IRIS, spacing.irises),
     ]
-    return [
-        (SKIN, skin),
+    groups = [
+        (_skin(mesh), skin),
         *((names, np.full(len(skin), wanted * 1e-3)) for names, wanted in same),
-        (("garment",), garment_spacing_m(mesh, spacing)),
     ]
+    if mesh.part_mask(*GARMENT).any():
+        groups.append((GARMENT, garment_spacing_m(mesh, spacing)))
+    return groups

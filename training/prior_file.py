@@ -116,7 +116,6 @@ def parts_arrays(parts: UniversalParts) -> dict[str, np.ndarray]:
         # In metres the smallest rows would fall below what float16 can hold.
         "basis": (parts.basis / _row_sizes(parts.basis)).astype(np.float16),
         "basis_size": _row_sizes(parts.basis).astype(np.float32),
-        "num_columns": np.array([len(parts.first_gains)], np.int32),
     }
 
 
@@ -137,10 +136,9 @@ def parts_from_arrays(arrays: dict[str, np.ndarray], names: tuple[str, ...]) -> 
         wanted=arrays["wanted"].astype(np.float64),
         inset=arrays["inset"].astype(np.float64),
     )
-    gains = np.zeros((int(arrays["num_columns"][0]), len(anchors)), np.float32)
     basis = arrays["basis"].astype(np.float32) * arrays["basis_size"]
     return UniversalParts(
-        topology, arrays["mean_vertices"], anchors, arrays["moving"].astype(np.int64), basis, gains
+        topology, arrays["mean_vertices"], anchors, arrays["moving"].astype(np.int64), basis
     )
 
 

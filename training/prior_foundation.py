@@ -44,16 +44,7 @@ def build_foundation(subjects: list[Subject], settings: PriorSettings) -> Univer
         "%d anchors; %d of %d vertices move; %d columns leave %.3f mm (rms) of %d frames",
         len(anchors), len(moving), len(mean), len(basis), 1e3 * lost_m, len(flat),
     )  # fmt: skip
-    gains = np.zeros((settings.network.color_rank, len(anchors)), np.float32)
-    return UniversalParts(topology, mean.astype(np.float32), anchors, moving, basis, gains)
-
-
-def first_gains(changes: np.ndarray, rank: int) -> np.ndarray:
-    """Columns `[K, N]` that explain most of relative changes of brightness `[S, N]`, of unit coefficients."""
-    values, vectors = np.linalg.eigh(changes @ changes.T)
-    order = np.argsort(values)[::-1][:rank]
-    columns = vectors[:, order].T @ changes / np.sqrt(len(changes))
-    return np.concatenate([columns, np.zeros((rank - len(columns), changes.shape[1]))])
+    return UniversalParts(topology, mean.astype(np.float32), anchors, moving, basis)
 
 
 def _training_offsets(subject: Subject) -> np.ndarray:

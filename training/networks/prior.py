@@ -41,7 +41,6 @@ class UniversalParts:
     anchors: UniversalAnchors
     moving: np.ndarray  # [M] vertices
     basis: np.ndarray  # [G, M * 3] m per unit coefficient; rows orthogonal
-    first_gains: np.ndarray  # [K, N] where training starts
 
 
 class Identity(NamedTuple):
@@ -78,7 +77,7 @@ class UniversalPrior(nn.Module):
             # Encoder and decoder start as each other's inverse.
             self.shape_map.straight.weight.copy_(self.expression.straight.weight.T)
         self.strand_look = StrandLook(network.identity_dim, network.strand_hidden)
-        self.anchors = _AnchorLook(parts)
+        self.anchors = _AnchorLook(parts, colors)
 
     @property
     def map_px(self) -> int:
@@ -181,13 +180,13 @@ class BakedHead(nn.Module):
 class _AnchorLook(nn.Module):
     """What every anchor learns for itself, shared by all persons."""
 
-    def __init__(self, parts: UniversalParts) -> None:
+    def __init__(self, parts: UniversalParts, columns: int) -> None:
         super().__init__()
         topology, anchors = parts.topology, parts.anchors
         count = len(anchors)
         hidden = topology.faces_of(*HIDDEN_AT_REST)[anchors.triangle]
         self.register_buffer("hidden", torch.from_numpy(hidden[:, None].astype(np.float32)))
-        self.light = nn.Parameter(torch.from_numpy(np.array(parts.first_gains, np.float32)))
+        self.light = nn.Parameter(torch.zeros(columns, count))
         self.reflections = nn.Parameter(torch.full((count, 3), FIRST_REFLECTION))
         self.gains = nn.Parameter(torch.zeros(count, 3))
         self.log_scales = nn.Parameter(torch.zeros(count, 2))
