@@ -57,7 +57,8 @@ class LightBaker:
 
         `surfaces` have the resolution of `fine`.
         """
-        light = scatter_in_teeth(scatter(light, self.texels), self.texels)
+        light = scatter(light, self.texels, self.studio.rig)
+        light = scatter_in_teeth(light, self.texels)
         light = to_resolution(light, self.texels, fine)
         rows, columns = fine.rows, fine.columns
         mirrored = gloss(fine, self.studio.mesh, vertices, surfaces, light, self.studio.rig)

@@ -65,6 +65,6 @@ DOME_RIG = Rig(
     floor=(0.68, 0.672, 0.665),
     ceiling=(1.10, 1.10, 1.10),
     lamps=(),
-    catch_light=CatchLight((0.0, 0.42, 0.9), 0.42, 0.30, softness=0.6),
+    catch_light=CatchLight((0.0, 0.42, 0.9), 0.46, 0.30, softness=0.9),
 )
 RIGS = {rig.name: rig for rig in (ADA_RIG, DOME_RIG)}

@@ -6,6 +6,7 @@ import numpy as np
 from scipy.ndimage import distance_transform_edt, gaussian_filter, map_coordinates
 from scipy.spatial import cKDTree
 
+from .lighting import ADA_RIG, Rig
 from .mesh import PART, TILE_OF_PART
 from .texels import Texels
 
@@ -19,8 +20,10 @@ SCATTER_M = {
 # dark roots, and warmth: much of a mouth's light has met gums and tongue before. Set by eye.
 TEETH_SCATTER_M, TEETH_NEIGHBOURS, TEETH_STRIDE, TEETH_NORMAL = 0.003, 96, 3, 1.5
 TEETH_GAIN = np.array([1.22, 1.12, 1.06])
-# Light that comes back out of skin has passed blood: what Cycles' scattering adds to its colour.
-BLOOD_GAIN = np.array([1.015, 0.985, 0.955])
+# Light that comes back out of skin has passed blood: what Cycles' scattering adds to its colour, next to
+# lamps (by eye) and under even light (medians over two faces in Cycles' pictures).
+LAMP_GAIN = {"skin": (1.015, 0.985, 0.955)}
+EVEN_GAIN = {"skin": (1.025, 1.02, 1.015), "hard": (1.08, 1.08, 1.08)}
 KINDS = {
     "skin": ("face", "back_head"),
     "wet": ("gums", "tongue", "mouth_cavity", "eye_socket"),
@@ -28,8 +31,9 @@ KINDS = {
 }
 
 
-def scatter(light: np.ndarray, texels: Texels) -> np.ndarray:
+def scatter(light: np.ndarray, texels: Texels, rig: Rig = ADA_RIG) -> np.ndarray:
     """Blur the light [r, r, 3] over each kind of surface by how far light travels in it."""
+    gains = LAMP_GAIN if rig.lamps else EVEN_GAIN
     result = np.zeros_like(light)
     for kind, parts in KINDS.items():
         for tile in sorted({TILE_OF_PART.get(part, part) for part in parts}):
@@ -38,7 +42,7 @@ def scatter(light: np.ndarray, texels: Texels) -> np.ndarray:
             mask = texels.image(chosen[:, None].astype(np.float32))[..., 0]
             sigma = np.asarray(SCATTER_M[kind]) / texel_size_m(texels, chosen)
             blurred = blur_within(light, mask, np.maximum(sigma, 0.6))
-            result += blurred * BLOOD_GAIN if kind == "skin" else blurred
+            result += blurred * gains.get(kind, (1.0, 1.0, 1.0))
     return result
 
 

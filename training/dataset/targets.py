@@ -15,7 +15,7 @@ from .reader import Subject, resized
 from .strand_gaussians import strand_gaussians
 
 # Strands leave the skin from just below it.
-ROOT_DEPTH_M = 0.0008
+ROOT_DEPTH_M = 0.0001
 
 
 def draw_frame(subject: Subject, frame: str, camera: Camera, oversampling: int = 2) -> np.ndarray:
