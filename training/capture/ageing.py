@@ -6,6 +6,7 @@ import numpy as np
 
 # Folds begin to show at this share of a wrinkled skin.
 BEGINS = 0.15
+MOST = 1.35
 
 
 def aged(
@@ -26,7 +27,7 @@ def aged(
     outward += jowls(points, marks) + throat(points, marks)
     offsets = outward[:, None] * normals
     offsets[:, 1] -= sag(points, marks)
-    return (strength * offsets).astype(np.float32)
+    return (MOST * strength * offsets).astype(np.float32)
 
 
 def bell(points: np.ndarray, center: np.ndarray, size: np.ndarray | float) -> np.ndarray:

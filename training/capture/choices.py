@@ -38,8 +38,8 @@ def resting_face(rng: np.random.Generator, age: float) -> dict[str, float]:
         "browOuterUp": max(rng.normal(0.0, 0.12), 0.0),
         "browDown": max(rng.normal(0.0, 0.12), 0.0),
         "browInnerUp": max(rng.normal(0.0, 0.08), 0.0),
-        "eyeSquint": max(rng.normal(0.05, 0.07), 0.0),
-        "eyeBlink": float(np.clip(rng.normal(0.04 + 0.0014 * (age - 30.0), 0.04), 0.0, 0.18)),
+        "eyeSquint": max(rng.normal(0.07, 0.07), 0.0),
+        "eyeBlink": float(np.clip(rng.normal(0.09 + 0.0016 * (age - 30.0), 0.035), 0.02, 0.24)),
         "cheekSquint": max(rng.normal(0.0, 0.05), 0.0),
         "noseSneer": max(rng.normal(0.0, 0.05), 0.0),
     }

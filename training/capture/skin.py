@@ -100,7 +100,10 @@ def skin_mask(texels: Texels) -> np.ndarray:
 
 def near(points: np.ndarray, centers: np.ndarray, radius_m: float) -> np.ndarray:
     """Bell [N] that is 1 at any of `centers` [K, 3] and falls off over `radius_m`."""
-    square = ((points[:, None] - centers[None]) ** 2).sum(2).min(1)
+    columns, square = np.ascontiguousarray(points.T), np.full(len(points), np.inf)
+    for center in centers:
+        x, y, z = (column - place for column, place in zip(columns, center, strict=True))
+        np.minimum(square, x * x + y * y + z * z, out=square)
     return np.exp(-0.5 * square / radius_m**2)
 
 

@@ -23,8 +23,8 @@ FINER = 2
 BREADTHS_PX = (0.8, 1.5, 3.4)
 # What brings the middle of a line so blurred to 1, its depth, and how much it darkens the skin.
 GAINS = (2.4, 3.0, 4.4)
-DEPTHS_M = (0.00020, 0.00034, 0.00055)
-SHADES = (0.30, 0.26, 0.10)
+DEPTHS_M = (0.00030, 0.00052, 0.00075)
+SHADES = (0.42, 0.40, 0.16)
 
 
 @dataclass(frozen=True)

@@ -60,9 +60,11 @@ def build_surfaces(
         "flesh": flesh(texels)[:, None],
         "glow": np.repeat(eye_light(mesh, texels, rig.catch_light)[:, None], 3, axis=1),
     }
-    known = texels.mask()
+    channels = np.cumsum([values.shape[1] for values in images.values()])[:-1]
+    stacked = texels.image(np.concatenate(list(images.values()), axis=1).astype(np.float32))
+    planes = np.split(extend(stacked, texels.mask()), channels, axis=2)
     return Surfaces(
-        **{name: extend(texels.image(v.astype(np.float32)), known) for name, v in images.items()}
+        **{name: np.ascontiguousarray(v) for name, v in zip(images, planes, strict=True)}
     )
 
 
