@@ -23,7 +23,7 @@ TRAIN_VIEWS = (
     View(7.0, -4.0, 3.3, MOUTH_M), View(-60.0, 14.0), View(20.0, -10.0), View(-9.0, 2.0, 2.1, FACE_M),
     View(52.0, -12.0), View(-34.0, 28.0), View(23.0, 24.0), View(-75.0, 0.0),
     View(29.0, 3.0, 2.1, FACE_M), View(-19.0, -15.0), View(62.0, 23.0), View(-26.0, 6.0, 3.1, MOUTH_M),
-    View(2.0, 39.0), View(13.0, 5.0, 2.9, EYES_M), View(-3.0, -20.0),
+    View(2.0, 39.0), View(3.0, 16.0, 2.9, EYES_M), View(-3.0, -20.0),
 )  # fmt: skip
 HELD_OUT_VIEWS = (View(11.0, 7.0), View(-27.0, -5.0), View(43.0, 11.0), View(-62.0, -1.0))
 # Without common factor with the number of training cameras.
