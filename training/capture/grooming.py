@@ -11,6 +11,7 @@ from .beard import groom_beard
 from .face_hair import brow_look, groom_brows, groom_lashes, lash_look
 from .hair import Style, groom_hair, resample, skull_hull
 from .hair_colour import hair_albedo
+from .hair_dome_light import light_face_in_dome, light_in_dome
 from .hair_field import HeadField, Warp, head_field, push_out, skin_cloud
 from .hair_growth import grow, plan_growth
 from .hair_light import light_face_hair, light_hair
@@ -88,7 +89,13 @@ def light_strands(
     groups: dict[str, Strands], mesh: HeadMesh, rig: Rig = ADA_RIG
 ) -> dict[str, Strands]:
     """The groups with lit linear colours in the place of their albedo."""
+    if rig.lamps:
+        hull = skull_hull(mesh)
+        return {
+            name: light_hair(group, hull, rig) if name == "hair" else light_face_hair(group)
+            for name, group in groups.items()
+        }
     return {
-        name: light_hair(group, skull_hull(mesh), rig) if name == "hair" else light_face_hair(group)
+        name: light_in_dome(group, rig) if name == "hair" else light_face_in_dome(group, mesh, rig)
         for name, group in groups.items()
     }

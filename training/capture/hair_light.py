@@ -81,10 +81,10 @@ def light_hair(strands: Strands, hull: Hull, rig: Rig = ADA_RIG) -> Strands:
     return replace(strands, colour=total.reshape(strands.colour.shape))
 
 
-def dome_directions() -> np.ndarray:
-    """Directions [D, 3] spread evenly over the sphere."""
-    index = np.arange(DOME_DIRECTIONS) + 0.5
-    height = 1.0 - 2.0 * index / DOME_DIRECTIONS
+def dome_directions(count: int = DOME_DIRECTIONS) -> np.ndarray:
+    """Directions [count, 3] spread evenly over the sphere."""
+    index = np.arange(count) + 0.5
+    height = 1.0 - 2.0 * index / count
     turn = np.pi * (1.0 + 5.0**0.5) * index
     flat = np.sqrt(1.0 - height**2)
     return np.stack([flat * np.cos(turn), height, flat * np.sin(turn)], axis=1)
