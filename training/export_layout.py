@@ -40,15 +40,13 @@ def widen_columns(model: onnx.ModelProto) -> None:
 
 
 def _columns(node: onnx.NodeProto, shapes: dict[str, list[int]]) -> Iterator[tuple[int, int]]:
-    """Inputs of a product that are columns `[N, 1]` beside rows `[N, C]`, and C."""
+    """Inputs of a product that are columns `[.., N, 1]` beside rows `[.., N, C]`, and C."""
     for place in (0, 1):
         own, other = (shapes.get(node.input[i], []) for i in (place, 1 - place))
-        if (
-            len(own) == len(other) == 2
-            and own[1] == 1 < other[1]
-            and own[0] == other[0] >= MIN_ROWS
-        ):
-            yield place, other[1]
+        if min(len(own), len(other)) < 2 or own[-2] != other[-2] or own[-2] < MIN_ROWS:
+            continue
+        if own[-1] == 1 < other[-1]:
+            yield place, other[-1]
 
 
 def _widened(
@@ -56,7 +54,9 @@ def _widened(
 ) -> list[onnx.NodeProto]:
     name, width = key
     if is_constant:
-        target = numpy_helper.from_array(np.array([shape[0], width], np.int64), f"{result}.shape")
+        target = numpy_helper.from_array(
+            np.array([*shape[:-1], width], np.int64), f"{result}.shape"
+        )
         graph.initializer.append(target)
         return [helper.make_node("Expand", [name, target.name], [result])]
     ones = numpy_helper.from_array(np.ones((1, width), np.float32), f"{result}.ones")

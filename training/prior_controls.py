@@ -8,6 +8,7 @@ Writes `controls.safetensors` beside the prior's weights and the errors of the r
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import logging
 import sys
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from scipy.linalg import block_diag
 from torch import Tensor
 
 from ..core.avatar import Controls
@@ -35,6 +37,8 @@ logger = logging.getLogger(__name__)
 CONTROLS_FILE = "controls.safetensors"
 # Lips count as shut below this gap over that of the neutral face.
 SHUT_MM = 0.3
+# A change of brightness by all of it counts as so many millimetres.
+SHADE_MM = 3.0
 # Frames that one report is made from.
 MOST_MEASURED = 400
 
@@ -123,15 +127,25 @@ def with_single_controls(studies: Studies) -> Evidence:
 
 
 def learn_controls(prior: UniversalPrior, studies: Studies) -> Controls:
-    """The maps that fit the frames which may be trained on."""
+    """The maps that fit the frames which may be trained on: their mesh, and the shading of their codes."""
     evidence = with_single_controls(studies)
-    regions = Regions.of(prior.parts)
+    columns = _columns(prior, studies.identities[evidence.person], evidence.codes)
+    wanted = np.concatenate([evidence.coefficients, columns], axis=1)
+    evidence = dataclasses.replace(evidence, coefficients=wanted)
 
-    def shapes(codes: Tensor, person: Tensor) -> Tensor:
-        return prior.shape_map(codes, studies.identities[person])
+    def looks(codes: Tensor, person: Tensor) -> Tensor:
+        identity = studies.identities[person]
+        return torch.cat([prior.shape_map(codes, identity), prior.color_map(codes, identity)], 1)
 
-    matrix = fit_map(evidence, shapes, regions.metric(prior.parts.basis))
+    mesh = Regions.of(prior.parts).metric(prior.parts.basis)
+    matrix = fit_map(evidence, looks, block_diag(mesh, SHADE_MM**2 * shade_metric(prior)))
     return controls_of(matrix, fit_readout(evidence, matrix))
+
+
+def shade_metric(prior: UniversalPrior) -> np.ndarray:
+    """Matrix `[K, K]` of the mean squared change of brightness that coefficients of colour make."""
+    gains = prior.anchors.light.detach().double().numpy()
+    return gains @ gains.T / gains.shape[1]
 
 
 def measure_controls(
@@ -140,10 +154,12 @@ def measure_controls(
     """Errors of the maps on the frames at `chosen`: weights after the round trip, and the mesh in mm.
 
     "mesh" is ARKit to code to vertices against the tracked mesh, "encoder" the tracked mesh itself to code to
-    vertices; "shut" is the gap of lips that touch in the tracked mesh.
+    vertices; "shut" is the gap of lips that touch in the tracked mesh, "shade" the relative change of
+    brightness (rms) against the codes of the encoder.
     """
     evidence, moved = studies.evidence.take(chosen), studies.moved[chosen].astype(np.float32)
     regions, basis = Regions.of(prior.parts), prior.parts.basis
+    identities = studies.identities[evidence.person]
     mapped = evidence.weights @ controls.arkit52
     read = [np.clip(c @ controls.readout_weights.T, 0, 1) for c in (mapped, evidence.codes)]
     wanted = np.clip(evidence.weights, 0, 1)
@@ -153,11 +169,14 @@ def measure_controls(
         "mesh_code_arkit": float(np.abs(read[1] - wanted).mean()),
     }
     for name, codes in (("mesh", mapped), ("encoder", evidence.codes)):
-        shown = _offsets(prior, studies.identities[evidence.person], codes, basis)
+        shown = _offsets(prior, identities, codes, basis)
         errors = regions.errors_mm(shown, moved)
         report[name] = {key: _spread(values) for key, values in errors.items()}
         is_shut = np.abs(1e3 * regions.gap(moved)) < SHUT_MM
         is_posed = np.abs(evidence.weights).max(1) > 0.1
+        shade = _columns(prior, identities, codes) - _columns(prior, identities, evidence.codes)
+        squares = np.einsum("fk,kl,fl->f", shade, shade_metric(prior), shade)
+        report[name]["shade"] = _spread(np.sqrt(np.maximum(squares, 0)))
         report[name]["shut"] = _spread(1e3 * np.maximum(regions.gap(shown), 0)[is_shut & is_posed])
     return report
 
@@ -217,6 +236,12 @@ def _offsets(
     with torch.no_grad():
         shape = prior.shape_map(torch.from_numpy(np.asarray(codes, np.float32)), identities)
     return (shape.numpy() @ basis).reshape(len(codes), -1, 3)
+
+
+def _columns(prior: UniversalPrior, identities: Tensor, codes: np.ndarray) -> np.ndarray:
+    """Coefficients of colour `[F, K]` of codes `[F, D]`."""
+    with torch.no_grad():
+        return prior.color_map(torch.from_numpy(np.asarray(codes, np.float32)), identities).numpy()
 
 
 def _by_name(values: np.ndarray) -> dict[str, float]:

@@ -59,7 +59,8 @@ class Columns(torch.nn.Module):
         self.register_buffer("gain", torch.randn(2, 600, generator=generator))
 
     def forward(self, code):
-        moved = self.rows * self.column + self.rows * (code @ self.gain)[:, None]
+        gains = (code[None] @ self.gain)[..., None]
+        moved = self.rows * self.column + (self.rows * gains)[0]
         still = torch.ones(600, 4) + 0 * code[0]
         points = torch.zeros(68, 3) + moved[0]
         return moved, still, still[:, :3], still[:, 0], still[:, :3], points
