@@ -38,7 +38,7 @@ def paint_person(
     colour = look_up(np.clip(melanin, 0.0, TABLE_MELANIN), np.clip(blood, 0.15, TABLE_BLOOD))
     strength = 1.0 - 0.35 * identity.melanin
     colour *= atlas.tone[skin] ** (strength * (1.0 - lip))[:, None]
-    colour *= 1.0 + (lip * (lip_grain(points) - 1.06))[:, None]
+    colour *= 1.0 + (lip * (0.55 * lip_grain(points) - 0.59))[:, None]
     stick = (painting.lipstick_strength * smooth_step(0.25, 0.8, lip))[:, None]
     colour = colour * (1.0 - stick) + np.asarray(painting.lipstick) * stick
     colour *= np.exp(-marks.crease[skin, None] * np.array([0.75, 1.0, 1.1]))

@@ -29,7 +29,7 @@ BLOODLESS_PER_CM = 3.0e8 * WAVELENGTHS_NM**-3.255
 SCATTERING_PER_CM = 46.0 * (WAVELENGTHS_NM / 500.0) ** -1.421
 EPIDERMIS_CM = 0.006
 PATH = 2.7  # light crosses the epidermis twice, aslant
-LEAST_MELANIN, MOST_MELANIN = 0.010, 0.42  # share of the epidermis' volume
+LEAST_MELANIN, MOST_MELANIN = 0.010, 0.45  # share of the epidermis' volume
 USUAL_BLOOD = 0.0105  # share of the dermis' volume
 
 
@@ -42,7 +42,7 @@ def skin_albedo(melanin: float | np.ndarray, blood: float | np.ndarray) -> np.nd
     dermis = vessels * BLOOD_PER_CM + (1.0 - vessels) * BLOODLESS_PER_CM
     below = np.exp(-6.6 / np.sqrt(3.0 * (1.0 + SCATTERING_PER_CM / dermis)))
     # What the epidermis itself sends back: all that is left of very dark skin's colour.
-    own = 0.25 * SCATTERING_PER_CM / (SCATTERING_PER_CM + epidermis)
+    own = 0.17 * SCATTERING_PER_CM / (SCATTERING_PER_CM + epidermis)
     return np.clip((through * below + (1.0 - through) * own) @ to_linear_rgb(), 0.0, 1.0)
 
 
