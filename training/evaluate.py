@@ -145,12 +145,14 @@ def table(rows: list[Row], speed: Speed | None) -> str:
         lines.append(
             f"{'':24} {'PSNR':>6} {'lowest':>6} {'SSIM':>6} {'lowest':>6} {names} {'mouth L1':>8}"
         )
+        first = {row.way: row for row in group if row.prior == MAIN}
         for row in group:
             regions = " ".join(f"{row.region_psnr_db.get(n, np.nan):8.2f}" for n in REGIONS)
             mouth = row.region_l1.get("mouth", np.nan)
             lines.append(
                 f"{f'{row.prior}, {row.way}':24} {row.psnr_db:6.2f} {row.lowest_psnr_db:6.2f} "
                 f"{row.ssim:6.3f} {row.lowest_ssim:6.3f} {regions} {mouth:8.4f}"
+                f"{_more(mouth, first.get(row.way)) if row.prior != MAIN else ''}"
             )
     if speed is not None:
         lines += [
@@ -161,6 +163,12 @@ def table(rows: list[Row], speed: Speed | None) -> str:
             f"ONNX from torch by {speed.onnx_means_mm:.4f} mm and {speed.onnx_colors:.4f} of colour",
         ]
     return "\n".join(lines).strip() + "\n"
+
+
+def _more(mouth_l1: float, first: Row | None) -> str:
+    """How much more than the first prior's a loss in the mouth is."""
+    before = np.nan if first is None else first.region_l1.get("mouth", np.nan)
+    return f" ({100 * (mouth_l1 / before - 1):+.0f} %)" if np.isfinite(mouth_l1 / before) else ""
 
 
 def run(options: argparse.Namespace) -> tuple[list[Result], list[Row], Speed | None]:

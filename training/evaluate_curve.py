@@ -85,19 +85,32 @@ def read_points(path: Path) -> list[Point]:
 
 
 def read_log(path: Path) -> dict[str, Line]:
-    """What training logged, by name: steps and values, thinned for drawing."""
-    if not path.is_file():
-        return {}
+    """What training logged, in CSV or for TensorBoard, by name: steps and values, thinned for drawing."""
     curves: dict[str, list[tuple[float, float]]] = {}
-    with path.open(encoding="utf8", newline="") as stream:
-        for row in csv.DictReader(stream):
-            curves.setdefault(row["name"], []).append((float(row["step"]), float(row["value"])))
+    if path.is_file():
+        with path.open(encoding="utf8", newline="") as stream:
+            for row in csv.DictReader(stream):
+                curves.setdefault(row["name"], []).append((float(row["step"]), float(row["value"])))
+    elif path.with_suffix("").is_dir():
+        curves = _tensorboard_curves(path.with_suffix(""))
     lines = {}
     for name, values in curves.items():
         groups = np.array_split(np.array(values), min(LOG_POINTS, len(values)))
         steps, means = np.array([group.mean(0) for group in groups]).T
         lines[name] = (steps, means)
     return lines
+
+
+def _tensorboard_curves(folder: Path) -> dict[str, list[tuple[float, float]]]:
+    try:
+        from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    except ImportError:
+        return {}
+    events = EventAccumulator(str(folder)).Reload()
+    return {
+        name: [(event.step, event.value) for event in events.Scalars(name)]
+        for name in events.Tags()["scalars"]
+    }
 
 
 def draw_curves(points: list[Point], log: dict[str, Line]) -> Image.Image:

@@ -232,3 +232,32 @@ def test_a_broken_archive_is_refused(release):
     next(release.glob("*AVW368*/decoder/head_pose/head_pose.zip")).write_bytes(b"no archive")
     with pytest.raises(CaptureError, match=r"head_pose\.zip' cannot be read"):
         open_capture(release).subjects("train")
+
+
+def test_a_prior_trains_on_the_release(release, tmp_path_factory):
+    pytest.importorskip("torch", reason="the prior needs the training extra")
+    from gaussian_heads.training.prior import train_prior
+
+    from .head_fixtures import small_mesh
+    from .test_evaluate import tiny_settings
+
+    mesh = small_mesh()
+    corner_uvs = mesh.uvs.reshape(-1, 2)
+    lines = ["v 0 0 0"] * len(mesh.vertices)
+    lines += [f"vt {u} {v}" for u, v in corner_uvs]
+    for number, triangle in enumerate(mesh.triangles):
+        lines.append(
+            "f " + " ".join(f"{v + 1}/{3 * number + c + 1}" for c, v in enumerate(triangle))
+        )
+    (release / "face_topology.obj").write_text("\n".join(lines), encoding="utf8")
+    for folder in release.glob("m--*/decoder"):
+        meshes = {}
+        for number in SEGMENTS:
+            posed = mesh.vertices + (number % 3) * 0.3 * mesh.controls[17]
+            meshes[f"{number:06d}.ply"] = ply(1000.0 * posed @ TO_RELEASE.T)
+        archive(folder / "kinematic_tracking/registration_vertices.zip", meshes)
+    out = tmp_path_factory.mktemp("prior")
+    prior = train_prior(release, out, tiny_settings())
+    assert (out / "prior.safetensors").is_file()
+    assert prior.parts.topology.num_vertices == len(mesh.vertices)
+    assert len(prior.parts.anchors) > 50 and len(prior.parts.moving) > 10

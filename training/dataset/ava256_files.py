@@ -25,7 +25,8 @@ SENSOR_WIDTH_PX, SENSOR_HEIGHT_PX = 2668, 4096
 TOPOLOGY_FILES = ("face_topology.obj", "assets/face_topology.obj")
 LANDMARKS_FILE = "landmarks68.txt"
 METRES_PER_MM = 0.001
-PART = "head"
+# The release names no parts: all counts as skin.
+PART = "face"
 
 
 def read_calibration(path: Path) -> dict[str, Camera]:
