@@ -39,7 +39,7 @@ class Quality:
     picture_px: int = 384
     picture_samples: int = 12
     evaluation_px: int = 512
-    evaluation_samples: int = 32
+    evaluation_samples: int = 20
     neutral_samples: int = 24
     frame_samples: int = 8
     neutral_texture_px: int = 1024
