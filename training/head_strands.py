@@ -11,6 +11,9 @@ from ..core.gaussians import matrix_to_quat
 from .head_folder import Strands
 from .head_light import srgb_from_linear
 
+# Points along a piece where a curl is measured.
+CURL_SAMPLES = 7
+
 
 @dataclass(frozen=True)
 class StrandSettings:
@@ -26,6 +29,8 @@ class StrandSettings:
     overlap: float = 0.42
     # What a picture blurs a hair by (sigma): thinner ones are drawn paler instead, as a lens does.
     picture_blur_mm: float = 0.28
+    # How much of the room that a curl takes within a piece the piece grows wide by, and paler.
+    curl_share: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,10 @@ def _cut_evenly(
     length = np.linalg.norm(axis, axis=2)
     true_radius = radius[..., 0] * widening
     across = np.maximum(0.75 * true_radius, settings.min_radius_mm * 1e-3)
+    if settings.curl_share > 0:
+        room, longer = _curl(points, knots, steps)
+        across = np.hypot(across, settings.curl_share * room)
+        true_radius = true_radius * longer
     # A Gaussian covers as much as a cylinder when sqrt(2 pi) sigma opacity = 2 radius.
     blurred = np.hypot(across, settings.picture_blur_mm * 1e-3)
     opacity = np.minimum(0.8 * true_radius / blurred, settings.max_opacity)
@@ -94,6 +103,21 @@ def _cut_evenly(
         srgb_from_linear(colors.reshape(-1, 3)),
         opacity.ravel(),
     )
+
+
+def _curl(points: np.ndarray, knots: np.ndarray, steps: np.ndarray) -> tuple[np.ndarray, ...]:
+    """How far (m, rms per axis) strands stray from their straight pieces, and how much longer they are."""
+    shares = np.linspace(0, 1, CURL_SAMPLES)
+    fine = (steps[:-1, None] + np.diff(steps)[:, None] * shares).ravel()
+    inner = _resample(points, points, fine).reshape(len(points), -1, CURL_SAMPLES, 3)
+    start, chord = knots[:, :-1], np.diff(knots, axis=1)
+    length = np.maximum(np.linalg.norm(chord, axis=2), 1e-9)
+    axis = chord / length[..., None]
+    offset = inner - start[:, :, None]
+    offset -= (offset * axis[:, :, None]).sum(axis=3, keepdims=True) * axis[:, :, None]
+    room = np.sqrt(0.5 * (offset**2).sum(axis=3).mean(axis=2))
+    path = np.linalg.norm(np.diff(inner, axis=2), axis=3).sum(axis=2)
+    return room, np.clip(path / length, 1.0, 4.0)
 
 
 def _resample(values: np.ndarray, points: np.ndarray, shares: np.ndarray) -> np.ndarray:

@@ -24,7 +24,9 @@ WEIGHTS, RECORD = "prior.safetensors", "prior.json"
 FORMAT, VERSION = "gaussian-heads-prior", 1
 # Coordinates of the atlas and of triangles are stored as whole numbers.
 UNIT_STEPS = 65535
-PART, NETWORK = "part.", "network."
+PART, NETWORK, STEP = "part.", "network.", "step."
+# Big, and shown in steps of one over 255 anyway.
+IN_BYTES = ("anchors.light",)
 
 
 def save_prior(folder: Path, prior: UniversalPrior, figures: dict[str, Any]) -> str:
@@ -32,7 +34,13 @@ def save_prior(folder: Path, prior: UniversalPrior, figures: dict[str, Any]) -> 
     parts = parts_arrays(prior.parts)
     tensors = {PART + name: array for name, array in parts.items()}
     for name, value in prior.state_dict().items():
-        tensors[NETWORK + name] = value.detach().cpu().numpy().astype(np.float16)
+        array = value.detach().cpu().numpy()
+        if name in IN_BYTES:
+            step = np.maximum(np.abs(array).max(axis=1, keepdims=True), 1e-12) / 127
+            tensors[STEP + name] = step.astype(np.float32)
+            tensors[NETWORK + name] = np.round(array / step).astype(np.int8)
+        else:
+            tensors[NETWORK + name] = array.astype(np.float16)
     with replace_on_success(folder / WEIGHTS) as temporary:
         save_file(tensors, temporary)
     digest = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
@@ -76,6 +84,8 @@ def load_prior(folder: str | Path) -> UniversalPrior:
         for k, v in tensors.items()
         if k.startswith(NETWORK)
     }
+    for name in IN_BYTES:
+        state[name] *= torch.from_numpy(tensors[STEP + name])
     try:
         prior.load_state_dict(state)
     except RuntimeError as error:

@@ -19,14 +19,14 @@ from .head_strands import Pieces, StrandSettings, cut_strands
 from .networks.mesh_head_parts import BoundSplats, RigidSplats, SplatLook, SurfaceSplats
 from .networks.person_head import PersonHead, PersonParts
 from .networks.prior import Scan, UniversalParts, UniversalPrior
-from .networks.strand_look import NUM_GROUPS
+from .networks.strand_look import NUM_FEATURES, NUM_GROUPS
 from .prior_anchors import anchor_blend, head_mesh, size_factors
 from .prior_settings import GaussianSettings
 
 GROUPS = ("hair", "brows", "lashes", "beard")
 # Positions are given to networks in this unit, colours about this grey.
 POSITION_UNIT_M, HEAD_UNIT_M, GREY = 0.01, 0.1, 0.4
-DEPTH_NEIGHBOUR = 8
+DEPTH_NEIGHBOUR, WIDTH_UNIT_M = 8, 0.3e-3
 
 
 @dataclass(frozen=True)
@@ -164,8 +164,7 @@ class PersonMaker:
             else:
                 bound.append(bind_pieces(mesh, drawn, name, strands, pieces))
                 bound_features.append(features)
-        width = 11 + NUM_GROUPS
-        features = np.concatenate([np.zeros((0, width)), *bound_features, *still_features])
+        features = np.concatenate([np.zeros((0, NUM_FEATURES)), *bound_features, *still_features])
         return joined_bound(bound), joined_rigid(still), features
 
     def _strand_settings(self, name: str, strands: Strands) -> StrandSettings:
@@ -198,6 +197,8 @@ def strand_features(name: str, pieces: Pieces) -> np.ndarray:
             pieces.means / HEAD_UNIT_M,
             2 * share[:, None] - 1,
             np.log(np.maximum(near, 1e-4) * 1e3),
+            np.log(pieces.scales[:, 1:2] / WIDTH_UNIT_M),
+            2 * pieces.opacities[:, None] - 1,
             np.eye(NUM_GROUPS)[np.full(len(share), group)],
         ],
         axis=1,

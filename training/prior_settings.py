@@ -45,9 +45,9 @@ class GaussianSettings:
 
     spacing: Spacing = field(
         default_factory=lambda: Spacing(
-            lips=0.8, eyelids=0.72, brows=1.15, nose=1.15, nostrils=0.7, face=1.78, ears=1.7,
-            head=5.0, shoulders=3.4, teeth=0.95, mouth=1.5, eyes=1.25, irises=0.55,
-            garment=6.0, collar=2.3,
+            lips=0.84, eyelids=0.75, brows=1.2, nose=1.2, nostrils=0.74, face=1.87, ears=1.8,
+            head=5.2, shoulders=3.6, teeth=1.0, mouth=1.6, eyes=1.35, irises=0.57,
+            garment=6.3, collar=2.4,
         )
     )  # fmt: skip
     # Sigma of a disc in units of the distance to its neighbours, and across the surface.
@@ -63,10 +63,10 @@ class GaussianSettings:
     )
     strands: dict[str, StrandSettings] = field(
         default_factory=lambda: {
-            "hair": StrandSettings(19.0, 0.15, 0.8, 4000, 0.38, 0.34),
+            "hair": StrandSettings(19.0, 0.15, 0.8, 5000, 0.38, 0.34, 1.0),
             "brows": StrandSettings(3.5, 0.06, 0.6, picture_blur_mm=0.6),
             "lashes": StrandSettings(2.0, 0.06, 0.8, overlap=0.34, picture_blur_mm=0.4),
-            "beard": StrandSettings(4.0, 0.1, 0.8, picture_blur_mm=0.4),
+            "beard": StrandSettings(4.0, 0.1, 0.8, picture_blur_mm=0.4, curl_share=1.0),
         }
     )
     other_strands: StrandSettings = StrandSettings(5.0, 0.2, 0.8)

@@ -7,13 +7,13 @@ from torch import Tensor, nn
 
 from .identity_encoder import SLOPE
 
-# Colour, direction, place on the head, share of the strand, depth in the hair, group.
+# Colour, direction, place on the head, share of the strand, depth in the hair, width, opacity, group.
 NUM_GROUPS = 4
-NUM_FEATURES = 3 + 3 + 3 + 1 + 1 + NUM_GROUPS
+NUM_FEATURES = 3 + 3 + 3 + 1 + 1 + 1 + 1 + NUM_GROUPS
 CHANNELS = (3, 3, 1, 2, 9)
 IDENTITY_CHANNELS = 8
 # Natural logarithm of the largest change of a piece's length and width.
-SCALE_BOUND = 0.9
+SCALE_BOUND = 1.2
 
 
 class StrandLook(nn.Module):
