@@ -40,8 +40,8 @@ class Quality:
     picture_samples: int = 12
     evaluation_px: int = 512
     evaluation_samples: int = 20
-    neutral_samples: int = 24
-    frame_samples: int = 8
+    neutral_samples: int = 16
+    frame_samples: int = 6
     neutral_texture_px: int = 1024
     frame_texture_px: int = 512
     light_px: int = 256
