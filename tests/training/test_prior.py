@@ -2,7 +2,12 @@
 
 import dataclasses
 import json
+import os
 import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -239,9 +244,37 @@ def test_settings_come_from_one_file_and_unknown_names_are_refused(tmp_path):
 
 
 def test_the_stored_configuration_is_valid():
-    from pathlib import Path
 
     import gaussian_heads.training.prior as module
 
     settings = read_settings(Path(module.__file__).parent / "configs/prior.json")
     assert settings.network.code_dim == 64
+
+
+def test_two_processes_train_one_prior(capture, out):
+    """Each takes other persons; gradients are averaged, so that both end with the same network."""
+    code = (
+        "import sys, torch, numpy as np; torch.set_num_threads(1)\n"
+        "from pathlib import Path\n"
+        "from tests.training.test_prior import SMALL\n"
+        "from gaussian_heads.training import prior\n"
+        "import dataclasses, os\n"
+        "trained = prior.train_prior(Path(sys.argv[1]), Path(sys.argv[2]), dataclasses.replace(SMALL, steps=6))\n"
+        "values = torch.cat([p.detach().flatten() for p in trained.parameters()])\n"
+        "np.save(Path(sys.argv[2]) / ('rank' + os.environ['RANK']), values.numpy())\n"
+    )
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-W", "ignore", "-c", code, str(capture), str(out)]
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    shared = os.environ | {
+        "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "OMP_NUM_THREADS": "1"
+    }  # fmt: skip
+    runs = [
+        subprocess.Popen(command, cwd=root, env=shared | {"RANK": str(rank)}) for rank in range(2)
+    ]
+    assert [run.wait(timeout=900) for run in runs] == [0, 0]
+    first, second = np.load(out / "rank0.npy"), np.load(out / "rank1.npy")
+    assert np.array_equal(first, second)
+    assert read_record(out)["processes"] == 2
