@@ -56,18 +56,22 @@ def write_curves(folder: Path, tested: list[TestedPrior], rows: list[Row]) -> li
         )
         points = [p for p in points if _place(p) != _place(found)] + [found]
     points.sort(key=_place)
-    folder.mkdir(parents=True, exist_ok=True)
+    _write_points(folder / POINTS_FILE, points)
+    log = read_log(tested[0].folder / LOG_FILE)
+    with replace_on_success(folder / PICTURE_FILE) as temporary:
+        draw_curves(points, log).save(temporary)
+    return points
+
+
+def _write_points(path: Path, points: list[Point]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     with (
-        replace_on_success(folder / POINTS_FILE) as temporary,
+        replace_on_success(path) as temporary,
         temporary.open("w", encoding="utf8", newline="") as stream,
     ):
         table = csv.DictWriter(stream, list(Point.__dataclass_fields__))
         table.writeheader()
         table.writerows(asdict(point) for point in points)
-    log = read_log(tested[0].folder / LOG_FILE)
-    with replace_on_success(folder / PICTURE_FILE) as temporary:
-        draw_curves(points, log).save(temporary)
-    return points
 
 
 def read_points(path: Path) -> list[Point]:

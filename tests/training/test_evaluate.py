@@ -169,21 +169,24 @@ def test_the_command_reports_seen_and_unseen_persons_in_both_ways(prior, capture
     assert sheet.is_file() and (curves / "curves.png").is_file()
 
 
-def test_the_table_is_for_people(prior, capture, capsys):
-    code, out, _ = evaluate(capsys, prior, capture, "--no-speed", "--persons", "1")
+def test_the_table_is_for_people_and_points_are_kept(prior, capture, capsys, tmp_path):
+    from gaussian_heads.training.evaluate_curve import (
+        POINTS_FILE,
+        Point,
+        _write_points,
+        read_points,
+    )
+
+    older = [Point(name, 3, 2, "train", "encoder", 9.0, 0.1) for name in ("other", "prior")]
+    _write_points(tmp_path / POINTS_FILE, older)
+    words = ("--no-speed", "--persons", "1", "--pictures", "1", "--curve", str(tmp_path))
+    code, out, _ = evaluate(capsys, prior, capture, *words)
     assert code == 0
     assert "seen persons, unseen expressions, held-out cameras" in out
     assert "unseen persons from the neutral scan alone" in out
     assert "mouth dB" in out and "prior, encoder" in out and "prior, arkit52" in out
-
-
-def test_points_of_the_curve_are_kept_and_replaced(prior, capture, capsys, tmp_path):
-    from gaussian_heads.training.evaluate_curve import POINTS_FILE, read_points
-
-    for _ in range(2):
-        evaluate(capsys, prior, capture, "--no-speed", "--curve", str(tmp_path))
     points = read_points(tmp_path / POINTS_FILE)
-    assert len(points) == 4
+    assert len(points) == 5 and older[0] in points and older[1] not in points
     assert {(point.steps, point.persons) for point in points} == {(3, 2)}
 
 
@@ -197,3 +200,67 @@ def test_what_cannot_be_evaluated_is_said(prior, capture, capsys, tmp_path):
         picture.unlink()
     code, _, error = evaluate(capsys, prior, bare)
     assert code == 1 and "no pictures from held-out cameras" in error
+
+
+def row_of(prior, mouth_l1, way="encoder"):
+    from gaussian_heads.training.evaluate import Row
+
+    regions = {"mouth": 25.0, "skin": 31.0}
+    return Row(*(prior, "validate", way, 4, 2, 27.5, 25.0, 0.93, 0.9), regions, {"mouth": mouth_l1})
+
+
+def test_ablations_tell_what_they_lose_in_the_mouth():
+    from gaussian_heads.training.evaluate import table
+
+    report = table(
+        [row_of("prior", 0.02), row_of("flat", 0.03), row_of("flat", 0.03, "arkit52")], None
+    )
+    lines = [line for line in report.splitlines() if line.startswith(("prior", "flat"))]
+    assert lines[0].endswith("0.0200") and lines[1].endswith("0.0300 (+50 %)")
+    assert lines[2].endswith("0.0300")
+    assert " 27.50  25.00  0.930  0.900" in lines[0]
+
+
+def test_curves_join_runs_of_one_prior_and_the_longest_of_each_size():
+    from gaussian_heads.training.evaluate_curve import Point, _lines, draw_curves
+
+    points = [
+        Point("prior", steps, persons, "validate", "encoder", db, 0.9)
+        for steps, persons, db in ((500, 8, 24.0), (1000, 8, 25.0), (1000, 32, 27.0))
+    ]
+    points.append(Point("prior", 1000, 32, "validate", "arkit52", 26.0, 0.9))
+    over_steps = _lines(points, "steps", "persons")
+    assert [xs.tolist() for xs, _ in over_steps.values()] == [[500.0, 1000.0], [1000.0]]
+    ((persons, psnr),) = _lines(points, "persons", "steps").values()
+    assert persons.tolist() == [8.0, 32.0] and psnr.tolist() == [25.0, 27.0]
+    log = {"loss": (np.arange(5.0), np.ones(5)), "rate": (np.arange(5.0), np.ones(5))}
+    picture = np.asarray(draw_curves(points, log))
+    assert picture.shape[1] == 3 * 560 and len(np.unique(picture.reshape(-1, 3), axis=0)) > 4
+
+
+def test_the_training_log_is_read_and_thinned(tmp_path):
+    from gaussian_heads.training.evaluate_curve import LOG_POINTS, read_log
+
+    rows = [f"{step},loss,{1000 - step}" for step in range(1000)]
+    (tmp_path / "curves.csv").write_text("step,name,value\n" + "\n".join(rows), encoding="utf8")
+    steps, values = read_log(tmp_path / "curves.csv")["loss"]
+    assert len(steps) == LOG_POINTS
+    np.testing.assert_allclose(values, 1000 - steps)
+    assert read_log(tmp_path / "nothing.csv") == {}
+
+
+def test_the_sheet_shows_worst_median_and_best_once():
+    from gaussian_heads.training.evaluate import Result
+    from gaussian_heads.training.evaluate_metrics import Score
+    from gaussian_heads.training.evaluate_sheet import Pair, chosen
+
+    def pair(db):
+        place = ("s0001", "f003", "held0", "speech")
+        result = Result("prior", "train", "encoder", *place, Score(db, 0.9))
+        return Pair(result, np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4, 4), np.uint8))
+
+    def shown(count):
+        return [p.result.score.psnr_db for p in chosen([pair(float(db)) for db in range(count)])]
+
+    assert shown(11) == [0.0, 1.0, 2.0, 4.0, 5.0, 6.0, 8.0, 9.0, 10.0]
+    assert shown(2) == [0.0, 1.0]
