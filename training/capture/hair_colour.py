@@ -57,19 +57,19 @@ def hair_albedo(points: np.ndarray, identity: Identity, rng: np.random.Generator
     lock = 0.20 * solid_noise(points[:, 0], 0.012, 63)[:, None, None]
     warm = 1.0 + 0.035 * rng.normal(size=(count, 1, 1)) * np.array([1.0, 0.0, -1.0])
     colour = colour * np.exp(spread + lock) * warm
-    is_grey = grey_hairs(points[:, 0], 0.0 if dye else identity.hair_grey, rng)
+    share = grey_shares(points[:, 0], 0.0 if dye else identity.hair_grey, rng)[:, None, None]
     grey = WHITE * np.exp(0.12 * rng.normal(size=(count, 1, 1)))
-    return np.clip(np.where(is_grey[:, None, None], grey, colour), 0.004, 0.9)
+    return np.clip(colour + share * (grey - colour), 0.004, 0.9)
 
 
-def grey_hairs(roots: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
-    """Which strands [S] have lost their pigment: temples first, in streaks."""
+def grey_shares(roots: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
+    """How grey every strand [S] is: it stands for some ten hairs; temples first, in streaks."""
     temples = np.clip((0.06 - roots[:, 1]) / 0.08, 0.0, 1.0) * np.clip(
         (roots[:, 2] + 0.14) / 0.08, 0.0, 1.0
     )
-    streak = 0.12 * solid_noise(roots, 0.018, 64)
-    odds = share + 4.0 * share * (1.0 - share) * (0.30 * temples - 0.10 + streak)
-    return rng.random(len(roots)) < odds
+    mixed = 4.0 * share * (1.0 - share)
+    streak = 0.12 * solid_noise(roots, 0.018, 64) + 0.16 * rng.normal(size=len(roots))
+    return np.clip(share + mixed * (0.30 * temples - 0.10 + streak), 0.0, 1.0)
 
 
 def flat_colour(identity: Identity) -> np.ndarray:

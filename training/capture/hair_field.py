@@ -129,10 +129,12 @@ def push_out(points: np.ndarray, cloud: SkinCloud, clearance_m: np.ndarray) -> n
     """Strands [S, P, 3] lifted to at least `clearance_m` [S, P] above skin and shirt."""
     result = points.copy()
     flat, wanted = result[:, 1:].reshape(-1, 3), clearance_m[:, 1:].ravel()
-    for _ in range(2):
-        height, normal = cloud.depth(flat)
+    low = np.arange(len(flat))
+    for _ in range(4):
+        height, normal = cloud.depth(flat[low])
         # Far below the surface the nearest skin says nothing about the way out.
-        low = (height < wanted) & (height > -0.03)
-        flat[low] += (wanted - height)[low, None] * normal[low]
+        lifted = (height < wanted[low]) & (height > -0.04)
+        low, rise = low[lifted], (wanted[low] - height)[lifted]
+        flat[low] += rise[:, None] * normal[lifted]
     result[:, 1:] = flat.reshape(result[:, 1:].shape)
     return result
