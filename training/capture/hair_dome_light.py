@@ -31,6 +31,8 @@ class DomeLook:
     gain: float = 1.345
     power: float = 0.559
     shade: float = 0.562  # share of the optical depth that takes light away
+    # Most light has met neighbours too: a white hair among black ones is grey. By eye.
+    own: float = 0.35
 
 
 LOOK = DomeLook()
@@ -59,7 +61,8 @@ def light_face_in_dome(
 def lit(strands: Strands, depth: np.ndarray, sky: np.ndarray, look: DomeLook) -> Strands:
     """Colours from albedo, optical depths [N, D] and the dome's radiance [D, 3]."""
     arrives = np.exp(-look.shade * depth) @ sky / len(sky)
-    albedo = strands.colour.reshape(-1, 3)
+    own = strands.colour.reshape(-1, 3)
+    albedo = own**look.own * own.mean(0) ** (1.0 - look.own)
     return replace(
         strands, colour=(arrives * look.gain * albedo**look.power).reshape(strands.colour.shape)
     )

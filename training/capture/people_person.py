@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from itertools import groupby
 
 import numpy as np
@@ -18,7 +19,6 @@ from .atlas import texel_map
 from .bake import LightBaker
 from .eyes import turned_eyes
 from .grooming import groom, light_strands
-from .identity import Identity
 from .identity import person as choose_person
 from .image import linear_to_srgb, pool
 from .lighting import RIGS, Rig
@@ -63,19 +63,14 @@ class PersonMaker:
     def run(self) -> None:
         """Make everything that is missing."""
         self.clear_leftovers()
-        identity = choose_person(self.person.seed)
-        self.mesh = build_mesh(self.workshop.model, identity)
+        self.identity = choose_person(self.person.seed)
+        self.mesh = build_mesh(self.workshop.model, self.identity)
         self.check_topology()
-        self.groups = groom(self.mesh, self.workshop.model, identity)
-        frames, controls = self.track(identity)
+        self.groups = groom(self.mesh, self.workshop.model, self.identity)
+        frames, controls = self.track()
         self.controls = {frame.name: row for frame, row in zip(frames, controls, strict=True)}
-        quality = self.settings.quality
-        self.texels = self.workshop.texels(self.mesh, quality.neutral_texture_px)
-        self.surfaces = build_surfaces(
-            self.mesh, self.texels, identity, self.settings.sources, self.rig
-        )
         self.done("scan")
-        plan = plan_person(self.person, frames, self.settings.amounts, quality)
+        plan = plan_person(self.person, frames, self.settings.amounts, self.settings.quality)
         self.bake_textures(plan)
         self.take_pictures(plan)
 
@@ -83,6 +78,17 @@ class PersonMaker:
     def rig(self) -> Rig:
         """The lights."""
         return RIGS[self.settings.rig]
+
+    @cached_property
+    def texels(self) -> Texels:
+        """The atlas at the resolution of its paint."""
+        return self.workshop.texels(self.mesh, self.settings.quality.neutral_texture_px)
+
+    @cached_property
+    def surfaces(self) -> Surfaces:
+        """The painted atlas."""
+        sources = self.settings.sources
+        return build_surfaces(self.mesh, self.texels, self.identity, sources, self.rig)
 
     def done(self, what: str) -> None:
         """Report a finished piece."""
@@ -121,7 +127,7 @@ class PersonMaker:
                 "choose another folder."
             )
 
-    def track(self, identity: Identity) -> tuple[tuple[Frame, ...], np.ndarray]:
+    def track(self) -> tuple[tuple[Frame, ...], np.ndarray]:
         """Frames and controls [T, 52], from the folder if they are there; else scan and mesh are written."""
         folder = layout.subject_folder(self.root, self.name)
         if (folder / "subject.json").is_file():
@@ -130,6 +136,8 @@ class PersonMaker:
                 raise CaptureError(
                     f"'{folder}' was made by another version of the studio: delete it to make it again."
                 )
+            if not (folder / "neutral/strands.npz").is_file():
+                self.write_scan()
             frames = stored.read_json(folder / "subject.json")["frames"]
             controls = stored.read_arrays(folder / "frames.npz")["controls"].astype(np.float32)
             return tuple(Frame(**frame) for frame in frames), controls
@@ -137,18 +145,22 @@ class PersonMaker:
         performed = performance(self.person.seed, amounts.frames, self.settings.sources)
         controls = np.stack([frame.controls for frame in performed])
         offsets = np.stack([self.posed(row) - self.mesh.vertices for row in controls])
-        lit = light_strands(self.groups, self.mesh, self.rig)
-        layout.write_neutral(self.root, self.name, self.mesh.vertices, for_the_disk(lit))
+        self.write_scan()
         layout.write_frames(self.root, self.name, offsets, controls)
         frames = tuple(Frame(frame.name, frame.kind, frame.split) for frame in performed)
-        self.write_subject(identity, frames)
+        self.write_subject(frames)
         return frames, controls
 
-    def write_subject(self, identity: Identity, frames: tuple[Frame, ...]) -> None:
+    def write_scan(self) -> None:
+        """Write the neutral scan's vertices and lit strands."""
+        lit = light_strands(self.groups, self.mesh, self.rig)
+        layout.write_neutral(self.root, self.name, self.mesh.vertices, for_the_disk(lit))
+
+    def write_subject(self, frames: tuple[Frame, ...]) -> None:
         """Write who this is."""
         details = {
             key: value
-            for key, value in asdict(identity).items()
+            for key, value in asdict(self.identity).items()
             if isinstance(value, (str, int, float)) and key != "seed"
         }
         info = layout.SubjectInfo(

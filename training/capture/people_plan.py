@@ -207,7 +207,7 @@ def missing_work(root: Path, person: Person, amounts: Amounts, quality: Quality)
         return -1
     frames = tuple(Frame(**frame) for frame in stored.read_json(path)["frames"])
     plan = plan_person(person, frames, amounts, quality)
-    paths = [layout.neutral_texture_path(root, person.name)]
+    paths = [layout.neutral_texture_path(root, person.name), path.parent / "neutral/strands.npz"]
     paths += [layout.texture_path(root, person.name, name) for name in plan.baked]
     paths += [layout.image_path(root, person.name, s.frame, s.camera) for s in plan.shots]
     return sum(not path.is_file() for path in paths)

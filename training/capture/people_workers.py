@@ -118,6 +118,8 @@ def _work(pipe: Connection, prepare: Callable[[], Make], log: str) -> None:
     for stream in (1, 2):
         os.dup2(handle, stream)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", force=True)
+    # A parent that has Blender loaded passes on search paths that hide its module.
+    sys.path[:] = [place for place in sys.path if "scripts" not in Path(place).parts]
     make = prepare()
     while (person := pipe.recv()) is not None:
 
