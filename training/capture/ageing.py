@@ -6,7 +6,7 @@ import numpy as np
 
 # Folds begin to show at this share of a wrinkled skin.
 BEGINS = 0.15
-MOST = 1.35
+MOST = 1.8
 
 
 def aged(

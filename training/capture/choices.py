@@ -119,6 +119,7 @@ def paint_choices(
         pupil_share=float(eyes.uniform(0.30, 0.40) - 0.04 * lived),
         sclera=as_rgb(white),
         veins=float(eyes.uniform(0.25, 0.75) + 0.2 * lived),
+        wet=float(eyes.uniform(0.25, 0.45)),
         teeth=as_rgb(enamel * skin.uniform(0.93, 1.05)),
         tongue=as_rgb(np.array([0.52, 0.205, 0.190]) * skin.uniform(0.88, 1.1, 3)),
         **shirt_choices(clothes),

@@ -34,6 +34,7 @@ class Painting:
     pupil_share: float = 0.34
     sclera: Rgb = (0.64, 0.585, 0.555)
     veins: float = 0.5
+    wet: float = 1.0  # how much of the studio's light mirrors in the eye
     teeth: Rgb = (0.70, 0.645, 0.555)
     tongue: Rgb = (0.52, 0.205, 0.190)
     shirt: Rgb = (0.030, 0.037, 0.052)

@@ -90,7 +90,7 @@ def melanin_map(
     values += 0.025 * sun - 0.03 * smooth_step(-0.085, -0.12, points[:, 1])
     # Around mouth and eyes darker skins are darker still.
     around = near(points, landmarks[48:60], 0.012) + 0.8 * near(points, landmarks[36:48], 0.008)
-    return values + 0.09 * np.clip(identity.melanin - 0.25, 0.0, 0.6) * np.clip(around, 0.0, 1.0)
+    return values + 0.055 * np.clip(identity.melanin - 0.25, 0.0, 0.6) * np.clip(around, 0.0, 1.0)
 
 
 def shadow_of_stubble(

@@ -20,11 +20,11 @@ from .wrinkle_lines import Line, wrinkle_lines
 # Lines are drawn this much larger than the atlas and averaged down.
 FINER = 2
 # Breadths of wrinkles as blurs in pixels of an atlas of 1024.
-BREADTHS_PX = (0.8, 1.5, 3.4)
+BREADTHS_PX = (1.0, 1.9, 3.8)
 # What brings the middle of a line so blurred to 1, its depth, and how much it darkens the skin.
-GAINS = (2.4, 3.0, 4.4)
-DEPTHS_M = (0.00030, 0.00052, 0.00075)
-SHADES = (0.42, 0.40, 0.16)
+GAINS = (2.9, 3.6, 4.9)
+DEPTHS_M = (0.00045, 0.00085, 0.00110)
+SHADES = (0.62, 0.60, 0.28)
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,9 @@ def build_surfaces(
         "roughness": rough[:, None],
         "height": height[:, None],
         "flesh": flesh(texels)[:, None],
-        "glow": np.repeat(eye_light(mesh, texels, rig.catch_light)[:, None], 3, axis=1),
+        "glow": np.repeat(
+            painting.wet * eye_light(mesh, texels, rig.catch_light)[:, None], 3, axis=1
+        ),
     }
     channels = np.cumsum([values.shape[1] for values in images.values()])[:-1]
     stacked = texels.image(np.concatenate(list(images.values()), axis=1).astype(np.float32))
