@@ -125,11 +125,11 @@ def _compare_all(options: argparse.Namespace) -> list[list[Panel]]:
     expressions = _expressions(options.reference)
     states = options.states or list(expressions)
     views = _views(options.reference, states)
+    # Whatever space the avatar's codes live in, its references were posed by ARKit weights.
+    arkit = avatar.control_offsets("arkit52")
+    codes = {state: code_of(expressions[state]) @ arkit for state in states}
     return [
-        [
-            compare(avatar, options.reference, state, view, code_of(expressions[state]))
-            for view in views
-        ]
+        [compare(avatar, options.reference, state, view, codes[state]) for view in views]
         for state in states
     ]
 
