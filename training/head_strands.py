@@ -31,6 +31,8 @@ class StrandSettings:
     picture_blur_mm: float = 0.28
     # How much of the room that a curl takes within a piece the piece grows wide by, and paler.
     curl_share: float = 0.0
+    # Points of strands whose colours a piece shows the mean of: 0 takes as many as strands it stands for.
+    color_points: int = 0
 
 
 @dataclass(frozen=True)
@@ -59,9 +61,10 @@ def cut_strands(strands: Strands, settings: StrandSettings, rng: np.random.Gener
         picks = chosen[counts == count]
         rows.append(_cut_evenly(strands, picks, count, settings, widening))
     pieces = Pieces(*(np.concatenate([row[i] for row in rows]) for i in range(6)))
-    if len(chosen) == total:
+    if len(chosen) == total and settings.color_points == 0:
         return pieces
-    return replace(pieces, colors=_colors_around(strands, pieces.means, round(1.3 * widening)))
+    neighbours = settings.color_points or round(1.3 * widening)
+    return replace(pieces, colors=_colors_around(strands, pieces.means, neighbours))
 
 
 def _colors_around(strands: Strands, means: np.ndarray, neighbours: int) -> np.ndarray:

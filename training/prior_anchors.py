@@ -19,8 +19,8 @@ from .prior_settings import GaussianSettings
 INSIDE = ("mouth_cavity", "gums", "tongue")
 SCLERA, IRIS = ("sclera_left", "sclera_right"), ("iris_left", "iris_right")
 GARMENT, TEETH = ("garment",), ("teeth",)
-# What gets colours of its own that the neutral scan does not show.
-HIDDEN_AT_REST = (*INSIDE, *TEETH)
+# What the neutral scan shows dark, at least in part: it gets colours of its own.
+HIDDEN_AT_REST = (*INSIDE, *TEETH, *SCLERA, *IRIS)
 
 
 @dataclass(frozen=True)
