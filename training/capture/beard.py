@@ -41,7 +41,7 @@ def beard_look(identity: Identity) -> BeardLook | None:
         return None
     rng = np.random.default_rng([identity.hair_seed, 107])
     kind = identity.has_beard
-    hairs = {"stubble": 4200, "moustache": 1500, "goatee": 2200, "beard": 5200}[kind]
+    hairs = {"stubble": 4200, "moustache": 1500, "goatee": 2200, "beard": 6000}[kind]
     shortest, longest = {
         "stubble": (0.0012, 0.0045),
         "moustache": (0.008, 0.014),
@@ -73,13 +73,13 @@ def beard_density(mean: HeadMesh, look: BeardLook, places: np.ndarray) -> np.nda
         [nose[1] - 0.002, nose[1] - 0.004, corner[1] + 0.004, -0.046, -0.026, -0.004, 0.012],
     )
     edge = edge + look.cheek_m * np.clip((x - 0.026) / 0.02, 0.0, 1.0) * (x < 0.062)
-    below_edge = soft(edge - y, 0.004)
+    below_edge = soft(edge - y, np.interp(x, [0.02, 0.035], [0.004, 0.010]))
     # The neck's edge lies below the jaw line and falls towards the front.
     neck = np.interp(
         z, [-0.060, -0.02, 0.02], [marks[4][1] - 0.012, chin[1] - 0.010, chin[1] - 0.018]
     )
-    above_neck = soft(y - neck + look.neck_m, 0.008)
-    before_ear = soft(z + 0.058 + 0.25 * np.clip(-0.02 - y, 0.0, 0.1), 0.005)
+    above_neck = soft(y - neck + look.neck_m, 0.016)
+    before_ear = soft(z + 0.058 + 0.25 * np.clip(-0.02 - y, 0.0, 0.1), 0.008)
     thin_cheek = 1.0 - 0.25 * np.clip((y - edge + 0.02) / 0.02, 0.0, 1.0)
     full = below_edge * above_neck * before_ear * thin_cheek * off_lips(marks, places)
     # Bare patches: between the lower lip's middle tuft and the chin's sides, and below the nose.
@@ -95,7 +95,7 @@ def beard_density(mean: HeadMesh, look: BeardLook, places: np.ndarray) -> np.nda
     return full * patch
 
 
-def soft(distance: np.ndarray, width_m: float) -> np.ndarray:
+def soft(distance: np.ndarray, width_m: float | np.ndarray) -> np.ndarray:
     """0 outside, 1 inside, over `width_m` around the edge [N]."""
     share = np.clip(distance / width_m + 0.5, 0.0, 1.0)
     return share * share * (3.0 - 2.0 * share)
@@ -111,8 +111,10 @@ def off_lips(marks: np.ndarray, places: np.ndarray) -> np.ndarray:
     lower = np.interp(x, *under[np.argsort(under[:, 0])][:, :2].T)
     beyond_x = np.abs(places[:, 0]) - outline[:, 0].max()
     away = np.maximum(np.maximum(places[:, 1] - upper, lower - places[:, 1]), beyond_x)
-    in_front = places[:, 2] > outline[:, 2].min() - 0.004
-    return np.where(in_front, soft(away - LIP_MARGIN_M, 0.0016), places[:, 1] < lower.min() - 0.01)
+    # What lies behind the lips is no place for hair either; the cheeks beside them are.
+    behind = (places[:, 2] < outline[:, 2].min() - 0.004) & (np.abs(places[:, 1] - lower) < 0.03)
+    behind &= (beyond_x < 0.0) & (places[:, 1] > lower.min() - 0.01)
+    return np.where(behind, 0.0, soft(away - LIP_MARGIN_M, 0.0016))
 
 
 def groom_beard(
