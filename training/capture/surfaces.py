@@ -25,6 +25,7 @@ SCALP_COLOUR = np.array([0.085, 0.055, 0.040])
 ROUGHNESS = {"teeth": 0.22, "gums": 0.28, "tongue": 0.36, "mouth_cavity": 0.34, "garment": 0.92}
 FLESH = {"teeth": 0.25, "gums": 0.6, "tongue": 0.7, "mouth_cavity": 0.5, "garment": 0.0}
 PORES_PER_METRE = 28.0  # repeats of the micro-normal tile
+METRES_PER_ATLAS = 0.36  # about, on the face
 PORE_HEIGHT_M = 0.00011
 
 
@@ -47,7 +48,7 @@ def build_surfaces(
         marks = draw_marks(atlas, identity, painting)
         colour = paint_person(atlas, identity, painting, marks, lips)
         rough = roughness(atlas.mesh, atlas.texels, lips, painting)
-        height = relief(atlas.texels, lips, sources)
+        height = relief(atlas.texels, lips, sources, pores_by_atlas(texels))
         height[skin_mask(texels)] *= painting.pores
         height += marks.height_m
     colour = paint_mouth(texels, colour, painting)
@@ -125,14 +126,21 @@ def roughness(
     return values
 
 
-def relief(texels: Texels, lips: np.ndarray, sources: Sources) -> np.ndarray:
+def pores_by_atlas(texels: Texels) -> np.ndarray:
+    """Places [N, 2] in the tile of pores that do not stretch on the sides of the head."""
+    places = np.stack([texels.columns, texels.resolution - texels.rows], axis=1)
+    return places * (PORES_PER_METRE * 1.7 * METRES_PER_ATLAS / texels.resolution)
+
+
+def relief(
+    texels: Texels, lips: np.ndarray, sources: Sources, pores: np.ndarray | None = None
+) -> np.ndarray:
     """Height [N] in metres: pores and creases of the skin, grain of lips, knit of the shirt."""
     points = texels.positions.astype(np.float64)
     tile = read_data(sources.shaders / "skin_micro_nrm_ao.png")
     # The tile's third channel darkens in the pores: it serves as their depth.
-    depth = (
-        sample(tile, points[:, :2] * PORES_PER_METRE * 1.7, wrap=True)[:, -1] - tile[..., -1].mean()
-    )
+    pores = points[:, :2] * PORES_PER_METRE * 1.7 if pores is None else pores
+    depth = sample(tile, pores, wrap=True)[:, -1] - tile[..., -1].mean()
     depth = depth / max(float(tile[..., -1].std()), 1e-6)
     skin = np.isin(texels.part, [PART["face"], PART["back_head"]])
     height = PORE_HEIGHT_M * (0.30 * depth + 0.55 * solid_noise(points, 0.0011, 73, octaves=2))
