@@ -6,8 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.sparse import csr_matrix, vstack
+from scipy.spatial import cKDTree
 
-from .anchors import Anchors, Coverage, sample_anchors, sample_surface, triangle_frames
+from .anchors import (
+    SHEET_DISTANCE_M,
+    Anchors,
+    Coverage,
+    sample_anchors,
+    sample_surface,
+    triangle_frames,
+)
 from .dataset.layout import Topology
 from .head_folder import HeadMesh
 from .head_light import blend_matrix
@@ -107,6 +115,15 @@ def anchor_blend(
     shown = samples.take(np.concatenate(rows))
     uv = np.einsum("mk,mkc->mc", shown.barycentric, mesh.uvs[shown.triangle])
     return vstack(blends).tocsr(), uv
+
+
+def neighbours(mesh: HeadMesh, anchors: UniversalAnchors, count: int = 3) -> np.ndarray:
+    """The nearest anchors of each on its own sheet of the surface, `[N, count]`."""
+    found = Anchors(anchors.triangle, anchors.barycentric, anchors.spacing)
+    normals = triangle_frames(mesh.vertices, mesh.triangles)[0][anchors.triangle]
+    points = found.positions(mesh.vertices, mesh.triangles)
+    points = np.concatenate([points, SHEET_DISTANCE_M * normals], axis=1)
+    return cKDTree(points).query(points, k=count + 1)[1][:, 1:]
 
 
 def size_factors(mesh: HeadMesh, mean_vertices: np.ndarray) -> np.ndarray:

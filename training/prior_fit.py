@@ -18,6 +18,7 @@ from .image_loss import ssim
 from .networks.expression_encoder import divergence, sample_codes
 from .networks.person_head import color_change
 from .networks.prior import Identity, UniversalPrior
+from .prior_anchors import head_mesh, neighbours
 from .prior_board import Board
 from .prior_comparison import comparison, spread_choices
 from .prior_data import PersonData, TrainingPicture, region_weights, vertex_weights
@@ -27,9 +28,9 @@ from .prior_settings import PriorSettings
 from .resumable import ResumableFit, Stateful
 
 logger = logging.getLogger(__name__)
-# A run that is given more time, or reports more often, is still the same run.
-FREE_SETTINGS = ("steps", "minutes", "checkpoint_steps", "report_steps", "image_steps")
-NUM_SHOWN = 6
+# A run that is given more time, or other rates and weights, is still the same run.
+SAME_SETTINGS = ("seed", "network", "gaussians", "neutral_supervision", "color_follows_code")
+NUM_SHOWN, ROUGH_COLUMNS = 6, 6
 
 
 class PriorFit(ResumableFit):
@@ -60,6 +61,9 @@ class PriorFit(ResumableFit):
         self.vertex_weights = vertex_weights(
             parts.topology, parts.mean_vertices, parts.moving, settings.loss.lips_and_lids
         ).to(prior.basis.device)
+        self.neighbours = torch.from_numpy(
+            neighbours(head_mesh(parts.topology, parts.mean_vertices), parts.anchors)
+        ).to(prior.basis.device)
 
     def parts(self) -> dict[str, Stateful]:
         """Network, optimiser and the time spent."""
@@ -68,7 +72,7 @@ class PriorFit(ResumableFit):
     def is_same_run(self, settings: dict[str, Any]) -> bool:
         """Only what shapes the network and its losses must be the same."""
         own = dataclasses.asdict(self.settings)
-        return all(settings.get(k) == own[k] for k in own if k not in FREE_SETTINGS)
+        return all(settings.get(name) == own[name] for name in SAME_SETTINGS)
 
     def order(self, items: Sequence[PersonData]) -> Iterator[PersonData]:
         """A person for each step; every process of a run takes another."""
@@ -131,6 +135,7 @@ class PriorFit(ResumableFit):
                 pose = (shape[first + i].detach(), columns[first + i])
                 figures |= self._picture_loss(person, identity, picture, pose, rng)
         figures |= penalties(prior, identity)
+        figures["roughness"] = self._roughness(rng)
         weights = vars(settings.loss)
         names = {"vertices_mm": "vertices"}
         figures["loss"] = sum(
@@ -142,6 +147,14 @@ class PriorFit(ResumableFit):
         wanted = person.offsets[frames].float()
         error = (shape @ self.prior.basis - wanted).reshape(len(frames), -1, 3)
         return 1e3 * (error.abs() * self.vertex_weights).mean()
+
+    def _roughness(self, rng: np.random.Generator) -> Tensor:
+        """How much light differs between neighbouring anchors, measured in a few columns."""
+        light = self.prior.anchors.light
+        columns = rng.choice(len(light), min(ROUGH_COLUMNS, len(light)), replace=False)
+        rows = light[columns].T
+        change = rows[self.neighbours] - rows[:, None]
+        return change.square().mean() * len(light)
 
     def _texture_loss(
         self, person: PersonData, identity: Identity, rows: list[int], columns: Tensor

@@ -92,6 +92,8 @@ class LossSettings:
     opacity: float = 2e-3
     sh: float = 0.05
     correction: float = 0.05
+    # Between neighbouring anchors, of the columns of light: few persons must not leave their noise there.
+    roughness: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ class RateSettings:
     """Adam's learning rates: of networks, and of what every anchor learns for itself."""
 
     networks: float = 1.5e-3
-    anchors: float = 5e-3
+    anchors: float = 2.5e-3
 
 
 @dataclass(frozen=True)

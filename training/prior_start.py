@@ -10,8 +10,8 @@ from .prior_data import PersonData
 from .prior_latent import encode_frames
 
 # Ridge of the first linear map, per frame: few frames must not fix many numbers.
-RIDGE = 0.05
-MOST_TEXTURES = 500
+RIDGE = 0.3
+MOST_TEXTURES, MOST_COLUMNS = 500, 12
 
 
 @torch.no_grad()
@@ -33,13 +33,13 @@ def start_shading(prior: UniversalPrior, persons: list[PersonData]) -> float:
         return 0.0
     rows, codes = torch.cat(changes)[:MOST_TEXTURES], torch.cat(codes)[:MOST_TEXTURES]
     values, vectors = torch.linalg.eigh((rows @ rows.T).double())
-    kept = min(prior.settings.network.color_rank, len(rows))
+    kept = min(prior.settings.network.color_rank, len(rows), MOST_COLUMNS)
     vectors = vectors.flip(1)[:, :kept].float()
     size = len(rows) ** 0.5
+    # The other columns start at zero, with coefficients that are not: they bring no noise.
     prior.anchors.light.zero_()
     prior.anchors.light[:kept] = vectors.T @ rows / size
     gram = codes.T @ codes + RIDGE * len(rows) * torch.eye(codes.shape[1], device=codes.device)
-    prior.color_map.straight.weight.zero_()
     prior.color_map.straight.weight[:kept] = torch.linalg.solve(gram, codes.T @ (vectors * size)).T
     prior.color_map.last.weight.zero_()
     left = rows - codes @ prior.color_map.straight.weight.T @ prior.anchors.light
