@@ -97,6 +97,15 @@ class PriorFit(ResumableFit):
         if self.processes.is_first:
             super().save(path)
 
+    def resume(self, path: Path) -> None:
+        """Stand where a checkpoint was made, with the rates of the present settings."""
+        super().resume(path)
+        rates = self.settings.rates
+        for group, rate in zip(
+            self.optimizer.param_groups, (rates.networks, rates.anchors), strict=True
+        ):
+            group["initial_lr"] = rate
+
     def follow(self, item: PersonData) -> None:
         """One step with one person."""
         rng = np.random.default_rng((self.settings.seed, self.step, self.processes.rank))
