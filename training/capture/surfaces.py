@@ -27,6 +27,7 @@ FLESH = {"teeth": 0.25, "gums": 0.6, "tongue": 0.7, "mouth_cavity": 0.5, "garmen
 PORES_PER_METRE = 28.0  # repeats of the micro-normal tile
 METRES_PER_ATLAS = 0.36  # about, on the face
 PORE_HEIGHT_M = 0.00011
+STRIPES = 18.0  # pairs of bands over the height of the atlas: about 2.5 cm each on the chest
 
 
 def build_surfaces(
@@ -94,7 +95,7 @@ def shirt_colour(texels: Texels, painting: Painting) -> np.ndarray:
         colour = colour * (1.0 + 0.16 * solid_noise(points, 0.0011, 78))[:, None]
     if painting.knit == "stripes":
         band = smooth_step(
-            0.45, 0.62, np.sin(texels.rows[cloth] * 90.0 / texels.resolution * np.pi)
+            0.3, 0.6, np.sin(texels.rows[cloth] * STRIPES * 2.0 * np.pi / texels.resolution)
         )
         band = band[:, None]
         colour += band * (np.asarray(painting.shirt_second) * tone[:, None] - colour)
