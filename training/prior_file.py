@@ -75,10 +75,16 @@ def load_prior(folder: str | Path) -> UniversalPrior:
         tensors = load_file(folder / WEIGHTS)
     except (OSError, SafetensorError) as error:
         raise ModelError(f"'{folder / WEIGHTS}' cannot be read: train the prior again.") from error
+    try:
+        return _restored(record, tensors).eval()
+    except (KeyError, RuntimeError) as error:
+        raise ModelError(f"'{folder / WEIGHTS}' does not fit '{RECORD}': train again.") from error
+
+
+def _restored(record: dict[str, Any], tensors: dict[str, np.ndarray]) -> UniversalPrior:
     settings = from_record(PriorSettings(), record["settings"], RECORD)
     arrays = {k.removeprefix(PART): v for k, v in tensors.items() if k.startswith(PART)}
-    parts = parts_from_arrays(arrays, tuple(record["part_names"]))
-    prior = UniversalPrior(parts, settings)
+    prior = UniversalPrior(parts_from_arrays(arrays, tuple(record["part_names"])), settings)
     state = {
         k.removeprefix(NETWORK): torch.from_numpy(v.astype(np.float32))
         for k, v in tensors.items()
@@ -86,11 +92,8 @@ def load_prior(folder: str | Path) -> UniversalPrior:
     }
     for name in IN_BYTES:
         state[name] *= torch.from_numpy(tensors[STEP + name])
-    try:
-        prior.load_state_dict(state)
-    except RuntimeError as error:
-        raise ModelError(f"'{folder / WEIGHTS}' does not fit '{RECORD}': train again.") from error
-    return prior.eval()
+    prior.load_state_dict(state)
+    return prior
 
 
 def read_record(folder: Path) -> dict[str, Any]:
