@@ -29,6 +29,8 @@ SCLERA, IRIS = ("sclera_left", "sclera_right"), ("iris_left", "iris_right")
 GARMENT, TEETH = ("garment",), ("teeth",)
 # What the neutral scan shows dark, at least in part: it gets colours of its own.
 HIDDEN_AT_REST = (*INSIDE, *TEETH, *SCLERA, *IRIS)
+# What the mean head just hides, another head may show: it is covered too, in larger discs.
+RINGS_FOR_OTHERS, BESIDE_SPACING = 4, 1.8
 
 
 @dataclass(frozen=True)
@@ -70,12 +72,15 @@ def spread_anchors(
     seen = mesh.part_mask("garment")
     body = np.flatnonzero(~seen)
     seen[body] = visible_triangles([mesh.vertices, *shapes], mesh.triangles[body], rng)
+    beside = _around(mesh, seen) & mesh.part_mask(*INSIDE, *SCLERA) & ~seen
+    seen |= beside
     # A capture without landmarks gets the face's spacing all over.
     skin = np.full(len(mesh.triangles), settings.spacing.face * 1e-3)
     if len(mesh.landmarks):
         skin = skin_spacing_m(mesh, settings.spacing)
+    coarser = np.where(beside, BESIDE_SPACING, 1.0)
     groups = [
-        np.where(mesh.part_mask(*names) & seen, wanted, np.inf)
+        np.where(mesh.part_mask(*names) & seen, coarser * wanted, np.inf)
         for names, wanted in _wanted_spacings(mesh, settings.spacing, skin)
     ]
     found = [
@@ -90,6 +95,16 @@ def spread_anchors(
         wanted=np.min(groups, axis=0),
         inset=skin_inset_m(mesh, skin, settings.inset),
     )
+
+
+def _around(mesh: HeadMesh, chosen: np.ndarray) -> np.ndarray:
+    """Mask `[F]` of the triangles within a few rings of the chosen."""
+    wider = chosen.copy()
+    for _ in range(RINGS_FOR_OTHERS):
+        touched = np.zeros(len(mesh.vertices), bool)
+        touched[mesh.triangles[wider]] = True
+        wider = touched[mesh.triangles].any(axis=1)
+    return wider
 
 
 def anchor_blend(

@@ -46,8 +46,8 @@ def convert_track(track: ExpressionTrack, avatar: Driven) -> ExpressionTrack:
     offsets = avatar.controls.arkit52
     if not offsets.any():
         raise CodeSpaceError(
-            f"The track's codes live in '{track.code_space}' and the avatar '{avatar.name}' has no "
-            "ARKit controls that could take them: choose another avatar."
+            f"The track's codes live in '{track.code_space}', and the avatar '{avatar.name}' of the space "
+            f"'{avatar.code_space}' has no ARKit controls that could take them: choose another avatar."
         )
     if track.code_space != ARKIT_SPACE:
         LOG.warning(
