@@ -101,17 +101,6 @@ def test_regions_are_apart_and_lie_on_the_head(capture):
     assert (masks["skin"] & ~covered).mean() < 0.02
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Tiny tensors gain nothing from threads that wait for each other."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def prior(capture, tmp_path_factory):
     from gaussian_heads.training.prior import train_prior

@@ -39,15 +39,6 @@ def ball(count=3000):
     )
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """As the command does: torch's threads wait for each other longer than small tensors take."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def images():
     cameras = draw_images.cameras_around(ball(), 12, 64)
