@@ -14,7 +14,6 @@ from gaussian_heads.training.capture.beard import KINDS, beard_look
 from gaussian_heads.training.capture.grooming import groom, light_strands
 from gaussian_heads.training.capture.hair import CENTER, resample, skull_hull
 from gaussian_heads.training.capture.hair_colour import DYES, dye_of, grey_shares, melanin_albedo
-from gaussian_heads.training.capture.hair_coverage import hair_on_skin
 from gaussian_heads.training.capture.hair_field import skin_cloud
 from gaussian_heads.training.capture.hair_styles import STYLES, choose_style, haircut_of
 from gaussian_heads.training.capture.identity import Identity, person
@@ -170,19 +169,6 @@ def test_beards_grow_on_the_lower_face_and_follow_the_jaw(model: ict.IctModel, k
     if kind != "moustache":
         assert np.linalg.norm(moved[chin], axis=1).mean() > 0.005
     assert beard_look(replace(identity, has_beard="none")) is None
-
-
-@NEEDS_DATA
-def test_skin_knows_what_grows_on_it(model: ict.IctModel):
-    identity = a_person("crop", has_beard="beard", sex="male")
-    mesh = build_mesh(model, identity)
-    top = mesh.vertices[np.argmax(mesh.vertices[:, 1])][None]
-    marks = mesh.vertices[mesh.landmarks68]
-    covered = hair_on_skin(mesh, model, identity, np.concatenate([top, marks[[30, 8, 57]]]))
-    assert covered.scalp[0] > 0.7 and (covered.scalp[1:] == 0.0).all()
-    assert covered.beard[2] > 0.2 and covered.beard[0] == covered.beard[1] == 0.0
-    bare = hair_on_skin(mesh, model, replace(identity, hair_loss=1.0, has_beard="none"), marks)
-    assert not bare.scalp.any() and not bare.beard.any()
 
 
 @NEEDS_DATA

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.interpolate import PchipInterpolator
-from scipy.spatial import cKDTree
 
 from .hair import HAIRLINE
 from .ict import IctModel
@@ -38,16 +37,6 @@ class Hairline:
 def mean_head(model: IctModel) -> HeadMesh:
     """The head with no identity modes, vertex for vertex the counterpart of every other."""
     return build_mesh(model, Identity(name="mean", modes=(0.0,)))
-
-
-def places_on_mean(mesh: HeadMesh, mean: HeadMesh, points: np.ndarray) -> np.ndarray:
-    """Counterparts [N, 3] on the mean head of points [N, 3] at or near the skin of `mesh`."""
-    skin = np.unique(mesh.triangles[mesh.faces_of("face", "back_head")])
-    distance, nearest = cKDTree(mesh.vertices[skin]).query(points, k=4)
-    weight = 1.0 / (distance + 1e-4) ** 2
-    weight /= weight.sum(1, keepdims=True)
-    shift = (mean.vertices[skin] - mesh.vertices[skin]).astype(np.float64)
-    return points + (weight[..., None] * shift[nearest]).sum(1)
 
 
 def turn_deg(places: np.ndarray) -> np.ndarray:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import numpy as np
 
 from .hair_scalp import BALD_LOSS, Hairline
 from .identity import Identity
-
-# How the comb went: "whorl" from the crown outwards, "part" to both sides of a parting, "back" away
-# from the face, "tie" to one point, "free" straight out of the scalp.
-COMBS = ("whorl", "part", "back", "tie", "free")
 
 
 @dataclass(frozen=True)
@@ -19,7 +16,9 @@ class Haircut:
     """One haircut; lengths in metres on the mean head."""
 
     name: str
-    comb: str
+    # "whorl" from the crown outwards, "part" to both sides of a parting, "back" away from the face,
+    # "tie" to one point, "free" straight out of the scalp.
+    comb: Literal["whorl", "part", "back", "tie", "free"]
     strands: int = 9000
     points: int = 20
     root_radius_m: float = 0.00019
