@@ -116,14 +116,13 @@ class PersonLoader:
             neutral = shrunk(scan.texture, len(texture))
             at_anchors = [sample_atlas(image, maker.uv) for image in (texture, neutral)]
             light.append((at_anchors[0] - at_anchors[1]).astype(np.float16))
-            change.append(shrunk(texture, side) - shrunk(neutral, side))
+            change.append(texture_change(scan.texture, texture, side))
         count = len(maker.uv)
-        maps = np.reshape(change, (-1, side, side, 3)).transpose(0, 3, 1, 2)
         return {
             "frames": np.array(frames, dtype=str),
             "colors": maker.scan_colors(scan.texture).astype(np.float32),
             "light": np.reshape(light, (-1, count, 3)).astype(np.float16),
-            "change": np.ascontiguousarray(maps, np.float16),
+            "change": np.reshape(change, (-1, 3, side, side)).astype(np.float16),
         }
 
 

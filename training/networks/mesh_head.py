@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ...core.gaussians import matrix_to_quat
+from .buffers import add_constant, add_index
 from .mesh_head_parts import (
     BoundSplats,
     EyeSplats,
@@ -38,17 +39,17 @@ class MeshHead(nn.Module):
         has_strands = len(parts.bound.owner) > 0
         self.bound = BoundStrands(parts.bound, parts.rig.neutral) if has_strands else None
         self.light = _Light(parts.columns, parts.surface)
-        _constant(self, "still_means_m", parts.still.means)
-        _constant(self, "still_quats", parts.still.quats)
+        add_constant(self, "still_means_m", parts.still.means)
+        add_constant(self, "still_quats", parts.still.quats)
         rigid = [*(eye.look for eye in parts.eyes), parts.bound.look, parts.still.look]
         # Names of their own: where a buffer is called like an output, the export renames it.
         opacities = [parts.surface.look.opacities, *(look.opacities for look in rigid)]
-        _constant(self, "all_opacities", np.concatenate(opacities))
-        _constant(self, "rigid_scales_m", np.concatenate([look.scales for look in rigid]))
-        _constant(self, "strand_colors", np.concatenate([look.colors for look in rigid[2:]]))
+        add_constant(self, "all_opacities", np.concatenate(opacities))
+        add_constant(self, "rigid_scales_m", np.concatenate([look.scales for look in rigid]))
+        add_constant(self, "strand_colors", np.concatenate([look.colors for look in rigid[2:]]))
         self.has_sh = parts.sh is not None
         if self.has_sh:
-            _constant(self, "all_sh", parts.sh)
+            add_constant(self, "all_sh", parts.sh)
 
     def forward(self, code: Tensor) -> tuple[Tensor, ...]:
         """Return means, quats, scales, opacities, colors and landmarks for one code, and sh if there is one."""
@@ -80,14 +81,14 @@ class _Rig(nn.Module):
 
     def __init__(self, rig: MeshRig) -> None:
         super().__init__()
-        _constant(self, "neutral_m", rig.neutral)
-        _constant(self, "basis_m", rig.basis.reshape(len(rig.basis), -1))
-        _index(self, "landmarks", rig.landmarks)
-        _constant(self, "centers", rig.eyes.centers)
-        _constant(self, "turn", rig.eyes.turn)
+        add_constant(self, "neutral_m", rig.neutral)
+        add_constant(self, "basis_m", rig.basis.reshape(len(rig.basis), -1))
+        add_index(self, "landmarks", rig.landmarks)
+        add_constant(self, "centers", rig.eyes.centers)
+        add_constant(self, "turn", rig.eyes.turn)
         lids = rig.lids
-        _constant(self, "lid_slack_m", lids.slack_m)
-        _constant(self, "lid_centers", rig.eyes.centers[lids.eye])
+        add_constant(self, "lid_slack_m", lids.slack_m)
+        add_constant(self, "lid_centers", rig.eyes.centers[lids.eye])
         self.lid_split = int((lids.eye == 0).sum())
         self.num_lid = len(lids.eye)
         self.ball_radius_m, self.bulge_m = lids.ball_radius_m, lids.bulge_m
@@ -119,10 +120,10 @@ class _Triangles(nn.Module):
 
     def __init__(self, triangles: np.ndarray, neutral: np.ndarray) -> None:
         super().__init__()
-        _index(self, "corners", triangles)
+        add_index(self, "corners", triangles)
         inverse, rest_quats = rest_frames(neutral, triangles)
-        _constant(self, "inverse", inverse)
-        _constant(self, "frame_quats", rest_quats.T)
+        add_constant(self, "inverse", inverse)
+        add_constant(self, "frame_quats", rest_quats.T)
 
     def forward(self, vertices: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Corners `[T, 9]`, and where the rest frame's two tangents go, `[3, T]` each."""
@@ -140,12 +141,12 @@ class DiscSurface(nn.Module):
     def __init__(self, splats: SurfaceSplats, neutral: np.ndarray) -> None:
         super().__init__()
         self.triangles = _Triangles(splats.triangles, neutral)
-        _index(self, "owner", splats.owner)
-        _constant(self, "weight", on_weight_grid(splats.barycentric))
-        _constant(self, "scales_m", splats.look.scales)
-        _constant(self, "lift_m", np.zeros((len(splats.owner), 1)))
-        _constant(self, "sum_corners", np.tile(np.eye(3), (3, 1)))
-        _index(self, "corner_of_axis", np.repeat(np.arange(3), 3))
+        add_index(self, "owner", splats.owner)
+        add_constant(self, "weight", on_weight_grid(splats.barycentric))
+        add_constant(self, "scales_m", splats.look.scales)
+        add_constant(self, "lift_m", np.zeros((len(splats.owner), 1)))
+        add_constant(self, "sum_corners", np.tile(np.eye(3), (3, 1)))
+        add_index(self, "corner_of_axis", np.repeat(np.arange(3), 3))
 
     def forward(self, vertices: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Means, quats and scales of the discs."""
@@ -166,14 +167,14 @@ class BoundStrands(nn.Module):
         super().__init__()
         weights = on_weight_grid(splats.root_barycentric)
         for i in range(3):
-            _index(self, f"corner_{i}", splats.triangles[:, i])
-            _constant(self, f"weight_{i}", weights[:, i : i + 1])
-        _constant(self, "pivot", splats.pivot)
+            add_index(self, f"corner_{i}", splats.triangles[:, i])
+            add_constant(self, f"weight_{i}", weights[:, i : i + 1])
+        add_constant(self, "pivot", splats.pivot)
         rest = np.einsum("rk,rkc->rc", weights, neutral[splats.triangles]) - splats.pivot
-        _constant(self, "rest_m", rest.T)
-        _index(self, "owner", splats.owner)
-        _constant(self, "offset_m", splats.offset_m.T)
-        _constant(self, "quats", splats.quats.T)
+        add_constant(self, "rest_m", rest.T)
+        add_index(self, "owner", splats.owner)
+        add_constant(self, "offset_m", splats.offset_m.T)
+        add_constant(self, "quats", splats.quats.T)
 
     def forward(self, vertices: Tensor) -> tuple[Tensor, Tensor]:
         """Means and quats of the pieces."""
@@ -190,12 +191,12 @@ class _Eye(nn.Module):
 
     def __init__(self, splats: EyeSplats) -> None:
         super().__init__()
-        _constant(self, "means_m", splats.means)
-        _constant(self, "quats", splats.quats.T)
-        _constant(self, "colors", splats.look.colors)
-        _constant(self, "shade", splats.shade)
-        _constant(self, "shade_change", splats.shade_change)
-        _constant(self, "is_late", splats.is_late)
+        add_constant(self, "means_m", splats.means)
+        add_constant(self, "quats", splats.quats.T)
+        add_constant(self, "colors", splats.look.colors)
+        add_constant(self, "shade", splats.shade)
+        add_constant(self, "shade_change", splats.shade_change)
+        add_constant(self, "is_late", splats.is_late)
         self.powers = splats.powers
 
     def forward(
@@ -231,17 +232,17 @@ class _Light(nn.Module):
         self.has_states = len(columns.control) > 0
         self.aperture = columns.aperture
         if self.aperture is not None:
-            _index(self, "upper_lip", self.aperture.upper)
-            _index(self, "lower_lip", self.aperture.lower)
-        _index(self, "control", columns.control)
-        _constant(self, "inverse_weight", columns.inverse_weight)
-        _constant(self, "unused", (columns.inverse_weight == 0).astype(np.float32) * 2)
-        _constant(self, "exponent", columns.exponent)
-        _constant(self, "mix", columns.mix)
-        _constant(self, "light", look.light.reshape(len(look.light), look.colors.size))
-        _constant(self, "colors", look.colors)
-        _constant(self, "lowest_colors", splats.color_range[0])
-        _constant(self, "highest_colors", splats.color_range[1])
+            add_index(self, "upper_lip", self.aperture.upper)
+            add_index(self, "lower_lip", self.aperture.lower)
+        add_index(self, "control", columns.control)
+        add_constant(self, "inverse_weight", columns.inverse_weight)
+        add_constant(self, "unused", (columns.inverse_weight == 0).astype(np.float32) * 2)
+        add_constant(self, "exponent", columns.exponent)
+        add_constant(self, "mix", columns.mix)
+        add_constant(self, "light", look.light.reshape(len(look.light), look.colors.size))
+        add_constant(self, "colors", look.colors)
+        add_constant(self, "lowest_colors", splats.color_range[0])
+        add_constant(self, "highest_colors", splats.color_range[1])
 
     def forward(self, code: Tensor, vertices: Tensor) -> tuple[Tensor | None, Tensor]:
         """Activations `[S]` (none where there is only the neutral) and colours `[N, 3]`."""
@@ -371,11 +372,3 @@ def _cross(a: Tensor, b: Tensor) -> Tensor:
 
 def _unit(vectors: Tensor) -> Tensor:
     return vectors / torch.sqrt((vectors * vectors).sum(0) + 1e-20)
-
-
-def _constant(module: nn.Module, name: str, values: np.ndarray) -> None:
-    module.register_buffer(name, torch.from_numpy(np.array(values, np.float32)))
-
-
-def _index(module: nn.Module, name: str, values: np.ndarray) -> None:
-    module.register_buffer(name, torch.from_numpy(np.array(values, np.int64)))

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from .buffers import add_constant, add_index
 from .mesh_head import BoundStrands, DiscSurface
 from .mesh_head_parts import BoundSplats, RigidSplats, SurfaceSplats
 
@@ -58,27 +59,27 @@ class PersonHead(nn.Module):
         super().__init__()
         self.num_moving = parts.num_moving
         self.neck_weights, self.vertex_ids = parts.neck_weights, parts.vertices
-        _constant(self, "neutral_m", parts.neutral)
+        add_constant(self, "neutral_m", parts.neutral)
         # Shared by all persons while the prior trains.
         self.register_buffer("basis_m", basis, persistent=False)
-        _index(self, "landmark_ids", parts.landmarks)
+        add_index(self, "landmark_ids", parts.landmarks)
         self.surface = DiscSurface(parts.surface, parts.neutral)
         has_bound = len(parts.bound.owner) > 0
         self.bound = BoundStrands(parts.bound, parts.neutral) if has_bound else None
-        _constant(self, "still_means_m", parts.still.means)
-        _constant(self, "still_quats", parts.still.quats)
+        add_constant(self, "still_means_m", parts.still.means)
+        add_constant(self, "still_quats", parts.still.quats)
         self.taps = MapTaps(parts.uv, map_px)
         count, strands = len(parts.base_colors), len(parts.strand_features)
         looks = (parts.bound.look, parts.still.look)
-        _constant(self, "surface_colors", parts.base_colors)
-        _constant(self, "reference_colors", parts.base_colors)
-        _constant(self, "gain_light", np.zeros((1, count)))
-        _constant(self, "map_light", np.zeros((1, map_px * map_px * 3)))
+        add_constant(self, "surface_colors", parts.base_colors)
+        add_constant(self, "reference_colors", parts.base_colors)
+        add_constant(self, "gain_light", np.zeros((1, count)))
+        add_constant(self, "map_light", np.zeros((1, map_px * map_px * 3)))
         opacities = [parts.surface.look.opacities, *(look.opacities for look in looks)]
-        _constant(self, "all_opacities", np.concatenate(opacities))
-        _constant(self, "rigid_scales_m", np.concatenate([look.scales for look in looks]))
-        _constant(self, "strand_colors", np.concatenate([look.colors for look in looks]))
-        _constant(self, "all_sh", np.zeros((count + strands, 3, 3)))
+        add_constant(self, "all_opacities", np.concatenate(opacities))
+        add_constant(self, "rigid_scales_m", np.concatenate([look.scales for look in looks]))
+        add_constant(self, "strand_colors", np.concatenate([look.colors for look in looks]))
+        add_constant(self, "all_sh", np.zeros((count + strands, 3, 3)))
 
     def forward(self, shape: Tensor, columns: Tensor) -> tuple[Tensor, ...]:
         """Means, quats, scales, opacities, colours, landmarks and sh."""
@@ -129,9 +130,9 @@ class MapTaps(nn.Module):
         y = np.clip((1 - uv[:, 1]) * side_px - 0.5, 0, side_px - 1.001)
         column, row = x.astype(int), y.astype(int)
         self.side_px = side_px
-        _index(self, "texel", row * side_px + column)
-        _constant(self, "across_weight", (x - column)[:, None])
-        _constant(self, "down_weight", (y - row)[:, None])
+        add_index(self, "texel", row * side_px + column)
+        add_constant(self, "across_weight", (x - column)[:, None])
+        add_constant(self, "down_weight", (y - row)[:, None])
 
     def forward(self, texels: Tensor) -> Tensor:
         """Samples `[N, C]` of texels `[R * R, C]`."""
@@ -139,11 +140,3 @@ class MapTaps(nn.Module):
         top = texels[i] * (1 - x) + texels[i + 1] * x
         below = texels[i + self.side_px] * (1 - x) + texels[i + self.side_px + 1] * x
         return top * (1 - y) + below * y
-
-
-def _constant(module: nn.Module, name: str, values: np.ndarray) -> None:
-    module.register_buffer(name, torch.from_numpy(np.array(values, np.float32)))
-
-
-def _index(module: nn.Module, name: str, values: np.ndarray) -> None:
-    module.register_buffer(name, torch.from_numpy(np.array(values, np.int64)))
