@@ -32,22 +32,27 @@ def sources(layer: str) -> list[Path]:
     return sorted((ROOT / layer).rglob("*.py"))
 
 
-def imported_packages(path: Path) -> set[str]:
-    """First name below the root of every import in `path`, absolute or relative."""
+def imported_names(path: Path) -> set[tuple[str, ...]]:
+    """What every import in `path`, absolute or relative, names below the root."""
     package = path.relative_to(ROOT).parent.parts
-    names: set[str] = set()
+    names: set[tuple[str, ...]] = set()
     for node in ast.walk(ast.parse(path.read_text("utf8"))):
         if isinstance(node, ast.Import):
             names |= {below_root(alias.name.split(".")) for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else ()
             full = [*base, *(node.module.split(".") if node.module else ())]
-            names |= {below_root(full)} if full else {alias.name for alias in node.names}
+            names |= {below_root([*full, alias.name]) for alias in node.names}
     return names
 
 
-def below_root(parts: list[str]) -> str:
-    return parts[1] if parts[0] == "gaussian_heads" and len(parts) > 1 else parts[0]
+def below_root(parts: list[str]) -> tuple[str, ...]:
+    return tuple(parts[1:] if parts[0] == "gaussian_heads" and len(parts) > 1 else parts)
+
+
+def imported_packages(path: Path) -> set[str]:
+    """First names below the root."""
+    return {names[0] for names in imported_names(path)}
 
 
 @pytest.mark.parametrize("layer", LAYERS)
@@ -63,13 +68,25 @@ def test_bpy_stays_in_the_blender_folders_and_the_studio():
             assert "bpy" not in imported_packages(path), path
 
 
+def test_what_ships_of_training_does_without_the_studio():
+    manifest = tomllib.loads((ROOT / "blender_manifest.toml").read_text("utf8"))
+    assert "/training/capture/" in manifest["build"]["paths_exclude_pattern"]
+    for path in sources("training"):
+        if "capture" not in path.relative_to(ROOT).parts:
+            folders = {names[:2] for names in imported_names(path)}
+            assert ("training", "capture") not in folders, path
+
+
 def test_a_forbidden_import_is_found(tmp_path, monkeypatch):
     monkeypatch.setattr("sys.dont_write_bytecode", True)
     probe = ROOT / "core" / "probe_of_the_architecture_test.py"
     tree = "from ..blender import camera\nfrom gaussian_heads.training import export\nimport bpy.types\n"
+    tree += "def late():\n    from ..training import capture\n    from ..training.capture.image import fill\n"
     try:
         probe.write_text(tree, "utf8")
         assert imported_packages(probe) == {"blender", "training", "bpy"}
+        within = {names[1:] for names in imported_names(probe) if names[0] == "training"}
+        assert within == {("export",), ("capture",), ("capture", "image", "fill")}
     finally:
         probe.unlink()
 

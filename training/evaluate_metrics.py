@@ -14,8 +14,8 @@ from scipy.ndimage import binary_dilation, correlate1d, distance_transform_edt
 from ..core.camera import Camera
 from ..core.render.mesh import draw_mesh
 from .dataset.layout import Topology
-from .head_folder import Strands
 from .image_loss import C1, C2, WINDOW_PX, WINDOW_SIGMA_PX
+from .strands import Strands
 
 # What lies behind both pictures: no hair and no skin is flattered by a middle grey.
 BACKGROUND = np.full(3, 0.5, np.float32)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ..core.errors import AvatarError
+from .strands import Strands, strands_of
 
 
 @dataclass(frozen=True)
@@ -31,17 +32,6 @@ class HeadMesh:
         """Which triangles belong to any of the named parts, `[F]`; names not in the head count as empty."""
         wanted = [i for i, name in enumerate(self.part_names) if name in names]
         return np.isin(self.part, wanted)
-
-
-@dataclass(frozen=True)
-class Strands:
-    """One group of hair strands bound to root triangles; metres, linear lit colours."""
-
-    points: np.ndarray  # [S, P, 3]
-    triangle: np.ndarray  # [S]
-    barycentric: np.ndarray  # [S, 3]
-    radius: np.ndarray  # [S, P]
-    color: np.ndarray  # [S, P, 3]
 
 
 @dataclass(frozen=True)
@@ -126,14 +116,8 @@ def _load_strands(folder: Path) -> dict[str, Strands]:
     if not path.is_file():
         return {}
     with np.load(path, allow_pickle=False) as arrays:
-        groups = [key.removesuffix("_points") for key in arrays.files if key.endswith("_points")]
-        return {
-            group: Strands(
-                points=arrays[f"{group}_points"].astype(np.float64),
-                triangle=arrays[f"{group}_triangle"].astype(np.int64),
-                barycentric=arrays[f"{group}_barycentric"].astype(np.float64),
-                radius=arrays[f"{group}_radius"].astype(np.float64),
-                color=arrays[f"{group}_color"].astype(np.float64),
-            )
-            for group in groups
+        wide = {
+            key: values.astype(np.int64 if values.dtype.kind == "i" else np.float64)
+            for key, values in arrays.items()
         }
+    return strands_of(wide)

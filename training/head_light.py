@@ -10,6 +10,7 @@ from ..core.spaces import ARKIT_BLENDSHAPES
 from .anchors import Anchors, Coverage
 from .head_folder import HeadMesh, LightState
 from .networks.mesh_head_parts import LightColumns
+from .srgb import linear_to_srgb
 
 # Half width of the fade between the left and the right half of a two-sided expression.
 MIDLINE_FADE_M = 8e-3
@@ -20,12 +21,6 @@ LATE = ("mouthRoll", "mouthPress", "mouthShrug")
 LATE_EXPONENT = 2.0
 # Columns of light span this much, which fits signed bytes in steps of 1 / 255.
 STORED_RANGE = 127 / 255
-
-
-def srgb_from_linear(linear: np.ndarray) -> np.ndarray:
-    """Display-referred sRGB in [0, 1] of linear light, as the Standard view transform shows it."""
-    clipped = np.clip(linear, 0.0, 1.0)
-    return np.where(clipped <= 0.0031308, 12.92 * clipped, 1.055 * clipped ** (1 / 2.4) - 0.055)
 
 
 def sample_atlas(image: np.ndarray, uv: np.ndarray) -> np.ndarray:
@@ -50,7 +45,7 @@ def anchor_colors(
     """
     uv = np.einsum("mk,mkc->mc", coverage.samples.barycentric, mesh.uvs[coverage.samples.triangle])
     target = np.concatenate(
-        [srgb_from_linear(sample_atlas(state.radiance, uv)) for state in states], axis=1
+        [linear_to_srgb(sample_atlas(state.radiance, uv)) for state in states], axis=1
     )
     colors = sharpened(blend_matrix(mesh, coverage, blur), target, rounds)
     return colors.reshape(len(colors), len(states), 3).transpose(1, 0, 2)

@@ -9,7 +9,7 @@ import numpy as np
 from .anchors import Anchors, Coverage, sample_anchors, triangle_frames
 from .head_eye_shade import POWERS, fit_eye_shade
 from .head_eyes import eye_parts
-from .head_folder import HeadFolder, HeadMesh, Strands
+from .head_folder import HeadFolder, HeadMesh
 from .head_light import anchor_colors, light_activations, light_changes
 from .head_mouth_light import TONGUE, mouth_changes
 from .head_nostrils import nostril_shade
@@ -25,6 +25,7 @@ from .networks.mesh_head_parts import (
     SplatLook,
     SurfaceSplats,
 )
+from .strands import Strands
 
 # What is lit through the lips' opening.
 INSIDE = ("mouth_cavity", "gums", "tongue", "teeth")

@@ -8,8 +8,8 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from ..core.gaussians import matrix_to_quat
-from .head_folder import Strands
-from .head_light import srgb_from_linear
+from .srgb import linear_to_srgb
+from .strands import Strands, frames_along
 
 # Points along a piece where a curl is measured.
 CURL_SAMPLES = 7
@@ -72,7 +72,7 @@ def _colors_around(strands: Strands, means: np.ndarray, neighbours: int) -> np.n
     points, colors = strands.points.reshape(-1, 3), strands.color.reshape(-1, 3)
     # A list keeps the neighbours' axis also where there is one.
     index = cKDTree(points).query(means, k=list(range(1, neighbours + 1)), workers=2)[1]
-    return srgb_from_linear(colors[index].mean(axis=1))
+    return linear_to_srgb(colors[index].mean(axis=1))
 
 
 def _cut_evenly(
@@ -101,9 +101,9 @@ def _cut_evenly(
     return (
         np.repeat(picks, count),
         (0.5 * (knots[:, 1:] + knots[:, :-1])).reshape(-1, 3),
-        matrix_to_quat(_frames(axis.reshape(-1, 3))),
+        matrix_to_quat(frames_along(axis.reshape(-1, 3))),
         scales.reshape(-1, 3),
-        srgb_from_linear(colors.reshape(-1, 3)),
+        linear_to_srgb(colors.reshape(-1, 3)),
         opacity.ravel(),
     )
 
@@ -133,13 +133,3 @@ def _resample(values: np.ndarray, points: np.ndarray, shares: np.ndarray) -> np.
     start, end = arc[rows, upper - 1], arc[rows, upper]
     share = np.clip((wanted - start) / np.maximum(end - start, 1e-12), 0, 1)[..., None]
     return values[rows, upper - 1] * (1 - share) + values[rows, upper] * share
-
-
-def _frames(axis: np.ndarray) -> np.ndarray:
-    """Rotation matrices whose first column is the direction of `axis`."""
-    first = axis / np.maximum(np.linalg.norm(axis, axis=1, keepdims=True), 1e-12)
-    first[np.linalg.norm(first, axis=1) < 0.5] = (1.0, 0.0, 0.0)
-    helper = np.where(np.abs(first[:, :1]) < 0.7, [[1.0, 0, 0]], [[0, 1.0, 0]])
-    second = np.cross(first, helper)
-    second /= np.linalg.norm(second, axis=1, keepdims=True)
-    return np.stack([first, second, np.cross(first, second)], axis=2)

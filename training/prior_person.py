@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from scipy.spatial import cKDTree
 
-from .capture.atlas import texel_map
+from .atlas_texels import texel_map
 from .dataset.reader import Subject
-from .head_folder import HeadMesh, Strands
+from .head_folder import HeadMesh
 from .head_light import sample_atlas, sharpened
 from .head_rig import vertex_normals
 from .head_splats import bind_pieces, joined_bound, joined_rigid, piece_look
@@ -22,6 +22,7 @@ from .networks.prior import Scan, UniversalParts, UniversalPrior
 from .networks.strand_look import NUM_FEATURES, NUM_GROUPS
 from .prior_anchors import anchor_blend, head_mesh, size_factors
 from .prior_settings import GaussianSettings
+from .strands import Strands
 
 GROUPS = ("hair", "brows", "lashes", "beard")
 # Positions are given to networks in this unit, colours about this grey.

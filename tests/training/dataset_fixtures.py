@@ -4,7 +4,6 @@ import numpy as np
 from gaussian_heads.core.camera import Camera, intrinsics, look_at
 from gaussian_heads.training.dataset import layout
 from gaussian_heads.training.dataset.targets import draw_target
-from gaussian_heads.training.head_folder import Strands
 
 from .head_fixtures import EYES, small_mesh, small_strands
 
@@ -86,10 +85,6 @@ def write_small_person(root, mesh, topology, cameras, person, num_frames, with_s
         ),
     )
     strands = {"brows": small_strands(mesh, 6, np.array([0.002, 0.004, 0.001]))}
-    strands = {
-        g: Strands(s.points, s.triangle, s.barycentric, s.radius, s.color)
-        for g, s in strands.items()
-    }
     layout.write_neutral(root, name, neutral, strands if with_strands else {})
     layout.write_png(layout.neutral_texture_path(root, name), opaque(small_texture(seed)))
     layout.write_frames(root, name, offsets, controls)

@@ -2,7 +2,8 @@
 
 import numpy as np
 from gaussian_heads.core.spaces import ARKIT_BLENDSHAPES
-from gaussian_heads.training.head_folder import HeadFolder, HeadMesh, LightState, Strands
+from gaussian_heads.training.head_folder import HeadFolder, HeadMesh, LightState
+from gaussian_heads.training.strands import Strands
 
 PARTS = ("face", "sclera_left", "iris_left", "sclera_right", "iris_right", "teeth", "garment")
 EYES = np.array([[0.03, 0.0, 0.0], [-0.03, 0.0, 0.0]])

@@ -5,15 +5,18 @@ import pytest
 
 pytest.importorskip("scipy", reason="the studio needs the training extra (scipy)")
 
-from gaussian_heads.training.capture.atlas import TILES, iterate_texels, texel_map
+from gaussian_heads.training.atlas_texels import iterate_texels, texel_map
+from gaussian_heads.training.capture.atlas import TILES
 from gaussian_heads.training.capture.garment import build_garment
-from gaussian_heads.training.capture.image import extend, fill, linear_to_srgb, srgb_to_linear
+from gaussian_heads.training.capture.image import extend, fill
 from gaussian_heads.training.capture.mesh import PART
 from gaussian_heads.training.capture.noise import solid_noise
 from gaussian_heads.training.capture.scan import similarity
-from gaussian_heads.training.capture.strands import clamped_barycentric, triangle_frames
+from gaussian_heads.training.capture.strands import clamped_barycentric
 from gaussian_heads.training.capture.texels import Texels
 from gaussian_heads.training.capture.texture_light import TEETH_GAIN, scatter_in_teeth
+from gaussian_heads.training.srgb import linear_to_srgb, srgb_to_linear
+from gaussian_heads.training.strands import triangle_frames
 
 
 def test_tiles_stay_inside_the_atlas_and_apart():

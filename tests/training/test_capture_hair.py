@@ -122,8 +122,8 @@ def check_strands(mesh, groups) -> None:
     for group in groups.values():
         count, steps, _ = group.points.shape
         assert group.radius.shape == (count, steps) and (group.radius > 0).all()
-        assert np.isfinite(group.points).all() and np.isfinite(group.colour).all()
-        assert (group.colour > 0).all() and (group.colour < 1).all()
+        assert np.isfinite(group.points).all() and np.isfinite(group.color).all()
+        assert (group.color > 0).all() and (group.color < 1).all()
         np.testing.assert_allclose(group.barycentric.sum(1), 1.0, atol=1e-5)
         root = np.einsum(
             "sk,skc->sc", group.barycentric, mesh.vertices[mesh.triangles[group.triangle]]
@@ -164,7 +164,8 @@ def test_beards_grow_on_the_lower_face_and_follow_the_jaw(model: ict.IctModel, k
     assert not inside_lips.any()
     jaw = [mesh.controls[index] for index in (24, 17)]
     opened = mesh.vertices + max(jaw, key=lambda c: np.abs(c[mesh.landmarks68[8]]).sum())
-    moved = beard.moved(mesh, opened).points[:, 0] - roots
+    carried = beard.carried(mesh.vertices[mesh.triangles], opened[mesh.triangles])
+    moved = carried.points[:, 0] - roots
     chin = roots[:, 1] < marks[57, 1] - 0.008
     if kind != "moustache":
         assert np.linalg.norm(moved[chin], axis=1).mean() > 0.005
@@ -181,9 +182,9 @@ def test_dome_light_darkens_what_lies_deep_and_keeps_the_order_of_colours(model:
         lit = light_strands(groups, mesh, DOME_RIG)
         assert set(lit) == set(groups)
         for group in lit.values():
-            assert np.isfinite(group.colour).all() and (group.colour > 0).all()
-        means.append(lit["hair"].colour.mean())
-        share = lit["hair"].colour / groups["hair"].colour ** 0.559
+            assert np.isfinite(group.color).all() and (group.color > 0).all()
+        means.append(lit["hair"].color.mean())
+        share = lit["hair"].color / groups["hair"].color ** 0.559
         out = np.linalg.norm(groups["hair"].points - np.array([0.0, 0.01, -0.07]), axis=2)
         top = groups["hair"].points[..., 1] > 0.06
         low, high = np.percentile(out[top], [20, 80])

@@ -9,8 +9,8 @@ import pytest
 pytest.importorskip("scipy", reason="the studio needs the training extra (scipy)")
 
 from gaussian_heads.core.spaces import ARKIT_BLENDSHAPES
+from gaussian_heads.training.atlas_texels import raster_coverage
 from gaussian_heads.training.capture import ict
-from gaussian_heads.training.capture.atlas import raster_coverage
 from gaussian_heads.training.capture.controls import ict_names
 from gaussian_heads.training.capture.identity import ADA
 from gaussian_heads.training.capture.lids import margin

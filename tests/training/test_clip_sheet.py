@@ -9,7 +9,7 @@ pytest.importorskip("scipy", reason="the sheet needs the training extra")
 from gaussian_heads.core.assets import SAMPLE_SENTENCE, builtin_avatars
 from gaussian_heads.core.avatar import Avatar
 from gaussian_heads.core.spaces import ARKIT_INDEX
-from gaussian_heads.training import clip_sheet
+from gaussian_heads.training.capture import clip_sheet
 from gaussian_heads.training.evaluate_sheet import as_bytes
 
 

@@ -20,11 +20,11 @@ from gaussian_heads.training.head_light import (  # noqa: E402
     light_activations,
     light_changes,
     sample_atlas,
-    srgb_from_linear,
 )
 from gaussian_heads.training.head_nostrils import nostril_shade  # noqa: E402
 from gaussian_heads.training.head_strands import StrandSettings, cut_strands  # noqa: E402
 from gaussian_heads.training.head_visibility import visible_triangles  # noqa: E402
+from gaussian_heads.training.srgb import linear_to_srgb  # noqa: E402
 from scipy.spatial import cKDTree  # noqa: E402
 
 from .head_fixtures import cap, grid, small_mesh, small_strands  # noqa: E402
@@ -99,7 +99,7 @@ def test_blended_discs_show_the_atlas_sharper_than_plain_averages():
     spacing = np.where(mesh.part_mask("face"), 2e-3, np.inf)
     coverage = sample_anchors(mesh.vertices, mesh.triangles, spacing, np.random.default_rng(1))
     uv = np.einsum("nk,nkc->nc", coverage.anchors.barycentric, mesh.uvs[coverage.anchors.triangle])
-    truth = srgb_from_linear(sample_atlas(states[0].radiance, uv))
+    truth = linear_to_srgb(sample_atlas(states[0].radiance, uv))
     plain = anchor_colors(mesh, coverage, states, 0.62, rounds=0)[0]
     sharp = anchor_colors(mesh, coverage, states, 0.62, rounds=4)[0]
     assert plain.std() < 0.8 * truth.std() < sharp.std()

@@ -14,13 +14,13 @@ import numpy as np
 
 from ...core.errors import GaussianHeadsError
 from ...core.files import replace_on_success
+from ..strands import Strands, save_strands
 from . import ict
 from .grooming import groom, light_strands
 from .identity import IDENTITIES, Identity
 from .material_maps import Surfaces
 from .mesh import HeadMesh, build_mesh, save_mesh
 from .sources import Sources, find_sources
-from .strands import Strands, save_strands
 from .surfaces import build_surfaces
 from .texels import Texels, build_texels
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import cKDTree
 
+from ..strands import Strands, carried_points, triangle_frames
 from .hair import resample
 from .hair_colour import WHITE, melanin_albedo
 from .hair_field import HeadField
@@ -14,7 +15,7 @@ from .hair_scalp import sample_faces, surface_points
 from .identity import Identity
 from .mesh import HeadMesh, vertex_normals
 from .noise import solid_noise
-from .strands import Strands, taper, triangle_frames
+from .strands import taper
 
 POINTS, STEPS = 9, 16
 KINDS = ("stubble", "moustache", "goatee", "beard")
@@ -129,10 +130,17 @@ def groom_beard(
     if len(triangle) < 20:
         return None
     points = grow_beard(mean, field, look, (triangle, weights), rng)
-    points = carried(points, mean, mesh, triangle, weights)
-    radius = taper(len(points), POINTS, look.radius_m, 0.45)
-    colour = beard_colour(points, identity, rng)
-    return Strands(points, radius, colour, triangle.astype(np.int32), weights.astype(np.float32))
+    before, after = (
+        head.vertices[head.triangles[triangle]].astype(np.float64) for head in (mean, mesh)
+    )
+    points = carried_points(points, weights, before, after)
+    return Strands(
+        points=points,
+        triangle=triangle.astype(np.int32),
+        barycentric=weights.astype(np.float32),
+        radius=taper(len(points), POINTS, look.radius_m, 0.45),
+        color=beard_colour(points, identity, rng),
+    )
 
 
 def beard_roots(
@@ -196,21 +204,6 @@ def tufts(points: np.ndarray, look: BeardLook, rng: np.random.Generator) -> np.n
     walk = np.cumsum(rng.normal(size=points.shape), axis=1) / np.sqrt(POINTS)
     crooked = look.curl_m * np.clip(look.length_m / 0.008, 0.15, 3.0) * along * walk
     return pull * (points[leaders][lock] - points) + crooked
-
-
-def carried(
-    points: np.ndarray,
-    mean: HeadMesh,
-    mesh: HeadMesh,
-    triangle: np.ndarray,
-    weights: np.ndarray,
-) -> np.ndarray:
-    """Hairs [S, P, 3] of the mean head, set and turned with their root triangles on `mesh`."""
-    before = triangle_frames(mean.vertices[mean.triangles[triangle]].astype(np.float64))
-    after = triangle_frames(mesh.vertices[mesh.triangles[triangle]].astype(np.float64))
-    turn = after @ before.transpose(0, 2, 1)
-    roots = surface_points(mesh.vertices, mesh, triangle, weights)
-    return roots[:, None] + np.einsum("sij,spj->spi", turn, points - points[:, :1])
 
 
 def beard_colour(points: np.ndarray, identity: Identity, rng: np.random.Generator) -> np.ndarray:

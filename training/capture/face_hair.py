@@ -8,12 +8,13 @@ import numpy as np
 from scipy.interpolate import CubicSpline, RegularGridInterpolator
 from scipy.spatial import cKDTree
 
+from ..strands import Strands
 from .hair_colour import WHITE, melanin_albedo
 from .ict import METRES_PER_ICT_UNIT, IctModel
 from .identity import Identity
 from .lids import lash_cards
 from .mesh import HeadMesh, vertex_normals
-from .strands import Strands, bind_roots, taper
+from .strands import bind_roots, taper
 
 BROW_LANDMARKS = {"right": (21, 20, 19, 18, 17), "left": (22, 23, 24, 25, 26)}
 HAIRS_PER_LID = {True: 150, False: 72}  # upper, lower
@@ -103,8 +104,13 @@ def groom_brows(mesh: HeadMesh, seed: int, look: BrowLook = BrowLook()) -> Stran
     colour = np.broadcast_to(np.asarray(look.colour), points.shape) * tone
     if look.grey > 0.0:
         colour[rng.random(len(points)) < look.grey] = WHITE
-    radius = taper(len(points), BROW_POINTS, look.radius_m, 0.3)
-    return Strands(points, radius, colour, triangle, barycentric)
+    return Strands(
+        points=points,
+        triangle=triangle,
+        barycentric=barycentric,
+        radius=taper(len(points), BROW_POINTS, look.radius_m, 0.3),
+        color=colour,
+    )
 
 
 class Surface:
@@ -183,7 +189,11 @@ def groom_lashes(
     tone = np.exp(0.2 * rng.normal(size=(len(points), 1, 1)))
     colour = np.broadcast_to(np.asarray(look.colour), points.shape) * tone
     return Strands(
-        points, root_m * taper(len(points), LASH_POINTS, 1.0, 0.15), colour, triangle, barycentric
+        points=points,
+        triangle=triangle,
+        barycentric=barycentric,
+        radius=root_m * taper(len(points), LASH_POINTS, 1.0, 0.15),
+        color=colour,
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..strands import Strands
 from . import ict
 from .beard import groom_beard
 from .face_hair import brow_look, groom_brows, groom_lashes, lash_look
@@ -21,7 +22,7 @@ from .hair_styles import haircut_of
 from .identity import ADA, Identity
 from .lighting import ADA_RIG, Rig
 from .mesh import HeadMesh
-from .strands import Strands, taper
+from .strands import taper
 
 TIE_HEIGHT_M = 0.008
 
@@ -63,9 +64,13 @@ def scalp_hair(
         paths = tie_up(paths, cut, rng)
     points = gather(resample(paths, cut.points), cut, rng)
     points = fit_to(mesh, mean, points, surface_points(mesh.vertices, mesh, triangle, weights))
-    radius = taper(len(points), cut.points, cut.root_radius_m)
-    colour = hair_albedo(points, identity, rng)
-    return Strands(points, radius, colour, triangle, weights.astype(np.float32))
+    return Strands(
+        points=points,
+        triangle=triangle,
+        barycentric=weights.astype(np.float32),
+        radius=taper(len(points), cut.points, cut.root_radius_m),
+        color=hair_albedo(points, identity, rng),
+    )
 
 
 def above_scalp(place: np.ndarray, field: HeadField) -> tuple[float, float, float]:

@@ -9,9 +9,10 @@ from scipy.interpolate import PchipInterpolator
 from scipy.ndimage import gaussian_filter, map_coordinates, maximum_filter
 from scipy.spatial import cKDTree
 
+from ..strands import Strands
 from .mesh import HeadMesh
 from .noise import solid_noise
-from .strands import Strands, bind_roots, taper
+from .strands import bind_roots, taper
 
 # The middle of the skull, about which it is star-shaped (avatar frame, metres).
 CENTER = np.array([0.0, 0.012, -0.072])
@@ -231,7 +232,7 @@ def groom_hair(mesh: HeadMesh, style: Style, seed: int) -> Strands:
     return Strands(
         points=points,
         radius=taper(len(points), style.points, style.root_radius_m),
-        colour=hair_colour(points, style, rng),
+        color=hair_colour(points, style, rng),
         triangle=triangle,
         barycentric=barycentric,
     )

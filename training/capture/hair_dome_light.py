@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.ndimage import map_coordinates
 
+from ..strands import Strands, triangle_frames
 from .hair_light import Density, dome_directions, strand_density
 from .lighting import Rig
 from .mesh import HeadMesh
-from .strands import Strands, triangle_frames
 
 DIRECTIONS = 14
 STEP_M, STEPS = 0.006, 14
@@ -61,10 +61,10 @@ def light_face_in_dome(
 def lit(strands: Strands, depth: np.ndarray, sky: np.ndarray, look: DomeLook) -> Strands:
     """Colours from albedo, optical depths [N, D] and the dome's radiance [D, 3]."""
     arrives = np.exp(-look.shade * depth) @ sky / len(sky)
-    own = strands.colour.reshape(-1, 3)
+    own = strands.color.reshape(-1, 3)
     albedo = own**look.own * own.mean(0) ** (1.0 - look.own)
     return replace(
-        strands, colour=(arrives * look.gain * albedo**look.power).reshape(strands.colour.shape)
+        strands, color=(arrives * look.gain * albedo**look.power).reshape(strands.color.shape)
     )
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.ndimage import gaussian_filter, map_coordinates
 
+from ..strands import Strands
 from .hair import CENTER, Hull
 from .lighting import ADA_RIG, Rig
 from .sheen import VIEWER, irradiance, unit
-from .strands import Strands
 
 VOXEL_M = 0.0035
 STEP_M, STEPS = 0.0045, 22
@@ -63,7 +63,7 @@ def light_hair(strands: Strands, hull: Hull, rig: Rig = ADA_RIG) -> Strands:
     density = strand_density(strands)
     points = strands.points.reshape(-1, 3)
     tangent = unit(strands.tangents().reshape(-1, 3))
-    albedo = strands.colour.reshape(-1, 3)
+    albedo = strands.color.reshape(-1, 3)
     view = unit(VIEWER - points)
     total = np.zeros_like(albedo)
     for lamp in rig.lamps:
@@ -78,7 +78,7 @@ def light_hair(strands: Strands, hull: Hull, rig: Rig = ADA_RIG) -> Strands:
         arrives = passes(points, direction, density, hull) * 2.0 / DOME_DIRECTIONS
         towards = np.broadcast_to(direction, points.shape)
         total += (arrives[:, None] * sky) * scattered(albedo, tangent, towards, view)
-    return replace(strands, colour=total.reshape(strands.colour.shape))
+    return replace(strands, color=total.reshape(strands.color.shape))
 
 
 def dome_directions(count: int = DOME_DIRECTIONS) -> np.ndarray:
@@ -103,4 +103,4 @@ def scattered(albedo, tangent, direction, view) -> np.ndarray:
 
 def light_face_hair(strands: Strands, arrives: float = 0.9) -> Strands:
     """Brows and lashes: too thin to shade each other, they take the light of the skin."""
-    return replace(strands, colour=strands.colour * arrives + 0.004)
+    return replace(strands, color=strands.color * arrives + 0.004)

@@ -1,4 +1,4 @@
-"""Images as linear float arrays: reading, sampling, filling holes, sRGB both ways."""
+"""Images as linear float arrays: reading, sampling, filling holes."""
 
 from __future__ import annotations
 
@@ -8,16 +8,7 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import distance_transform_edt, map_coordinates
 
-
-def srgb_to_linear(values: np.ndarray) -> np.ndarray:
-    """Display-referred sRGB [0, 1] to linear."""
-    return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
-
-
-def linear_to_srgb(values: np.ndarray) -> np.ndarray:
-    """Linear to display-referred sRGB, clipped to [0, 1]."""
-    clipped = np.clip(values, 0.0, 1.0)
-    return np.where(clipped <= 0.0031308, clipped * 12.92, 1.055 * clipped ** (1 / 2.4) - 0.055)
+from ..srgb import srgb_to_linear
 
 
 def read_linear(path: Path) -> np.ndarray:

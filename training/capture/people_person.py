@@ -11,23 +11,22 @@ from itertools import groupby
 import numpy as np
 
 from ...core.files import replace_on_success
-from .. import head_folder
+from ..atlas_texels import texel_map
 from ..dataset import layout, stored
 from ..dataset.layout import NEUTRAL_FRAME, CaptureError, Frame
+from ..srgb import linear_to_srgb
 from . import ict
-from .atlas import texel_map
 from .bake import LightBaker
 from .eyes import turned_eyes
 from .grooming import groom, light_strands
 from .identity import person as choose_person
-from .image import linear_to_srgb, pool
+from .image import pool
 from .lighting import RIGS, Rig
 from .material_maps import Surfaces
 from .mesh import PART_NAMES, HeadMesh, build_mesh
 from .people_plan import Person, Plan, Settings, make_cameras, plan_person
 from .performance import performance
 from .scene import Studio
-from .strands import Strands
 from .surfaces import build_surfaces
 from .texels import Texels, build_texels
 
@@ -154,7 +153,7 @@ class PersonMaker:
     def write_scan(self) -> None:
         """Write the neutral scan's vertices and lit strands."""
         lit = light_strands(self.groups, self.mesh, self.rig)
-        layout.write_neutral(self.root, self.name, self.mesh.vertices, for_the_disk(lit))
+        layout.write_neutral(self.root, self.name, self.mesh.vertices, lit)
 
     def write_subject(self, frames: tuple[Frame, ...]) -> None:
         """Write who this is."""
@@ -243,14 +242,6 @@ class PersonMaker:
         studio = Studio(self.mesh, self.groups, self.surfaces, self.rig)
         studio.use_threads(self.settings.threads)
         return studio
-
-
-def for_the_disk(groups: dict[str, Strands]) -> dict[str, head_folder.Strands]:
-    """Strands as readers know them."""
-    return {
-        name: head_folder.Strands(g.points, g.triangle, g.barycentric, g.radius, g.colour)
-        for name, g in groups.items()
-    }
 
 
 def reduced(image: np.ndarray, share: int) -> np.ndarray:

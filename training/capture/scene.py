@@ -7,11 +7,11 @@ import mathutils
 import numpy as np
 
 from ...core.spaces import ARKIT_BLENDSHAPES
+from ..strands import Strands
 from .eyes import turned_eyes
 from .lighting import ADA_RIG, DOME_FROM, DOME_TO, Lamp, Rig
 from .material_maps import Surfaces
 from .mesh import HeadMesh
-from .strands import Strands
 
 BAKE_NODE = "bake target"
 BAKED, SKIPPED = 0, 1
@@ -58,10 +58,12 @@ class Studio:
     def show(self, vertices: np.ndarray) -> None:
         """Move the head to posed `vertices` [V, 3], and the strands with it."""
         vertices = vertices.astype(np.float32)
+        before = self.mesh.vertices[self.mesh.triangles]
+        after = vertices[self.mesh.triangles]
         self.head.data.vertices.foreach_set("co", vertices.ravel())
         self.head.data.update()
         for name, group in self.strands.items():
-            moved = group.moved(self.mesh, vertices).points.astype(np.float32)
+            moved = group.carried(before, after).points.astype(np.float32)
             self.curves[name].data.position_data.foreach_set("vector", moved.ravel())
             self.curves[name].data.update_tag()
 
@@ -227,7 +229,7 @@ def strand_object(name: str, group: Strands) -> bpy.types.Object:
     radius.data.foreach_set("value", group.radius.astype(np.float32).ravel())
     tint = curves.attributes.new("tint", "FLOAT_COLOR", "POINT")
     opaque = np.ones((count, points, 4), np.float32)
-    opaque[..., :3] = group.colour
+    opaque[..., :3] = group.color
     tint.data.foreach_set("color", opaque.ravel())
     curves.materials.append(hair_material(name))
     item = bpy.data.objects.new(name, curves)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .atlas import texel_map
+from ..atlas_texels import texel_map
 from .mesh import HeadMesh, vertex_normals
 
 

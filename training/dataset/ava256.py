@@ -23,7 +23,7 @@ import numpy as np
 from PIL import Image
 
 from ...core.camera import Camera
-from ..head_folder import Strands
+from ..strands import Strands
 from . import ava256_files as files
 from .ava256_person import (
     HeadFrame,

@@ -13,7 +13,7 @@ from PIL import Image
 from ...core.camera import Camera
 from ...core.errors import GaussianHeadsError
 from ...core.files import replace_on_success
-from ..head_folder import Strands
+from ..strands import Strands, save_strands
 
 FORMAT, VERSION = "gaussian-heads-capture", 1
 TRAIN, VALIDATE, HELD_OUT = "train", "validate", "held_out"
@@ -143,16 +143,8 @@ def write_neutral(
 ) -> None:
     """Write the neutral scan's vertices [V, 3] (m) and its strands, lit in linear colours."""
     folder = subject_folder(root, subject) / "neutral"
-    arrays = {}
-    for name, group in strands.items():
-        arrays[f"{name}_points"] = group.points.astype(np.float32)
-        arrays[f"{name}_triangle"] = group.triangle.astype(np.int32)
-        arrays[f"{name}_barycentric"] = group.barycentric.astype(np.float32)
-        arrays[f"{name}_radius"] = group.radius.astype(np.float32)
-        arrays[f"{name}_color"] = group.color.astype(np.float32)
-    if arrays:
-        with replace_on_success(folder / "strands.npz") as temporary:
-            np.savez_compressed(temporary, **arrays)
+    if strands:
+        save_strands(folder / "strands.npz", strands)
     with replace_on_success(folder / "vertices.npy") as temporary:
         np.save(temporary, vertices.astype(np.float32))
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...core.camera import Camera
-from ..head_folder import Strands
+from ..strands import Strands, strands_of
 from .layout import (
     FORMAT,
     HELD_OUT,
@@ -99,15 +99,13 @@ class Subject:
         path = subject_folder(self.root, self.name) / "neutral/strands.npz"
         if not path.is_file():
             return {}
-        arrays = read_arrays(path)
-        names = [name for name in STRAND_GROUPS if f"{name}_points" in arrays]
-        keys = ("points", "triangle", "barycentric", "radius", "color")
         try:
-            return {n: Strands(*(arrays[f"{n}_{key}"] for key in keys)) for n in names}
+            groups = strands_of(read_arrays(path))
         except KeyError as error:
             raise CaptureError(
                 f"'{path}' lacks {error}: write the strands of '{self.name}' again."
             ) from error
+        return {name: groups[name] for name in STRAND_GROUPS if name in groups}
 
     @cached_property
     def _frame_arrays(self) -> dict[str, np.ndarray]:

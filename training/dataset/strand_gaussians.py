@@ -6,7 +6,7 @@ import numpy as np
 
 from ...core.camera import Camera
 from ...core.gaussians import Gaussians, matrix_to_quat
-from ..head_folder import Strands
+from ..strands import Strands, frames_along
 
 # Sigma along a piece over its length; neighbours then add up to PILED in the middle.
 OVERLAP = 0.5
@@ -33,7 +33,7 @@ def strand_gaussians(strands: Strands, camera: Camera) -> Gaussians:
     opacity = 2.0 * radius / (np.sqrt(2.0 * np.pi) * blurred * PILED)
     return Gaussians(
         means=means,
-        quats=matrix_to_quat(_frames(axis / np.maximum(length, 1e-12)[:, None])).astype(np.float32),
+        quats=matrix_to_quat(frames_along(axis)).astype(np.float32),
         scales=np.stack([OVERLAP * length, across, across], axis=1).astype(np.float32),
         opacities=np.minimum(opacity, MAX_OPACITY).astype(np.float32),
         colors=_middles(strands.color[:, picks]),
@@ -43,11 +43,3 @@ def strand_gaussians(strands: Strands, camera: Camera) -> Gaussians:
 def _middles(values: np.ndarray) -> np.ndarray:
     """Means [N, C] of neighbours along [S, P, C]."""
     return (0.5 * (values[:, 1:] + values[:, :-1])).reshape(-1, values.shape[2]).astype(np.float32)
-
-
-def _frames(first: np.ndarray) -> np.ndarray:
-    """Rotation matrices [N, 3, 3] whose first column is the unit vector `first` [N, 3]."""
-    helper = np.where(np.abs(first[:, :1]) < 0.7, [[1.0, 0.0, 0.0]], [[0.0, 1.0, 0.0]])
-    second = np.cross(first, helper)
-    second /= np.maximum(np.linalg.norm(second, axis=1, keepdims=True), 1e-12)
-    return np.stack([first, second, np.cross(first, second)], axis=2)

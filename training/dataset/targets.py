@@ -7,9 +7,9 @@ import numpy as np
 from ...core.camera import Camera
 from ...core.render.cpu import render
 from ...core.render.mesh import draw_mesh
-from ..capture.image import linear_to_srgb, sample, srgb_to_linear
-from ..capture.strands import triangle_frames
-from ..head_folder import Strands
+from ..head_light import sample_atlas
+from ..srgb import linear_to_srgb, srgb_to_linear
+from ..strands import Strands
 from .layout import NEUTRAL_FRAME, CaptureError, Topology
 from .reader import Subject, resized
 from .strand_gaussians import strand_gaussians
@@ -29,10 +29,8 @@ def draw_frame(subject: Subject, frame: str, camera: Camera, oversampling: int =
         )
     vertices = subject.frame_vertices(frame)
     triangles = subject.topology.triangles
-    strands = {
-        name: carried(group, subject.neutral_vertices[triangles], vertices[triangles])
-        for name, group in subject.strands().items()
-    }
+    before, after = subject.neutral_vertices[triangles], vertices[triangles]
+    strands = {name: group.carried(before, after) for name, group in subject.strands().items()}
     return draw_target(vertices, subject.topology, texture, camera, strands, oversampling)
 
 
@@ -77,15 +75,5 @@ def draw_surface(
     weights = np.c_[1.0 - second_third.sum(1), second_third]
     uv = np.einsum("nk,nkc->nc", weights, topology.uvs[picture.indices[seen]])
     colors = np.zeros((*seen.shape, 3), np.float32)
-    colors[seen] = sample(radiance, uv)
+    colors[seen] = sample_atlas(radiance, uv)
     return colors, picture.depths
-
-
-def carried(strands: Strands, before: np.ndarray, after: np.ndarray) -> Strands:
-    """Strands carried and turned by their root triangles, whose corners are [F, 3, 3] before and after."""
-    start, end = before[strands.triangle], after[strands.triangle]
-    turn = triangle_frames(end) @ triangle_frames(start).transpose(0, 2, 1)
-    old = np.einsum("sk,skc->sc", strands.barycentric, start)
-    new = np.einsum("sk,skc->sc", strands.barycentric, end)
-    points = new[:, None] + np.einsum("sij,spj->spi", turn, strands.points - old[:, None])
-    return Strands(points, strands.triangle, strands.barycentric, strands.radius, strands.color)

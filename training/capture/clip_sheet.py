@@ -1,6 +1,6 @@
 """A spoken ten-second clip of an avatar beside Cycles' renders of the same frames of the same person.
 
-    python -m gaussian_heads.training.clip_sheet --avatar assets/avatars/mia.uhap --seed 12 \\
+    python -m gaussian_heads.training.capture.clip_sheet --avatar assets/avatars/mia.uhap --seed 12 \\
         --work build/clips/mia --out docs/images/mia_clip.jpg
 
 The sentence goes through the speech network; of each part of the clip the frame that speaks most is shown, and
@@ -20,22 +20,22 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from ..core.assets import SAMPLE_SENTENCE, SPEECH_MODEL
-from ..core.audio import load_audio
-from ..core.avatar import Avatar
-from ..core.camera import Camera
-from ..core.errors import GaussianHeadsError
-from ..core.expression import ExpressionTrack
-from ..core.files import replace_on_success
-from ..core.render import render
-from ..core.spaces.conversion import convert_track
-from ..core.speech import SpeechModel
-from ..core.speech.blinks import BLINK_LAYER
-from ..core.speech.model import SPEECH_LAYER
-from .capture.cameras import TARGET_M, ReferenceQuality, camera_around
-from .capture.sources import Sources, find_sources
-from .evaluate_metrics import BACKGROUND, Score, composite, score
-from .evaluate_sheet import as_bytes
+from ...core.assets import SAMPLE_SENTENCE, SPEECH_MODEL
+from ...core.audio import load_audio
+from ...core.avatar import Avatar
+from ...core.camera import Camera
+from ...core.errors import GaussianHeadsError
+from ...core.expression import ExpressionTrack
+from ...core.files import replace_on_success
+from ...core.render import render
+from ...core.spaces.conversion import convert_track
+from ...core.speech import SpeechModel
+from ...core.speech.blinks import BLINK_LAYER
+from ...core.speech.model import SPEECH_LAYER
+from ..evaluate_metrics import BACKGROUND, Score, composite, score
+from ..evaluate_sheet import as_bytes
+from .cameras import TARGET_M, ReferenceQuality, camera_around
+from .sources import Sources, find_sources
 
 LOG = logging.getLogger(__name__)
 CLIP_SEC, FPS = 10.0, Fraction(30)
@@ -102,7 +102,7 @@ def render_wanted(
     if missing:
         work.mkdir(parents=True, exist_ok=True)
         # Blender is heavy, and a finished folder does not need it.
-        from .capture.clip_studio import ClipStudio
+        from .clip_studio import ClipStudio
 
         studio = ClipStudio(seed, sources, TEXTURE_PX)
         for index in missing:
