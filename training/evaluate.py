@@ -68,6 +68,7 @@ class Row:
     lowest_ssim: float
     region_psnr_db: dict[str, float]
     region_l1: dict[str, float]
+    region_ssim: dict[str, float]
 
 
 def evaluation_images(subject: Subject) -> list[CaptureImage]:
@@ -126,7 +127,7 @@ def _row(key: tuple[str, str, str], group: list[Result]) -> Row:
             for name in REGIONS
             if any(name in getattr(s, kind) for s in scores)
         }
-        for kind in ("region_psnr_db", "region_l1")
+        for kind in ("region_psnr_db", "region_l1", "region_ssim")
     }
     persons = len({result.subject for result in group})
     figures = (float(x) for x in (psnr.mean(), psnr.min(), ssim.mean(), ssim.min()))
@@ -154,6 +155,8 @@ def table(rows: list[Row], speed: Speed | None) -> str:
                 f"{row.ssim:6.3f} {row.lowest_ssim:6.3f} {regions} {mouth:8.4f}"
                 f"{_more(mouth, first.get(row.way)) if row.prior != MAIN else ''}"
             )
+            similar = ", ".join(f"{n} {v:.3f}" for n, v in row.region_ssim.items())
+            lines.append(f"{'':24} SSIM of {similar}")
     if speed is not None:
         lines += [
             "",

@@ -43,6 +43,7 @@ class Score:
     # By region; regions that hardly show are left out.
     region_psnr_db: dict[str, float] = field(default_factory=dict)
     region_l1: dict[str, float] = field(default_factory=dict)
+    region_ssim: dict[str, float] = field(default_factory=dict)
 
 
 def composite(rgba: np.ndarray, background: np.ndarray = BACKGROUND) -> np.ndarray:
@@ -88,13 +89,14 @@ def score(
         slice(max(rows[0] - half, 0), rows[-1] + half + 1),
         slice(max(columns[0] - half, 0), columns[-1] + half + 1),
     )
-    similarity = ssim_map(ours[box], wanted[box])[mask[box]].mean()
+    similarity = ssim_map(ours[box], wanted[box]).mean(axis=2)
     shown = {n: m for n, m in (regions or {}).items() if np.count_nonzero(m) >= MIN_REGION_PX}
     return Score(
         psnr_db(ours, wanted, mask),
-        float(similarity),
+        float(similarity[mask[box]].mean()),
         {name: psnr_db(ours, wanted, m) for name, m in shown.items()},
         {name: float(np.abs(ours[m] - wanted[m]).mean()) for name, m in shown.items()},
+        {name: float(similarity[m[box]].mean()) for name, m in shown.items()},
     )
 
 

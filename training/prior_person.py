@@ -169,14 +169,15 @@ class PersonMaker:
         return joined_bound(bound), joined_rigid(still), features
 
     def _strand_settings(self, name: str, strands: Strands) -> StrandSettings:
-        """As many strands as the group's budget of pieces allows."""
+        """Pieces as short, and then as many strands, as the group's budget allows."""
         settings = self.settings.strands.get(name, self.settings.other_strands)
         budget = self.settings.strand_budget.get(name, self.settings.strand_budget["beard"])
-        lengths = np.linalg.norm(np.diff(strands.points, axis=1), axis=2).sum(axis=1)
-        pieces = np.maximum(np.round(lengths * 1e3 / settings.piece_mm), 1).mean()
-        return replace(
-            settings, max_strands=min(settings.max_strands, max(int(budget / pieces), 1))
-        )
+        shortest_mm = self.settings.shortest_piece_mm.get(name, settings.piece_mm)
+        lengths_mm = 1e3 * np.linalg.norm(np.diff(strands.points, axis=1), axis=2).sum(axis=1)
+        piece_mm = float(np.clip(lengths_mm.sum() / budget, shortest_mm, settings.piece_mm))
+        pieces = np.maximum(np.round(lengths_mm / piece_mm), 1).mean()
+        most = min(settings.max_strands, max(int(budget / pieces), 1))
+        return replace(settings, piece_mm=piece_mm, max_strands=most)
 
 
 def strand_features(name: str, pieces: Pieces) -> np.ndarray:

@@ -59,17 +59,19 @@ class GaussianSettings:
     sharpening_rounds: int = 4
     # Pieces of strands that a person may have, per group; a name that is not here is bound like a beard.
     strand_budget: dict[str, int] = field(
-        default_factory=lambda: {"hair": 17_000, "brows": 2_600, "lashes": 1_900, "beard": 4_500}
+        default_factory=lambda: {"hair": 32_000, "brows": 2_600, "lashes": 1_900, "beard": 4_500}
     )
     strands: dict[str, StrandSettings] = field(
         default_factory=lambda: {
-            "hair": StrandSettings(19.0, 0.15, 0.8, 5000, 0.38, 0.34, 1.0, 24),
+            "hair": StrandSettings(19.0, 0.13, 0.8, 9000, 0.38, 0.3, 1.0, 12),
             "brows": StrandSettings(3.5, 0.06, 0.6, picture_blur_mm=0.6),
             "lashes": StrandSettings(2.0, 0.06, 0.8, overlap=0.34, picture_blur_mm=0.4),
             "beard": StrandSettings(4.0, 0.1, 0.8, picture_blur_mm=0.4, curl_share=1.0),
         }
     )
     other_strands: StrandSettings = StrandSettings(5.0, 0.2, 0.8)
+    # Pieces become as short as this where all strands fit into the budget.
+    shortest_piece_mm: dict[str, float] = field(default_factory=lambda: {"hair": 9.0})
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ class LossSettings:
     """Weights of the parts of the loss."""
 
     picture: float = 1.0
-    ssim_share: float = 0.2
+    ssim_share: float = 0.3
     alpha: float = 0.3
     # How much more a pixel of mouth or eyes counts.
     region: float = 5.0
@@ -93,7 +95,7 @@ class LossSettings:
     sh: float = 0.05
     correction: float = 0.05
     # Between neighbouring anchors, of the columns of light: few persons must not leave their noise there.
-    roughness: float = 0.5
+    roughness: float = 0.01
 
 
 @dataclass(frozen=True)

@@ -206,7 +206,8 @@ def row_of(prior, mouth_l1, way="encoder"):
     from gaussian_heads.training.evaluate import Row
 
     regions = {"mouth": 25.0, "skin": 31.0}
-    return Row(*(prior, "validate", way, 4, 2, 27.5, 25.0, 0.93, 0.9), regions, {"mouth": mouth_l1})
+    figures = (prior, "validate", way, 4, 2, 27.5, 25.0, 0.93, 0.9)
+    return Row(*figures, regions, {"mouth": mouth_l1}, {"mouth": 0.91, "hair": 0.72})
 
 
 def test_ablations_tell_what_they_lose_in_the_mouth():
@@ -219,6 +220,7 @@ def test_ablations_tell_what_they_lose_in_the_mouth():
     assert lines[0].endswith("0.0200") and lines[1].endswith("0.0300 (+50 %)")
     assert lines[2].endswith("0.0300")
     assert " 27.50  25.00  0.930  0.900" in lines[0]
+    assert report.count("SSIM of mouth 0.910, hair 0.720") == 3
 
 
 def test_curves_join_runs_of_one_prior_and_the_longest_of_each_size():
