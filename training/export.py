@@ -14,12 +14,15 @@ from torch import nn
 from ..core.errors import AvatarError
 from .export_layout import widen_columns
 from .networks.mesh_head import WEIGHT_STEPS
+from .row_steps import row_steps
 
 OUTPUTS = ("means", "quats", "scales", "opacities", "colors", "landmarks")
 VIEW_OUTPUT = "sh"
 OPSET = 18
 # Below this many numbers a tensor is not worth an extra node.
 MIN_PACKED_SIZE = 512
+# Weights whose names end so have rows of very different size (m): each is stored with a step of its own.
+BY_ROW = "basis_m"
 # Weights whose names end so are stored as integers times a step of at most this size.
 STEPS = {
     "_m": 4e-6,  # metres
@@ -87,7 +90,10 @@ def pack_weights(model: onnx.ModelProto, *, has_half_floats: bool = False) -> No
             if name != tensor.name:
                 unpacking.append(_cast(name, tensor.name, TensorProto.INT64))
         elif values.dtype == np.float32 and values.size >= MIN_PACKED_SIZE and step:
-            packed, nodes = _packed(tensor.name, values, step)
+            by_row = tensor.name.endswith(BY_ROW)
+            packed, nodes = (
+                _packed_rows(tensor.name, values) if by_row else _packed(tensor.name, values, step)
+            )
             kept += packed
             unpacking += nodes
         elif has_half_floats and values.dtype == np.float32 and values.size >= MIN_PACKED_SIZE:
@@ -117,10 +123,28 @@ def _packed(
         np.int16,
     )
     step = max(step, largest / 32767)
-    integers = np.round(values / step).astype(kind)
+    return _multiplied(name, np.round(values / step).astype(kind), np.array(step))
+
+
+def _packed_rows(
+    name: str, values: np.ndarray
+) -> tuple[list[onnx.TensorProto], list[onnx.NodeProto]]:
+    """int8 and steps of the rows `[R, N]` that it holds, int16 of those before them, and the nodes that stack them."""
+    steps, split = row_steps(values)
+    integers = np.round(values / steps)
+    coarse = _multiplied(f"{name}.coarse", integers[:split].astype(np.int16), steps[:split])
+    fine = _multiplied(f"{name}.fine", integers[split:].astype(np.int8), steps[split:])
+    stack = helper.make_node("Concat", [f"{name}.coarse", f"{name}.fine"], [name], axis=0)
+    return coarse[0] + fine[0], [*coarse[1], *fine[1], stack]
+
+
+def _multiplied(
+    name: str, integers: np.ndarray, step: np.ndarray
+) -> tuple[list[onnx.TensorProto], list[onnx.NodeProto]]:
+    """Integers and step of `name`, and the nodes that multiply them."""
     tensors = [
         numpy_helper.from_array(integers, f"{name}.packed"),
-        numpy_helper.from_array(np.float32(step), f"{name}.step"),
+        numpy_helper.from_array(step.astype(np.float32), f"{name}.step"),
     ]
     nodes = [
         _cast(f"{name}.packed", f"{name}.float"),

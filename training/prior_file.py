@@ -19,6 +19,7 @@ from .dataset.layout import Topology
 from .networks.prior import UniversalParts, UniversalPrior
 from .prior_anchors import UniversalAnchors
 from .prior_settings import PriorSettings, from_record
+from .row_steps import from_bytes, in_bytes
 
 WEIGHTS, RECORD = "prior.safetensors", "prior.json"
 FORMAT, VERSION = "gaussian-heads-prior", 1
@@ -113,6 +114,7 @@ def read_record(folder: Path) -> dict[str, Any]:
 def parts_arrays(parts: UniversalParts) -> dict[str, np.ndarray]:
     """What a prior is built on, as small arrays."""
     topology, anchors = parts.topology, parts.anchors
+    basis, basis_size = in_bytes(parts.basis)
     return {
         "triangles": topology.triangles.astype(np.int32),
         "uvs": np.round(topology.uvs * UNIT_STEPS).astype(np.uint16),
@@ -126,9 +128,8 @@ def parts_arrays(parts: UniversalParts) -> dict[str, np.ndarray]:
         "wanted": anchors.wanted.astype(np.float16),
         "inset": anchors.inset.astype(np.float16),
         "moving": parts.moving.astype(np.int32),
-        # In metres the smallest rows would fall below what float16 can hold.
-        "basis": (parts.basis / _row_sizes(parts.basis)).astype(np.float16),
-        "basis_size": _row_sizes(parts.basis).astype(np.float32),
+        "basis": basis,
+        "basis_size": basis_size,
     }
 
 
@@ -149,12 +150,7 @@ def parts_from_arrays(arrays: dict[str, np.ndarray], names: tuple[str, ...]) -> 
         wanted=arrays["wanted"].astype(np.float64),
         inset=arrays["inset"].astype(np.float64),
     )
-    basis = arrays["basis"].astype(np.float32) * arrays["basis_size"]
+    basis = from_bytes(arrays["basis"], arrays["basis_size"])
     return UniversalParts(
         topology, arrays["mean_vertices"], anchors, arrays["moving"].astype(np.int64), basis
     )
-
-
-def _row_sizes(basis: np.ndarray) -> np.ndarray:
-    """Largest number of each row `[G, 1]`."""
-    return np.maximum(np.abs(basis).max(axis=1, keepdims=True), 1e-12)
