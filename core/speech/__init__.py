@@ -1,16 +1,26 @@
-"""Speech to expression codes: a network for the mouth, seeded blinks for the eyes."""
+"""Speech to expression codes: a network for the mouth, sampled motion for eyes, brows and head."""
 
 from .blinks import BLINK_LAYER, Blink, blink_layer, blink_times
+from .brows import BROW_LAYER
+from .gaze import GAZE_LAYER
 from .model import SPEECH_LAYER, Progress, SpeechModel
-from .style import SpeechStyle
+from .presence import Presence
+from .prosody import Prosody, analyse_prosody
+from .style import STYLE_LIMITS, SpeechStyle
 
 __all__ = [
     "BLINK_LAYER",
+    "BROW_LAYER",
+    "GAZE_LAYER",
     "SPEECH_LAYER",
+    "STYLE_LIMITS",
     "Blink",
+    "Presence",
     "Progress",
+    "Prosody",
     "SpeechModel",
     "SpeechStyle",
+    "analyse_prosody",
     "blink_layer",
     "blink_times",
 ]

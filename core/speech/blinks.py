@@ -2,17 +2,21 @@
 
 Blink times lie in seconds of the sound, so that they do not depend on the frame rate or on where the
 bake begins. Intervals are log-normal (skewed, as measured blinks are); the lids close in about 90 ms
-and open in about 180 ms (Evinger et al. 1991), never perfectly together.
+and open in about 180 ms (Evinger et al. 1991), never perfectly together. Many blinks wait for the end of
+a phrase (Nakano & Kitazawa 2010) or come with a large shift of gaze (Evinger et al. 1994).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, Float64
 
 from ..spaces import ARKIT_BLENDSHAPES, ARKIT_INDEX
+from .gaze import GazeShift
+from .prosody import Prosody
 
 BLINK_LAYER = "blink"
 INTERVAL_LOG_STD = 0.55
@@ -23,6 +27,10 @@ OPEN_SEC = (0.15, 0.2)
 DEPTH = (0.92, 1.0)
 SIDE_DELAY_SEC = 0.008
 SIDE_DEPTH = 0.04
+# How far a blink moves to an occasion, and how many of those that could do.
+PULL_SEC, PULL_CHANCE = 0.7, 0.65
+LARGE_SHIFT_DEG = 8.0
+AFTER_PHRASE_SEC = 0.12
 
 
 @dataclass(frozen=True)
@@ -38,8 +46,50 @@ class Blink:
     right_depth: float
 
 
-def blink_times(end_sec: float, *, blinks_per_min: float, seed: int) -> list[Blink]:
-    """All blinks that start in [0, end_sec); a longer sound only adds blinks at its end."""
+def blink_times(
+    end_sec: float,
+    *,
+    blinks_per_min: float,
+    seed: int,
+    occasions_sec: Sequence[float] | np.ndarray = (),
+) -> list[Blink]:
+    """All blinks that start in [0, end_sec); a longer sound only adds blinks at its end.
+
+    Many move to the nearest of `occasions_sec`, which leaves the mean rate as it is.
+    """
+    return _at_occasions(_evenly(end_sec, blinks_per_min, seed), occasions_sec, end_sec, seed)
+
+
+def blink_occasions(prosody: Prosody, shifts: list[GazeShift]) -> Float64[np.ndarray, " O"]:
+    """When people like to blink: as a phrase is over, and while their gaze turns far."""
+    large = [shift.start_sec for shift in shifts if shift.amplitude_deg >= LARGE_SHIFT_DEG]
+    return np.sort(np.concatenate([prosody.phrases[:, 1] + AFTER_PHRASE_SEC, large]))
+
+
+def _at_occasions(
+    blinks: list[Blink], occasions_sec: Sequence[float] | np.ndarray, end_sec: float, seed: int
+) -> list[Blink]:
+    free = np.sort(np.asarray(occasions_sec, np.float64))
+    rng = np.random.default_rng([seed, 10])
+    moved: list[Blink] = []
+    last_sec = -np.inf
+    for blink in blinks:
+        chance, beside_sec = rng.uniform(), rng.normal(0.0, 0.04)
+        start_sec = max(blink.start_sec, last_sec + MIN_INTERVAL_SEC)
+        if len(free) and chance < PULL_CHANCE:
+            nearest = int(np.abs(free - blink.start_sec).argmin())
+            target_sec = float(free[nearest] + beside_sec)
+            is_near = abs(target_sec - blink.start_sec) < PULL_SEC
+            if is_near and target_sec >= max(last_sec + MIN_INTERVAL_SEC, 0.0):
+                start_sec = target_sec
+                free = np.delete(free, nearest)
+        if start_sec < end_sec:
+            moved.append(replace(blink, start_sec=start_sec))
+            last_sec = start_sec
+    return moved
+
+
+def _evenly(end_sec: float, blinks_per_min: float, seed: int) -> list[Blink]:
     if blinks_per_min <= 0:
         return []
     rng = np.random.default_rng(seed)

@@ -15,7 +15,9 @@ from ..audio import resample
 from ..errors import AudioError, ModelError
 from ..expression import ExpressionTrack
 from ..spaces import ARKIT_BLENDSHAPES, ARKIT_SPACE
-from .blinks import BLINK_LAYER, blink_layer, blink_times
+from .pitch import RATE_HZ as PROSODY_RATE_HZ
+from .presence import Presence
+from .prosody import analyse_prosody
 from .resampling import count_frames, frame_times_sec, resample_curves
 from .style import SpeechStyle
 
@@ -91,10 +93,11 @@ class SpeechModel:
         style: SpeechStyle | None = None,
         progress: Progress | None = None,
     ) -> ExpressionTrack:
-        """Expression track of a mono waveform: layers "speech" and "blink" in ARKit-52.
+        """Expression track of a mono waveform: layers "speech", "upper_face", "blink" and "gaze" in
+        ARKit-52, and the head's pose.
 
         Frames lie at `start_sec + t / fps` seconds of the sound, as many as begin before its end; all
-        of the sound is heard whatever `start_sec` is. `seed` decides the blinks alone.
+        of the sound is heard whatever `start_sec` is. `seed` decides all but the mouth.
         """
         style = style or SpeechStyle()
         duration_sec = Fraction(len(waveform), sample_rate)
@@ -104,16 +107,18 @@ class SpeechModel:
                 f"The sound ends at {float(duration_sec):.2f} s and the animation is to begin at "
                 f"{start_sec:.2f} s: choose an earlier start."
             )
-        curves, closure = self.curves(waveform, sample_rate, progress)
+        _require_sound(waveform)
+        samples = resample(waveform, sample_rate, self.specification.sample_rate_hz)
+        curves, closure = self.curves(samples, self.specification.sample_rate_hz, progress)
         times_sec = frame_times_sec(num_frames, fps, start_sec)
         rate_hz = self.specification.frame_rate_hz
         speech = resample_curves(curves, closure, rate_hz, times_sec, float(1 / fps))
-        blinks = blink_times(float(duration_sec), blinks_per_min=style.blinks_per_min, seed=seed)
-        layers = {
-            SPEECH_LAYER: np.clip(speech * np.float32(style.articulation), 0.0, 1.0),
-            BLINK_LAYER: blink_layer(times_sec, blinks),
-        }
-        head_pose = np.zeros((num_frames, 6), np.float32)
+        heard = resample(samples, self.specification.sample_rate_hz, PROSODY_RATE_HZ)
+        prosody = analyse_prosody(heard, float(duration_sec))
+        presence = Presence.sample(prosody, style, seed)
+        mouth = np.clip(speech * np.float32(style.articulation), 0.0, 1.0)
+        layers = {SPEECH_LAYER: mouth} | presence.layers(times_sec)
+        head_pose = presence.head_pose(times_sec)
         return ExpressionTrack(layers, head_pose, ARKIT_SPACE, fps, float(start_sec))
 
     def curves(
@@ -127,12 +132,7 @@ class SpeechModel:
         Long sound goes through in pieces that overlap by all that a frame can depend on, so that the
         result does not show where they meet and memory stays bounded.
         """
-        if waveform.ndim != 1:
-            raise AudioError(f"The waveform has shape {waveform.shape}: give one channel, [S].")
-        if waveform.size == 0:
-            raise AudioError("There is no sound to analyse (zero samples): choose another file.")
-        if not np.isfinite(waveform).all():
-            raise AudioError("The sound holds samples that are not numbers: export it again.")
+        _require_sound(waveform)
         spec = self.specification
         samples = resample(waveform, sample_rate, spec.sample_rate_hz)
         num_frames = max(-(-len(samples) // spec.hop), 1)
@@ -163,6 +163,15 @@ class SpeechModel:
                 "The speech network gave numbers that are not finite: reinstall the extension."
             )
         return arkit[kept], closure[kept]
+
+
+def _require_sound(waveform: np.ndarray) -> None:
+    if waveform.ndim != 1:
+        raise AudioError(f"The waveform has shape {waveform.shape}: give one channel, [S].")
+    if waveform.size == 0:
+        raise AudioError("There is no sound to analyse (zero samples): choose another file.")
+    if not np.isfinite(waveform).all():
+        raise AudioError("The sound holds samples that are not numbers: export it again.")
 
 
 def _report(progress: Progress | None, done: float) -> None:

@@ -9,6 +9,17 @@ from ..errors import AudioError
 
 MAX_ARTICULATION = 2.0
 MAX_BLINKS_PER_MIN = 60.0
+MAX_AMOUNT = 2.0
+
+# The greatest value of each field of a style; 0 is the least of all.
+STYLE_LIMITS = {
+    "articulation": MAX_ARTICULATION,
+    "blinks_per_min": MAX_BLINKS_PER_MIN,
+    "gaze": MAX_AMOUNT,
+    "brows": MAX_AMOUNT,
+    "head": MAX_AMOUNT,
+    "liveliness": MAX_AMOUNT,
+}
 
 
 @dataclass(frozen=True)
@@ -18,16 +29,20 @@ class SpeechStyle:
     `articulation` scales every mouth weight (closures stay closed, because `mouthClose` scales with
     the jaw it closes). `blinks_per_min` is the mean rate; about 17 at rest, 26 in conversation and 4
     to 5 when reading (Bentivoglio et al. 1997). 0 means no blinks.
+
+    `gaze`, `brows` and `head` say how far eyes, brows and head move by themselves; 1 is a person in
+    conversation, 0 keeps them still. `liveliness` says how often they do: glances aside, raises and nods.
     """
 
     articulation: float | int = 1.0
     blinks_per_min: float | int = 19.0
+    gaze: float | int = 1.0
+    brows: float | int = 1.0
+    head: float | int = 1.0
+    liveliness: float | int = 1.0
 
     def __post_init__(self) -> None:
-        for name, limit in (
-            ("articulation", MAX_ARTICULATION),
-            ("blinks_per_min", MAX_BLINKS_PER_MIN),
-        ):
+        for name, limit in STYLE_LIMITS.items():
             value = getattr(self, name)
             if not (math.isfinite(value) and 0 <= value <= limit):
                 raise AudioError(f"The style's {name} is {value}: give 0 to {limit:g}.")

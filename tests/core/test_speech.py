@@ -48,10 +48,13 @@ def within(track, start_sec, end_sec):
     return track.layers["speech"][(times >= start_sec - frame_sec) & (times <= end_sec + frame_sec)]
 
 
-def test_track_has_two_layers_and_covers_the_sound(speech, sentence):
+def test_track_has_its_layers_and_covers_the_sound(speech, sentence):
     waveform, rate = sentence
     track = speech.track(waveform, rate, fps=FPS)
-    assert set(track.layers) == {"speech", "blink"} and track.code_space == "arkit52"
+    assert (
+        set(track.layers) == {"speech", "upper_face", "blink", "gaze"}
+        and track.code_space == "arkit52"
+    )
     assert track.num_frames == -(-len(waveform) * 30 // rate)
     codes = track.layers["speech"]
     assert codes.min() >= 0 and codes.max() <= 1
@@ -111,12 +114,15 @@ def test_rates_show_the_same_motion(speech, sentence):
             assert np.abs(curve - expected).mean() < 0.02
 
 
-def test_analysis_is_deterministic_and_the_seed_moves_only_the_eyes(speech, sentence):
+def test_analysis_is_deterministic_and_the_seed_leaves_the_mouth_alone(speech, sentence):
     first, again = (speech.track(*sentence, fps=FPS, seed=3) for _ in range(2))
     other = speech.track(*sentence, fps=FPS, seed=4)
     assert all(np.array_equal(first.layers[name], again.layers[name]) for name in first.layers)
+    assert np.array_equal(first.head_pose, again.head_pose)
     assert np.array_equal(first.layers["speech"], other.layers["speech"])
-    assert not np.array_equal(first.layers["blink"], other.layers["blink"])
+    assert not np.array_equal(first.head_pose, other.head_pose)
+    for name in ("upper_face", "blink", "gaze"):
+        assert not np.array_equal(first.layers[name], other.layers[name])
 
 
 def test_pieces_of_a_long_sound_meet_without_a_seam(speech, sentence, monkeypatch):
@@ -153,6 +159,7 @@ def test_a_later_start_shows_the_same_frames(speech, sentence, fps):
     assert late.num_frames == whole.num_frames - first and late.start_sec == 2.0
     for name, codes in late.layers.items():
         assert np.allclose(codes, whole.layers[name][first:], atol=1e-5)
+    assert np.allclose(late.head_pose, whole.head_pose[first:], atol=1e-7)
 
 
 def test_a_start_before_the_sound_waits_at_rest(speech, sentence):
@@ -202,7 +209,10 @@ def test_a_start_after_the_end_is_refused(speech, sentence):
         speech.track(*sentence, fps=FPS, start_sec=7.5)
 
 
-@pytest.mark.parametrize("values", [{"articulation": -1}, {"blinks_per_min": float("nan")}])
+@pytest.mark.parametrize(
+    "values",
+    [{"articulation": -1}, {"blinks_per_min": float("nan")}, {"gaze": 2.5}, {"head": -0.1}],
+)
 def test_styles_out_of_range_are_refused(values):
     with pytest.raises(AudioError, match=next(iter(values))):
         SpeechStyle(**values)
