@@ -84,16 +84,23 @@ _Callback = ctypes.CFUNCTYPE(
     ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event)
 )
 _EVENT_END, _EVENT_PHONEME = 0, 7
-_SYNCHRONOUS, _PHONEME_EVENTS, _UTF8 = 2, 1, 1
+_SYNCHRONOUS, _PHONEME_EVENTS, _IPA_EVENTS, _UTF8 = 2, 1, 2, 1
+_IPA_TEXT, _SEPARATOR_SHIFT = 2, 8
 _RATE, _PITCH, _RANGE = 1, 3, 4
 
 
 class Espeak:
-    """espeak-ng through its C library, which alone tells when each phoneme starts."""
+    """espeak-ng through its C library, which alone tells when each phoneme starts.
 
-    def __init__(self) -> None:
+    Its phonemes are named by mnemonics or in IPA. The library has one state per process: the last
+    instance made is the one that works.
+    """
+
+    def __init__(self, ipa: bool = False) -> None:
         self._library = ctypes.CDLL(ESPEAK_LIBRARY)
-        self._sample_rate = self._library.espeak_Initialize(_SYNCHRONOUS, 0, None, _PHONEME_EVENTS)
+        self._library.espeak_TextToPhonemes.restype = ctypes.c_char_p
+        options = _PHONEME_EVENTS | (_IPA_EVENTS if ipa else 0)
+        self._sample_rate = self._library.espeak_Initialize(_SYNCHRONOUS, 0, None, options)
         self._pieces: list[np.ndarray] = []
         self._events: list[tuple[str, int]] = []
         # ctypes frees a callback that nobody holds.
@@ -122,27 +129,50 @@ class Espeak:
         self._library.espeak_Info(ctypes.byref(path))
         return os.fsdecode(path.value or b"")
 
-    def speak(self, text: str, voice: str, rate: int, pitch: int, pitch_range: int) -> Utterance:
-        """One utterance; `voice` is "accent+variant", `rate` in words a minute, the others 0 to 100."""
-        self._pieces, self._events = [], []
+    def choose(self, voice: str) -> None:
+        """Speak with `voice`, "accent" or "accent+variant", from now on."""
         if self._library.espeak_SetVoiceByName(voice.encode()) != 0:
             raise ValueError(f"espeak-ng has no voice '{voice}'")
+
+    def say(
+        self, text: str, rate: int, pitch: int, pitch_range: int
+    ) -> tuple[np.ndarray, list[tuple[str, float]]]:
+        """Waveform `[S]` at 16 kHz and the phonemes as (name, start in seconds as espeak-ng tells it)."""
+        self._pieces, self._events = [], []
         for parameter, value in ((_RATE, rate), (_PITCH, pitch), (_RANGE, pitch_range)):
             self._library.espeak_SetParameter(parameter, value, 0)
         data = text.encode() + b"\0"
         self._library.espeak_Synth(data, len(data), 0, 1, 0, _UTF8, None, None)
         waveform = np.concatenate(self._pieces).astype(np.float32) / 32768.0
-        return Utterance(
-            resample(waveform, self._sample_rate, SPEECH_RATE_HZ), self._phones(len(waveform))
-        )
+        events = [(name, sample / self._sample_rate) for name, sample in self._events]
+        return resample(waveform, self._sample_rate, SPEECH_RATE_HZ), events
 
-    def _phones(self, num_samples: int) -> list[tuple[str, float, float]]:
+    def phonemes(self, text: str) -> list[str]:
+        """The phonemes of a text in IPA with stress marks, clause after clause, without times."""
+        names: list[str] = []
+        characters = ctypes.create_string_buffer(text.encode() + b"\0")
+        rest = ctypes.c_void_p(ctypes.addressof(characters))
+        mode = _IPA_TEXT | ord("_") << _SEPARATOR_SHIFT
+        while rest.value:
+            clause = self._library.espeak_TextToPhonemes(ctypes.byref(rest), _UTF8, mode)
+            names += clause.decode("utf8", "replace").replace(" ", "_").split("_")
+        return [name for name in names if name]
+
+    def speak(self, text: str, voice: str, rate: int, pitch: int, pitch_range: int) -> Utterance:
+        """One utterance; `voice` is "accent+variant", `rate` in words a minute, the others 0 to 100."""
+        self.choose(voice)
+        waveform, events = self.say(text, rate, pitch, pitch_range)
+        return Utterance(waveform, self._phones(events, len(waveform) / SPEECH_RATE_HZ))
+
+    @staticmethod
+    def _phones(
+        events: list[tuple[str, float]], duration_sec: float
+    ) -> list[tuple[str, float, float]]:
         """Events to intervals; a mnemonic without a class lengthens the phone before it."""
         starts: list[tuple[str, float]] = [("SIL", 0.0)]
-        for name, sample in self._events:
+        for name, start_sec in events:
             phone = espeak_phone(name)
             if phone is not None:
-                start_sec = max(0.0, sample / self._sample_rate - ESPEAK_LATE_SEC)
-                starts.append((phone, start_sec))
-        ends = [start for _, start in starts[1:]] + [num_samples / self._sample_rate]
+                starts.append((phone, max(0.0, start_sec - ESPEAK_LATE_SEC)))
+        ends = [start for _, start in starts[1:]] + [duration_sec]
         return [(p, s, e) for (p, s), e in zip(starts, ends, strict=True) if e > s]
