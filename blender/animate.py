@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from ..core.audio import load_audio
 from ..core.camera import MAX_SIDE_PX
 from ..core.errors import GaussianHeadsError, RenderError
 from ..core.files import replace_on_success
+from ..core.speech import SpeechStyle
 from .avatars import avatar_path, is_builtin, load_avatar
 from .bake import BakeResult
 from .frames import IMAGE_FORMATS, Report, choose_image_format, render_frames
@@ -27,6 +28,7 @@ from .sound import decode_with_aud
 from .speech import Analyser, analyse, apply_speech, request_speech, speech_model
 from .staging import PictureSettings, apply_picture, setup_render
 from .strips import strip_collection
+from .style_properties import set_speech_style
 from .video import encode_video, require_video_size, use_video_output
 
 JOB_FILE = "job.json"
@@ -53,6 +55,7 @@ class AnimateRequest:
     height: int = 512
     backend: str = "auto"
     seed: int = 0
+    style: SpeechStyle = SpeechStyle()
     save_blend: Path | None = None
     is_transparent: bool = False
     frame_format: str = "png"
@@ -160,6 +163,7 @@ def _build_scene(
     scene.gaussian_heads.backend = request.backend
     obj = create_avatar_object(reference, loaded, scene.collection)
     obj.gaussian_head.seed = request.seed
+    set_speech_style(obj.gaussian_head, request.style)
     strip = strip_collection(scene).new_sound(
         request.audio.stem, os.path.abspath(request.audio), channel=1, frame_start=1
     )
@@ -202,6 +206,7 @@ def _job(request: AnimateRequest) -> dict[str, object]:
         "size": [request.width, request.height],
         "backend": request.backend,
         "seed": request.seed,
+        "style": asdict(request.style),
         "transparent": request.is_transparent,
         "frame_format": request.frame_format,
         "blender": bpy.app.version_string,

@@ -13,10 +13,19 @@ from pathlib import Path
 
 from ..core.errors import GaussianHeadsError
 from ..core.render import BACKENDS
+from ..core.speech import SpeechStyle
 from . import commands
 
 EXIT_FAILED = 1
 EXIT_CANCELLED = 130
+STYLE_HELP = {
+    "liveliness": "how often the head nods, brows rise and eyes glance aside, 0 to 2",
+    "head": "how far the head moves, 0 to 2",
+    "brows": "how far brows move, 0 to 2",
+    "gaze": "how far eyes wander from the camera, 0 to 2",
+    "blinks_per_min": "mean rate of blinks, 0 to 60",
+    "articulation": "how clearly the mouth speaks, 0 to 2",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -114,7 +123,7 @@ def _add_animate(subparsers: argparse._SubParsersAction) -> None:
     _add_fps(animate)
     animate.add_argument("--size", type=int, nargs=2, default=(512, 512), metavar=("W", "H"))
     animate.add_argument("--backend", default="auto", choices=BACKENDS)
-    animate.add_argument("--seed", type=int, default=0, help="of blinks and other sampled motion")
+    _add_style(animate)
     animate.add_argument(
         "--format", default="png", choices=("png", "exr"), help="of frames in a folder"
     )
@@ -145,7 +154,7 @@ def _add_speech(subparsers: argparse._SubParsersAction) -> None:
         "--out", type=Path, required=True, help="T.npz, or T.csv as Live Link Face writes it"
     )
     _add_fps(speech)
-    speech.add_argument("--seed", type=int, default=0)
+    _add_style(speech)
     speech.set_defaults(run=commands.speech)
 
 
@@ -155,7 +164,7 @@ def _add_measure(subparsers: argparse._SubParsersAction) -> None:
     _add_avatar(measure)
     measure.add_argument("--out", type=Path, required=True, help="the .csv file to write")
     _add_fps(measure)
-    measure.add_argument("--seed", type=int, default=0)
+    _add_style(measure)
     measure.set_defaults(run=commands.measure)
 
 
@@ -176,6 +185,17 @@ def _add_avatar(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--avatar", help="a .uhap file or builtin:NAME; the first built-in one by default"
     )
+
+
+def _add_style(parser: argparse.ArgumentParser) -> None:
+    usual = SpeechStyle()
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of glances, brows, blinks and head motion"
+    )
+    group = parser.add_argument_group("manner of speaking (1 is usual, 0 is still)")
+    for name, help_text in STYLE_HELP.items():
+        option = f"--{name.replace('_', '-')}"
+        group.add_argument(option, type=float, default=getattr(usual, name), help=help_text)
 
 
 def _add_fps(parser: argparse.ArgumentParser) -> None:

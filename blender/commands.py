@@ -22,6 +22,7 @@ from ..core.timing import frame_rate
 if TYPE_CHECKING:
     from ..core.avatar import Avatar
     from ..core.expression import ExpressionTrack
+    from ..core.speech import SpeechStyle
 
 
 STDOUT = 1
@@ -107,6 +108,7 @@ def animate(options: argparse.Namespace) -> None:
         height=height,
         backend=options.backend,
         seed=options.seed,
+        style=_style(options),
         save_blend=options.save_blend,
         is_transparent=options.transparent,
         frame_format=options.format,
@@ -195,7 +197,16 @@ def _analyse(path: Path, options: argparse.Namespace) -> ExpressionTrack:
     waveform, sample_rate = load_audio(path, _blender_decoder(), target_rate=SPEECH_RATE_HZ)
     model = SpeechModel.open(SPEECH_MODEL)
     line = ProgressLine("speech")
-    return model.track(waveform, sample_rate, fps=fps, seed=options.seed, progress=line)
+    style = _style(options)
+    return model.track(
+        waveform, sample_rate, fps=fps, seed=options.seed, style=style, progress=line
+    )
+
+
+def _style(options: argparse.Namespace) -> SpeechStyle:
+    from ..core.speech import STYLE_LIMITS, SpeechStyle
+
+    return SpeechStyle(**{name: getattr(options, name) for name in STYLE_LIMITS})
 
 
 def _load_track(path: Path) -> ExpressionTrack:

@@ -18,6 +18,7 @@ from bpy.props import (
 from ..core.spaces import ACTION_UNITS, ARKIT_BLENDSHAPES, AU_LABELS, META_VISEMES
 from .decoding import DEFAULT_BUDGET_MB, set_budget
 from .render_properties import HEAD_OPTIONS, LookSettings, RenderSettings, listen
+from .style_properties import StyleSettings
 
 LAYERS = ("speech", "upper_face", "blink", "gaze")
 
@@ -80,7 +81,7 @@ def _strength(label: str, description: str) -> object:
     )
 
 
-class GAUSSIAN_HEADS_PG_head(LookSettings, bpy.types.PropertyGroup):
+class GAUSSIAN_HEADS_PG_head(LookSettings, StyleSettings, bpy.types.PropertyGroup):
     """Settings of an avatar object; `avatar` is empty on every other object."""
 
     avatar: StringProperty(
@@ -100,7 +101,7 @@ class GAUSSIAN_HEADS_PG_head(LookSettings, bpy.types.PropertyGroup):
     )
     seed: IntProperty(
         name="Seed",
-        description="Another number gives other blinks with the same sound",
+        description="Another number gives other glances, nods, brows and blinks with the same sound",
         default=0,
         min=0,
         **HEAD_OPTIONS,

@@ -14,12 +14,13 @@ from ..core.assets import SPEECH_MODEL
 from ..core.audio import SPEECH_RATE_HZ
 from ..core.errors import TrackError
 from ..core.expression import ExpressionTrack
-from ..core.speech import Progress, SpeechModel
+from ..core.speech import Progress, SpeechModel, SpeechStyle
 from .avatars import object_avatar
 from .bake import BakeResult, bake_track
 from .codes import require_code_space
 from .sound import StripSound, strip_sound
 from .strips import choose_strip
+from .style_properties import speech_style
 
 
 class Analyser(Protocol):
@@ -35,6 +36,7 @@ class SpeechRequest:
 
     sound: StripSound
     seed: int
+    style: SpeechStyle = SpeechStyle()
 
 
 _models: dict[tuple[str, int], SpeechModel] = {}
@@ -57,7 +59,8 @@ def request_speech(
     settings = obj.gaussian_head
     require_code_space(obj, object_avatar(obj).avatar)
     strip = choose_strip(scene, settings.sound_strip)
-    return SpeechRequest(strip_sound(scene, strip, scratch_folder), settings.seed)
+    sound = strip_sound(scene, strip, scratch_folder)
+    return SpeechRequest(sound, settings.seed, speech_style(settings))
 
 
 def analyse(
@@ -70,6 +73,7 @@ def analyse(
         SPEECH_RATE_HZ,
         fps=place.fps,
         seed=request.seed,
+        style=request.style,
         progress=progress,
     )
     if track.num_frames != place.num_frames:

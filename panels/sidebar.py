@@ -10,6 +10,7 @@ from ..blender.jobs import running_job
 from ..blender.native_splats import why_not_native
 from ..blender.properties import CONTROL_SETS, LAYERS
 from ..blender.strips import sequencer_scene, sound_strips
+from ..blender.style_properties import STYLE_FIELDS
 from ..operators.bake_speech import GAUSSIAN_HEADS_OT_bake_speech, GAUSSIAN_HEADS_OT_cancel_bake
 from ..operators.base import active_avatar
 from ..operators.import_avatar import GAUSSIAN_HEADS_OT_import_avatar
@@ -110,6 +111,25 @@ class _SpeechDrawing:
         row.operator(GAUSSIAN_HEADS_OT_cancel_bake.bl_idname, text="", icon="X")
 
 
+class _MannerDrawing:
+    bl_label = "Manner"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Only with an avatar."""
+        return is_avatar(active_avatar(context))
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """How the head moves by itself, for the next bake."""
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        column = layout.column(align=True)
+        for name in STYLE_FIELDS:
+            column.prop(active_avatar(context).gaussian_head, f"style_{name}", slider=True)
+
+
 class GAUSSIAN_HEADS_PT_speech(_SpeechDrawing, _Sidebar, bpy.types.Panel):
     """From a sound strip to keys."""
 
@@ -120,6 +140,23 @@ class GAUSSIAN_HEADS_PT_sequencer_speech(_SpeechDrawing, bpy.types.Panel):
     """The same beside the strips."""
 
     bl_idname = "GAUSSIAN_HEADS_PT_sequencer_speech"
+    bl_space_type = "SEQUENCE_EDITOR"
+    bl_region_type = "UI"
+    bl_category = TAB
+
+
+class GAUSSIAN_HEADS_PT_manner(_MannerDrawing, _Sidebar, bpy.types.Panel):
+    """How the next bake moves eyes, brows and head."""
+
+    bl_idname = "GAUSSIAN_HEADS_PT_manner"
+    bl_parent_id = "GAUSSIAN_HEADS_PT_speech"
+
+
+class GAUSSIAN_HEADS_PT_sequencer_manner(_MannerDrawing, bpy.types.Panel):
+    """The same beside the strips."""
+
+    bl_idname = "GAUSSIAN_HEADS_PT_sequencer_manner"
+    bl_parent_id = "GAUSSIAN_HEADS_PT_sequencer_speech"
     bl_space_type = "SEQUENCE_EDITOR"
     bl_region_type = "UI"
     bl_category = TAB
@@ -183,6 +220,8 @@ CLASSES = (
     GAUSSIAN_HEADS_PT_avatar,
     GAUSSIAN_HEADS_PT_speech,
     GAUSSIAN_HEADS_PT_sequencer_speech,
+    GAUSSIAN_HEADS_PT_manner,
+    GAUSSIAN_HEADS_PT_sequencer_manner,
     GAUSSIAN_HEADS_PT_expression,
     GAUSSIAN_HEADS_PT_arkit,
     GAUSSIAN_HEADS_PT_action_units,

@@ -1,0 +1,63 @@
+"""Settings of how a head moves by itself while it speaks, mixed into the group of `properties`."""
+
+from __future__ import annotations
+
+import bpy
+from bpy.props import FloatProperty
+
+from ..core.speech import STYLE_LIMITS, SpeechStyle
+from .render_properties import HEAD_OPTIONS
+
+_USUAL = SpeechStyle()
+
+
+def _part(name: str, label: str, description: str) -> object:
+    return FloatProperty(
+        name=label,
+        description=f"{description}. Counts from the next bake on",
+        default=getattr(_USUAL, name),
+        min=0.0,
+        max=STYLE_LIMITS[name],
+        **HEAD_OPTIONS,
+    )
+
+
+class StyleSettings:
+    """A `SpeechStyle` on an avatar object, `style_<field>` for each of its fields."""
+
+    style_liveliness: _part(
+        "liveliness",
+        "Liveliness",
+        "How often the head nods, brows rise and eyes glance aside: 1 as in conversation",
+    )
+    style_head: _part(
+        "head", "Head Motion", "How far the head moves with the voice: 0 keeps it still"
+    )
+    style_brows: _part(
+        "brows", "Brow Motion", "How far brows rise on stressed words: 0 keeps them still"
+    )
+    style_gaze: _part(
+        "gaze", "Gaze Motion", "How far the eyes wander from the camera: 0 keeps them still"
+    )
+    style_blinks_per_min: _part(
+        "blinks_per_min",
+        "Blinks per Minute",
+        "Mean rate of blinks; about 17 at rest and 26 in conversation",
+    )
+    style_articulation: _part(
+        "articulation", "Articulation", "How clearly the mouth speaks: 0.5 mumbles, 1.5 declaims"
+    )
+
+
+STYLE_FIELDS = tuple(name.removeprefix("style_") for name in StyleSettings.__annotations__)
+
+
+def speech_style(settings: bpy.types.PropertyGroup) -> SpeechStyle:
+    """The style that the settings of an avatar object hold."""
+    return SpeechStyle(**{name: getattr(settings, f"style_{name}") for name in STYLE_FIELDS})
+
+
+def set_speech_style(settings: bpy.types.PropertyGroup, style: SpeechStyle) -> None:
+    """Make `style` the one of the settings."""
+    for name in STYLE_FIELDS:
+        setattr(settings, f"style_{name}", getattr(style, name))
