@@ -7,39 +7,33 @@ frame after the phone is below the threshold. `others_closed`: the same share of
 (without f, v and w) within their own time; `others_apart_closed` leaves out those beside a p, b or m,
 which share its closure. `gap_r` compares the lip gap with the one that the true phones give through
 the same mouth decoder and head; `loudness_r` does so for the best of several smoothed-loudness curves
-that open the jaw. GRID's tracked lips, where present, are the check against real faces.
+that open the jaw. bench/lipsync compares with tracked faces and other programs.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from ..core.assets import SPEECH_MODEL, builtin_avatars
 from ..core.audio import SPEECH_RATE_HZ, load_audio
 from ..core.avatar import Avatar
-from ..core.expression import ExpressionTrack
 from ..core.measure import Head, measure_track
-from ..core.spaces import ARKIT_BLENDSHAPES, ARKIT_INDEX, ARKIT_SPACE
-from ..core.speech import SPEECH_LAYER, SpeechModel, SpeechStyle
-from ..core.speech.resampling import resample_curves
-from .networks.speech import FRAME_RATE_HZ
-from .speech_data import HELD_OUT, VALIDATION, Recording, data_folder, frame_labels, recordings
+from ..core.speech import SpeechModel, SpeechStyle
+from .lip_curves import JawMouth, correlation, loudness_jaw, measure_codes, true_codes
+from .speech_data import HELD_OUT, VALIDATION, Recording, data_folder, recordings
 from .speech_heads import IctHead
-from .speech_phones import BILABIALS, PHONES
-from .speech_visemes import MouthDecoder
+from .speech_phones import BILABIALS
 
 CLOSED_MM = 0.5
 OTHER_CONSONANTS = frozenset("K G T D N NG S Z SH ZH CH JH TH DH L R Y HH".split())
-SMOOTHING_SEC = (0.05, 0.1, 0.15, 0.25)
-BASELINE_JAW = 0.4
+LOUDNESS_SETTINGS = tuple(itertools.product((0.05, 0.1, 0.15, 0.25), (1.0, 0.5)))
 NO_BLINKS = SpeechStyle(blinks_per_min=0.0)
 
 
@@ -65,50 +59,6 @@ class Tally:
         self.loudness_r_parted.append(
             [correlation(curve[parted], truth[parted]) for curve in baselines]
         )
-
-
-def true_curves(recording: Recording, num_frames: int) -> tuple[np.ndarray, np.ndarray]:
-    """ARKit curves `[F, 52]` and closure `[F]` that the recording's own phones give."""
-    labels = frame_labels(recording.phones, num_frames).astype(np.int64)
-    posteriors = torch.nn.functional.one_hot(torch.from_numpy(labels), len(PHONES)).T[None]
-    with torch.no_grad():
-        arkit, closure = MouthDecoder()(posteriors.float())
-    return arkit[0].numpy(), closure[0].numpy()
-
-
-def jaw_gaps(head: Head) -> tuple[np.ndarray, np.ndarray]:
-    """`jawOpen` from 0 to 1 and the lip gap in millimetres that it alone gives."""
-    jaws = np.linspace(0.0, 1.0, 51, dtype=np.float32)
-    codes = np.zeros((len(jaws), len(ARKIT_BLENDSHAPES)), np.float32)
-    codes[:, ARKIT_INDEX["jawOpen"]] = jaws
-    return jaws, lip_gap(codes, Fraction(1), head)
-
-
-def loudness_jaws(waveform: np.ndarray, times_sec: np.ndarray) -> Iterator[np.ndarray]:
-    """Candidates for the baseline: `jawOpen` `[T]` that follows the smoothed loudness."""
-    hop = SPEECH_RATE_HZ // FRAME_RATE_HZ
-    power = (waveform[: len(waveform) // hop * hop].reshape(-1, hop) ** 2).mean(1)
-    for smoothing_sec in SMOOTHING_SEC:
-        kernel = np.hanning(2 * round(smoothing_sec * FRAME_RATE_HZ) + 1)
-        rms = np.sqrt(np.convolve(power, kernel / kernel.sum(), "same"))
-        for exponent in (1.0, 0.5):
-            level = (rms / max(np.percentile(rms, 95), 1e-9)) ** exponent
-            level_sec = (np.arange(len(level)) + 0.5) / FRAME_RATE_HZ
-            yield np.clip(np.interp(times_sec, level_sec, level) * BASELINE_JAW, 0.0, 1.0)
-
-
-def lip_gap(codes: np.ndarray, fps: Fraction, head: Head) -> np.ndarray:
-    """Lip gap `[T]` in millimetres of `head` under `codes` `[T, 52]`."""
-    pose = np.zeros((len(codes), 6), np.float32)
-    track = ExpressionTrack({SPEECH_LAYER: codes}, pose, ARKIT_SPACE, fps)
-    return measure_track(track, head).columns_mm["lip_gap"]
-
-
-def correlation(a: np.ndarray, b: np.ndarray) -> float:
-    """Pearson's r; 0 where one curve does not move."""
-    if a.std() < 1e-9 or b.std() < 1e-9:
-        return 0.0
-    return float(np.corrcoef(a, b)[0, 1])
 
 
 def count_closures(
@@ -138,19 +88,18 @@ def count_closures(
 
 def evaluate(model: SpeechModel, head: Head, chosen: list[Recording], fps: Fraction) -> dict:
     """All figures over `chosen`, at `fps`."""
-    tally = Tally()
-    jaws, gaps_of_jaws = jaw_gaps(head)
+    tally, jaw_mouth = Tally(), JawMouth(head)
     for recording in chosen:
         waveform, rate = load_audio(recording.path, target_rate=SPEECH_RATE_HZ)
-        track = model.track(waveform, rate, fps=fps, style=NO_BLINKS)
-        times_sec = track.times_sec()
-        gap = lip_gap(track.layers[SPEECH_LAYER], fps, head)
+        measured = measure_track(model.track(waveform, rate, fps=fps, style=NO_BLINKS), head)
+        times_sec, gap = measured.times_sec, measured.columns_mm["lip_gap"]
         count_closures(tally, recording, times_sec, gap)
-        curves = true_curves(recording, len(waveform) * FRAME_RATE_HZ // rate)
-        true_codes = resample_curves(*curves, FRAME_RATE_HZ, times_sec, float(1 / fps))
-        true_gap = lip_gap(true_codes, fps, head)
-        baselines = [np.interp(j, jaws, gaps_of_jaws) for j in loudness_jaws(waveform, times_sec)]
-        tally.compare(gap, baselines, true_gap)
+        truth = measure_codes(true_codes(recording.phones, times_sec, fps), fps, head)
+        baselines = [
+            jaw_mouth.column("lip_gap", loudness_jaw(waveform, times_sec, smoothing_sec, exponent))
+            for smoothing_sec, exponent in LOUDNESS_SETTINGS
+        ]
+        tally.compare(gap, baselines, truth.columns_mm["lip_gap"])
     return summary(tally) | {"recordings": len(chosen), "fps": str(fps), "head": head.name}
 
 
@@ -175,31 +124,6 @@ def summary(tally: Tally) -> dict:
     }
 
 
-def tracked_lips(model: SpeechModel, head: Head, data: Path) -> dict:
-    """Correlation with the tracked lips of GRID's speakers (25 fps).
-
-    Needs `video/grid/mouth_25fps.npz` and each clip's sound beside it (.wav or .flac); clips without
-    are left out.
-    """
-    curves = data / "video/grid/mouth_25fps.npz"
-    if not curves.exists():
-        return {}
-    fps, rs = Fraction(25), {}
-    with np.load(curves) as tracked:
-        real = {key.removesuffix("_lip_gap"): tracked[key] for key in tracked if "_lip_gap" in key}
-    for path in sorted(p for p in curves.parent.iterdir() if p.suffix in (".wav", ".flac")):
-        if path.stem not in real:
-            continue
-        waveform, rate = load_audio(path, target_rate=SPEECH_RATE_HZ)
-        track = model.track(waveform, rate, fps=fps, style=NO_BLINKS)
-        gap = lip_gap(track.layers[SPEECH_LAYER], fps, head)
-        shared = min(len(gap), len(real[path.stem]))
-        rs[path.stem] = round(correlation(gap[:shared], real[path.stem][:shared]), 3)
-    return (
-        {"tracked_r": rs, "tracked_r_mean": round(float(np.mean([*rs.values()])), 4)} if rs else {}
-    )
-
-
 def main() -> None:
     """Command line: which network, head and recordings."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -217,7 +141,7 @@ def main() -> None:
     else:
         head = Avatar.open(options.avatar or next(iter(builtin_avatars().values())))
     model = SpeechModel.open(options.model)
-    figures = evaluate(model, head, chosen, options.fps) | tracked_lips(model, head, data)
+    figures = evaluate(model, head, chosen, options.fps)
     print(json.dumps({"set": options.set} | figures, indent=2))
 
 

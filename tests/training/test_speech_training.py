@@ -13,7 +13,8 @@ torch = pytest.importorskip("torch", reason="the training environment is not ins
 pytest.importorskip("onnxscript", reason="the training environment is not installed")
 
 from gaussian_heads.training import speech_data
-from gaussian_heads.training.evaluate_speech import Tally, correlation, count_closures, summary
+from gaussian_heads.training.evaluate_speech import Tally, count_closures, summary
+from gaussian_heads.training.lip_curves import correlation
 from gaussian_heads.training.networks.speech import SpeechNetworkConfig
 from gaussian_heads.training.speech import SMALL, Trainer
 from gaussian_heads.training.speech_augment import AugmentConfig, CropMaker

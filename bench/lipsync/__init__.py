@@ -1,0 +1,1 @@
+"""How well a mouth follows speech, from curves of lip gap and mouth width that any program may have made."""

@@ -1,0 +1,164 @@
+"""All figures of one source of curves, and what is wanted of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .bootstrap import (
+    Figure,
+    Statistic,
+    difference,
+    estimate,
+    mean,
+    peak_position,
+    probability_smaller,
+    ratio,
+    share,
+)
+from .clips import TRACKED_HZ, Clip
+from .motion_scores import LAG_FRAMES, MotionScores, averaged, score_motion
+from .phone_scores import LONG_MS, SHORT_MS, PhoneScores, joined, score_phones
+from .sources import Source
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure of all sources: its name, what it counts, what is wanted, and the figures by source."""
+
+    name: str
+    title: str
+    counted: str
+    wanted: str
+    figures: Mapping[str, Figure | None]
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """A figure before it is computed: a statistic and what it counts of one source's scores."""
+
+    title: str
+    wanted: str
+    statistic: Statistic
+    counted: str
+
+
+def phone_rows(sources: Mapping[str, Source], clips: Sequence[Clip], seed: int) -> list[Row]:
+    """Closures, other consonants and rounding at the phones of `clips`, of every source."""
+    scores = {
+        label: [joined([score_phones(c, clip.phones) for c in source[clip.name]]) for clip in clips]
+        for label, source in sources.items()
+    }
+    kinds = {label: _phone_kinds(of_clips, clips) for label, of_clips in scores.items()}
+    return _rows(kinds, len(clips), seed)
+
+
+def motion_rows(sources: Mapping[str, Source], clips: Sequence[Clip], seed: int) -> list[Row]:
+    """Correlation, lag, liveliness and jitter beside the tracked lips of `clips`, of every source."""
+    scores = {
+        label: [averaged([score_motion(c, clip) for c in source[clip.name]]) for clip in clips]
+        for label, source in sources.items()
+    }
+    kinds = {label: _motion_kinds(of_clips, clips) for label, of_clips in scores.items()}
+    return _rows(kinds, len(clips), seed)
+
+
+def _rows(kinds: Mapping[str, Mapping[str, _Kind]], num_clips: int, seed: int) -> list[Row]:
+    first = next(iter(kinds.values()))
+    return [
+        Row(
+            name,
+            kind.title,
+            kind.counted,
+            kind.wanted,
+            {
+                label: estimate(of_source[name].statistic, num_clips, seed)
+                for label, of_source in kinds.items()
+            },
+        )
+        for name, kind in first.items()
+    ]
+
+
+def _phone_kinds(scores: Sequence[PhoneScores], clips: Sequence[Clip]) -> dict[str, _Kind]:
+    hits, vowels = [s.hits for s in scores], [s.vowels_closed for s in scores]
+    others = [s.others_closed for s in scores]
+    rounded, spread = [s.rounded for s in scores], [s.spread for s in scores]
+    num_hits, num_vowels = _number(hits), _number(vowels)
+    false = share(vowels)
+    kinds = {
+        "closure_j": _Kind(
+            "closure J",
+            ">= .85",
+            difference(share(hits), false),
+            f"{num_hits} p b m, {num_vowels} open vowels",
+        ),
+        "bilabials_closed": _Kind("p b m closed", "", share(hits), f"{num_hits} p b m"),
+        "vowels_closed": _Kind("open vowels closed", "", false, f"{num_vowels} open vowels"),
+        "others_closed": _Kind(
+            "other consonants closed", "<= .15", share(others), f"{_number(others)} consonants"
+        ),
+        "rounding_auc": _Kind(
+            "rounding AUC",
+            ">= .95",
+            probability_smaller(rounded, spread),
+            f"{_number(rounded)} rounded, {_number(spread)} spread",
+        ),
+    }
+    classes = {
+        "closure_j_short": (f"closure J, p b m up to {SHORT_MS} ms", lambda ms: ms <= SHORT_MS),
+        "closure_j_long": (f"closure J, p b m from {LONG_MS} ms", lambda ms: ms >= LONG_MS),
+    }
+    for name, (title, is_chosen) in classes.items():
+        chosen = [s.hits[is_chosen(s.durations_ms)] for s in scores]
+        counted = f"{_number(chosen)} p b m"
+        kinds[name] = _Kind(title, "", difference(share(chosen), false), counted)
+    return kinds | _language_kinds(hits, vowels, clips)
+
+
+def _language_kinds(
+    hits: Sequence[np.ndarray], vowels: Sequence[np.ndarray], clips: Sequence[Clip]
+) -> dict[str, _Kind]:
+    kinds = {}
+    for language in sorted({clip.language for clip in clips} - {""}):
+        keep = [slice(None if clip.language == language else 0) for clip in clips]
+        some_hits = [h[k] for h, k in zip(hits, keep, strict=True)]
+        some_vowels = [v[k] for v, k in zip(vowels, keep, strict=True)]
+        kinds[f"closure_j_language_{language}"] = _Kind(
+            f"closure J, {language}",
+            "",
+            difference(share(some_hits), share(some_vowels)),
+            f"{_number(some_hits)} p b m, {_number(some_vowels)} open vowels",
+        )
+    return kinds
+
+
+def _motion_kinds(scores: Sequence[MotionScores], clips: Sequence[Clip]) -> dict[str, _Kind]:
+    frames = f"{sum(len(clip.tracked.times_sec) for clip in clips)} frames"
+
+    def values(name: str) -> list[np.ndarray]:
+        return [getattr(s, name) for s in scores]
+
+    def of(title: str, wanted: str, statistic: Statistic) -> _Kind:
+        return _Kind(title, wanted, statistic, frames)
+
+    lags_ms = 1000 / TRACKED_HZ * LAG_FRAMES
+    return {
+        "gap_r": of("lip gap r", "timing's - .02", mean(values("gap_r"))),
+        "gap_r_in_speech": of("lip gap r in speech", "", mean(values("gap_r_in_speech"))),
+        "width_r": of("mouth width r", ">= .5", mean(values("width_r"))),
+        "width_r_in_speech": of("mouth width r in speech", "", mean(values("width_r_in_speech"))),
+        "lag_ms": of("lag, ms", "-20 to 20", peak_position(values("gap_r_by_lag"), lags_ms)),
+        "liveliness": of(
+            "liveliness", ".8 to 1.2", ratio(values("spread"), values("tracked_spread"))
+        ),
+        "jitter": of(
+            "jitter", "<= 1", ratio(values("acceleration"), values("tracked_acceleration"))
+        ),
+    }
+
+
+def _number(events: Sequence[np.ndarray]) -> int:
+    return sum(e.size for e in events)
