@@ -32,7 +32,7 @@ _lock = threading.Lock()
 
 @cache
 def builtin_names() -> tuple[str, ...]:
-    """Names of the avatars that ship, in alphabetical order."""
+    """Names of the avatars that ship, the default first."""
     return tuple(assets.builtin_avatars())
 
 

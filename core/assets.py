@@ -11,15 +11,20 @@ ASSETS = Path(__file__).resolve().parent.parent / "assets"
 BUILTIN_PREFIX = "builtin:"
 SPEECH_MODEL = ASSETS / "speech" / "speech.onnx"
 SAMPLE_SENTENCE = ASSETS / "audio" / "sample.flac"
+# Who speaks where nobody was chosen.
+DEFAULT_AVATAR = "maya"
 
 
 def builtin_avatars() -> Mapping[str, Path]:
-    """Name to file of every avatar that ships, in alphabetical order."""
-    return {path.stem: path for path in sorted((ASSETS / "avatars").glob("*.uhap"))}
+    """Name to file of every avatar that ships: the default first, the others in alphabetical order."""
+    paths = sorted(
+        (ASSETS / "avatars").glob("*.uhap"), key=lambda path: (path.stem != DEFAULT_AVATAR, path.stem)
+    )
+    return {path.stem: path for path in paths}
 
 
 def default_avatar_reference() -> str:
-    """Reference of the first built-in avatar."""
+    """Reference of the avatar to take where none is chosen."""
     names = list(builtin_avatars())
     if not names:
         raise AvatarError("No avatar ships with this installation: name a .uhap file instead.")

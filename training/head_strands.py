@@ -33,6 +33,8 @@ class StrandSettings:
     curl_share: float = 0.0
     # Points of strands whose colours a piece shows the mean of: 0 takes as many as strands it stands for.
     color_points: int = 0
+    # Strands that are kept grow wide for the left-out ones nearest to them, rather than all alike.
+    widen_by_nearest: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,18 +55,33 @@ def cut_strands(strands: Strands, settings: StrandSettings, rng: np.random.Gener
     chosen = np.arange(total)
     if total > settings.max_strands:
         chosen = np.sort(rng.choice(total, settings.max_strands, replace=False))
-    widening = total / len(chosen)
+    widening = np.full(len(chosen), total / len(chosen))
+    if settings.widen_by_nearest:
+        widening = _stands_for(strands, chosen)
     lengths = np.linalg.norm(np.diff(strands.points[chosen], axis=1), axis=2).sum(axis=1)
     counts = np.maximum(np.round(lengths * 1e3 / settings.piece_mm), 1).astype(int)
     rows = []
     for count in np.unique(counts):
-        picks = chosen[counts == count]
-        rows.append(_cut_evenly(strands, picks, count, settings, widening))
+        picks = counts == count
+        rows.append(_cut_evenly(strands, chosen[picks], count, settings, widening[picks]))
     pieces = Pieces(*(np.concatenate([row[i] for row in rows]) for i in range(6)))
     if len(chosen) == total and settings.color_points == 0:
         return pieces
-    neighbours = settings.color_points or round(1.3 * widening)
+    neighbours = settings.color_points or round(1.3 * total / len(chosen))
     return replace(pieces, colors=_colors_around(strands, pieces.means, neighbours))
+
+
+def _stands_for(strands: Strands, chosen: np.ndarray) -> np.ndarray:
+    """How many strands each of the chosen ones [C] replaces: those that it is nearest to, itself among them.
+
+    A hair that hangs alone stays thin; in a thick lock the kept ones grow wide enough to cover it.
+    """
+    last = strands.points.shape[1] - 1
+    along = strands.points[:, [last // 4, last // 2, 3 * last // 4, last]].reshape(
+        len(strands.points), -1
+    )
+    nearest = cKDTree(along[chosen]).query(along, k=1, workers=2)[1]
+    return np.bincount(nearest, minlength=len(chosen)).astype(float)
 
 
 def _colors_around(strands: Strands, means: np.ndarray, neighbours: int) -> np.ndarray:
@@ -76,7 +93,7 @@ def _colors_around(strands: Strands, means: np.ndarray, neighbours: int) -> np.n
 
 
 def _cut_evenly(
-    strands: Strands, picks: np.ndarray, count: int, settings: StrandSettings, widening: float
+    strands: Strands, picks: np.ndarray, count: int, settings: StrandSettings, widening: np.ndarray
 ) -> tuple[np.ndarray, ...]:
     steps = np.linspace(0, 1, count + 1)
     # Hair bends most where it leaves the skin: pieces there are about half as long as at the tip.
@@ -88,7 +105,7 @@ def _cut_evenly(
     radius = _resample(strands.radius[picks][..., None], points, middles)
     axis = np.diff(knots, axis=1)
     length = np.linalg.norm(axis, axis=2)
-    true_radius = radius[..., 0] * widening
+    true_radius = radius[..., 0] * widening[:, None]
     across = np.maximum(0.75 * true_radius, settings.min_radius_mm * 1e-3)
     if settings.curl_share > 0:
         room, longer = _curl(points, knots, steps)

@@ -63,7 +63,7 @@ class GaussianSettings:
     )
     strands: dict[str, StrandSettings] = field(
         default_factory=lambda: {
-            "hair": StrandSettings(19.0, 0.13, 0.8, 9000, 0.38, 0.3, 1.0, 12),
+            "hair": StrandSettings(19.0, 0.13, 0.8, 9000, 0.38, 0.3, 1.0, 12, True),
             "brows": StrandSettings(3.5, 0.06, 0.6, picture_blur_mm=0.6),
             "lashes": StrandSettings(2.0, 0.06, 0.8, overlap=0.34, picture_blur_mm=0.4),
             "beard": StrandSettings(4.0, 0.1, 0.8, picture_blur_mm=0.4, curl_share=1.0),

@@ -1,5 +1,6 @@
 """Spreading anchors, colouring them from the atlas, cutting strands."""
 
+import dataclasses
 from dataclasses import replace
 
 import numpy as np
@@ -182,6 +183,26 @@ def test_fewer_strands_cover_as_much():
     width_some = (some.opacities * np.hypot(some.scales[:, 1], 0.28e-3)).sum()
     assert len(some.means) * 4 == len(every.means)
     np.testing.assert_allclose(width_some, width_every, rtol=0.01)
+
+
+def test_a_hair_that_hangs_alone_stays_thin():
+    strands = small_strands(small_mesh(), 40, np.array([0.0, 0.02, 0.0]))
+    points = strands.points.copy()
+    points[0] += np.array([0.2, 0.0, 0.0])
+    strands = dataclasses.replace(strands, points=points)
+    settings = StrandSettings(5.0, 0.001, 0.99, max_strands=12, widen_by_nearest=True)
+    for seed in range(20):
+        pieces = cut_strands(strands, settings, np.random.default_rng(seed))
+        if 0 in pieces.strand:
+            break
+    alone = pieces.strand == 0
+    own = 0.75 * strands.radius[0].max()
+    assert (pieces.scales[alone, 1] <= own * 1.001).all()
+    # The eleven others share the work of the thirty-nine.
+    first = np.unique(pieces.strand, return_index=True)[1][1:]
+    radius = pieces.scales[first, 1] / 0.75
+    true = strands.radius[pieces.strand[first], 0]
+    np.testing.assert_allclose((radius / true).sum(), 39, rtol=0.1)
 
 
 def test_guide_mesh_is_small_and_keeps_its_extent():
