@@ -140,9 +140,9 @@ _PAIRS: Mapping[str, str] = {
     }.items()
     for pair in pairs.split()
 }
+CLASSES_OF_TWO: frozenset[str] = frozenset(_PAIRS.values())
 # What espeak-ng 1.51 writes otherwise in its IPA phoneme events.
 _ESPEAK_SPELLINGS: tuple[tuple[str, str], ...] = (
-    ("(en)", ""),
     ("??", "ʔ"),
     ("ts.", "ʈʂ"),
     ("s.", "ʂ"),
@@ -151,6 +151,7 @@ _ESPEAK_SPELLINGS: tuple[tuple[str, str], ...] = (
     ("i.", "ɨ"),
     ("onɡ", "ʊŋ"),
 )
+_LANGUAGE_SWITCH = re.compile(r"\(\w+\)")
 _SPELLED_ASPIRATION = re.compile("(?<=[ptkɕsʂ])h$")
 # The same letter is another vowel in some of espeak-ng's voices.
 _LANGUAGE_SYMBOLS: Mapping[str, Mapping[str, str]] = {
@@ -214,6 +215,7 @@ def parts(ipa: str, language: str = "") -> tuple[Part, ...]:
 
 
 def _plain(ipa: str) -> str:
+    ipa = _LANGUAGE_SWITCH.sub("", ipa)
     for odd, plain in _ESPEAK_SPELLINGS:
         ipa = ipa.replace(odd, plain)
     return unicodedata.normalize("NFD", _SPELLED_ASPIRATION.sub("ʰ", ipa)).replace("c\u0327", "ç")

@@ -92,8 +92,8 @@ _RATE, _PITCH, _RANGE = 1, 3, 4
 class Espeak:
     """espeak-ng through its C library, which alone tells when each phoneme starts.
 
-    Its phonemes are named by mnemonics or in IPA. The library has one state per process: the last
-    instance made is the one that works.
+    Its phonemes are named by mnemonics or in IPA: the library has one state per process, so the last
+    instance made decides which for all.
     """
 
     def __init__(self, ipa: bool = False) -> None:
@@ -105,7 +105,6 @@ class Espeak:
         self._events: list[tuple[str, int]] = []
         # ctypes frees a callback that nobody holds.
         self._callback = _Callback(self._on_sound)
-        self._library.espeak_SetSynthCallback(self._callback)
 
     def _on_sound(self, samples: ctypes.POINTER, count: int, events: ctypes.POINTER) -> int:
         if count > 0 and samples:
@@ -142,6 +141,7 @@ class Espeak:
         for parameter, value in ((_RATE, rate), (_PITCH, pitch), (_RANGE, pitch_range)):
             self._library.espeak_SetParameter(parameter, value, 0)
         data = text.encode() + b"\0"
+        self._library.espeak_SetSynthCallback(self._callback)
         self._library.espeak_Synth(data, len(data), 0, 1, 0, _UTF8, None, None)
         waveform = np.concatenate(self._pieces).astype(np.float32) / 32768.0
         events = [(name, sample / self._sample_rate) for name, sample in self._events]
