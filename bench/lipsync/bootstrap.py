@@ -84,7 +84,8 @@ def _wins(a: np.ndarray, b: np.ndarray) -> float:
 def peak_position(curves: Sequence[np.ndarray], positions: np.ndarray) -> Statistic:
     """Where the mean of clips' curves `[L]` over even `positions` `[L]` is highest.
 
-    A parabola through the highest value and its neighbours finds it between positions.
+    A parabola through the highest value and its neighbours finds it between positions. A curve that
+    is highest at an end has no peak: nan, which counts as nothing.
     """
     stacked = np.stack(curves)
     step = positions[1] - positions[0]
@@ -95,8 +96,7 @@ def peak_position(curves: Sequence[np.ndarray], positions: np.ndarray) -> Statis
         inner = np.clip(top, 1, len(positions) - 2)
         rows = np.arange(len(values))
         before, at, after = (values[rows, inner + d] for d in (-1, 0, 1))
-        bend = before - 2 * at + after
-        offset = np.divide(before - after, 2 * bend, out=np.zeros(len(values)), where=bend < 0)
-        return np.where(top == inner, positions[inner] + step * offset, positions[top])
+        offset = (before - after) / (2 * (before - 2 * at + after))
+        return np.where(top == inner, positions[inner] + step * offset, np.nan)
 
     return peak

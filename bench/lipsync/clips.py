@@ -94,7 +94,7 @@ def listed_clips(path: Path) -> list[Clip]:
     """
     if not path.is_file():
         raise BenchmarkError(f"There is no list of clips '{path}': check the path.")
-    with path.open(encoding="utf8-sig", newline="") as stream:
+    with path.open(encoding="utf-8-sig", newline="") as stream:
         rows = list(csv.DictReader(stream))
     if not rows or not {"clip", "audio", "phones"} <= set(rows[0]):
         raise BenchmarkError(

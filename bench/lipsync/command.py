@@ -14,7 +14,6 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 
 from gaussian_heads.blender.commands import ProgressLine
@@ -29,9 +28,17 @@ from gaussian_heads.training.speech_heads import IctHead
 from .clips import SETS, Clip, filmed_clips, listed_clips, spoken_clips
 from .figures import Row, motion_rows, phone_rows
 from .report import plain, table
-from .sources import Reference, Source, folder_source, shuffled
+from .sources import (
+    LOUDNESS,
+    MEASURED,
+    SHUFFLED,
+    TIMING,
+    Reference,
+    Source,
+    folder_source,
+    shuffled,
+)
 
-MEASURED, TIMING, LOUDNESS, SHUFFLED = "measured", "perfect timing", "loudness", "shuffled"
 PARTS = ("phones", "video")
 
 
@@ -141,7 +148,7 @@ def _printed(
         "num_recordings": len(chosen.spoken),
         "num_filmed": len(chosen.filmed),
         "head": head_name,
-        "fps": str(Fraction(frame_rate(options.fps))),
+        "fps": str(frame_rate(options.fps)),
         "seed": options.seed,
     }
     if options.json:

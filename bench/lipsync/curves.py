@@ -66,7 +66,7 @@ class Curves:
 def read_curves(path: Path) -> Curves:
     """Curves of a CSV file with a header line; further columns are passed over."""
     try:
-        with path.open(encoding="utf8-sig", newline="") as stream:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
             rows = list(csv.DictReader(stream))
     except UnicodeDecodeError:
         raise BenchmarkError(f"'{path}' is not a text file: write curves as CSV.") from None

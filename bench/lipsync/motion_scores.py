@@ -46,9 +46,7 @@ def score_motion(curves: Curves, clip: Clip) -> MotionScores:
     step_sec = tracked.times_sec[1] - tracked.times_sec[0]
     times_sec = tracked.times_sec
     gap, width = curves.gap_at(times_sec), curves.width_at(times_sec)
-    is_speech = np.zeros(len(times_sec), bool)
-    for name, start_sec, end_sec in clip.phones:
-        is_speech |= (name != "SIL") & (times_sec >= start_sec) & (times_sec < end_sec)
+    is_speech = speech_frames(clip)
     size, tracked_size = np.median(width), np.median(tracked.width)
     values = (
         correlation(gap, tracked.gap),
@@ -62,6 +60,15 @@ def score_motion(curves: Curves, clip: Clip) -> MotionScores:
         _acceleration(tracked.gap) / tracked_size,
     )
     return MotionScores(*map(np.asarray, values))
+
+
+def speech_frames(clip: Clip) -> np.ndarray:
+    """Which tracked frames lie within phones, `[T]`."""
+    times_sec = clip.tracked.times_sec
+    is_speech = np.zeros(len(times_sec), bool)
+    for name, start_sec, end_sec in clip.phones:
+        is_speech |= (name != "SIL") & (times_sec >= start_sec) & (times_sec < end_sec)
+    return is_speech
 
 
 def averaged(scores: Sequence[MotionScores]) -> MotionScores:
