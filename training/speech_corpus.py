@@ -10,6 +10,7 @@ shard depends on the seed and its name alone.
 
 from __future__ import annotations
 
+import argparse
 import json
 import logging
 import os
@@ -30,8 +31,8 @@ import soundfile
 
 from ..core.audio import SPEECH_RATE_HZ
 from ..core.files import replace_on_success
-from .speech_engines import ENGINES, Engine
-from .speech_languages import HELD_OUT_LANGUAGES, SPLITS, endless_texts, sentences
+from .speech_engines import ENGINES, INSTALL, Engine
+from .speech_languages import HELD_OUT_LANGUAGES, LANGUAGES, SPLITS, endless_texts, sentences
 from .speech_spoken import Order, Spoken
 
 LOG = logging.getLogger(__name__)
