@@ -20,9 +20,14 @@ from .animation import (
     replace_keys,
 )
 from .avatars import object_avatar
-from .codes import ACTION_SPACE_PROPERTY, layer_property, require_code_space
+from .codes import (
+    ACTION_SPACE_PROPERTY,
+    HEAD_MOTION_PROPERTY,
+    layer_property,
+    require_code_space,
+)
 from .properties import LAYERS
-from .proxy import ensure_layer
+from .proxy import ensure_head_motion, ensure_layer
 
 LAYER_LABELS = {
     "speech": "Speech",
@@ -30,8 +35,7 @@ LAYER_LABELS = {
     "blink": "Blink",
     "gaze": "Gaze",
 }
-# (property, label) of the head pose's two halves, in the order of a track's columns.
-_POSE = (("head_rotation", "Head Rotation"), ("head_translation", "Head Translation"))
+HEAD_MOTION_LABEL = "Head Motion"
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,8 @@ def bake_track(obj: bpy.types.Object, track: ExpressionTrack, first_frame: int) 
     curves = list(_curves(obj, track, avatar))
     for layer in track.layers:
         ensure_layer(obj, layer, avatar)
+    if track.head_pose.any():
+        ensure_head_motion(obj)
     bag = ensure_channelbag(obj)
     for address, values in curves:
         replace_keys(ensure_fcurve(bag, address), first_frame, values)
@@ -108,12 +114,12 @@ def _curves(
             if is_wanted or codes[:, index].any() or (path, index) in existing:
                 group = f"{LAYER_LABELS[layer]} · {channel}"
                 yield CurveAddress(path, index, group), codes[:, index]
-    for half, (name, label) in enumerate(_POSE):
-        path = f"gaussian_head.{name}"
-        for axis in range(3):
-            values = track.head_pose[:, 3 * half + axis]
-            if track.head_pose[:, 3 * half : 3 * half + 3].any() or (path, axis) in existing:
-                yield CurveAddress(path, axis, label), values
+    path = f'["{HEAD_MOTION_PROPERTY}"]'
+    for index, values in enumerate(track.head_pose.T):
+        # A turn or a shift is keyed whole, so that the graph editor shows its three axes.
+        half = track.head_pose[:, index // 3 * 3 : index // 3 * 3 + 3]
+        if half.any() or (path, index) in existing:
+            yield CurveAddress(path, index, HEAD_MOTION_LABEL), values
 
 
 def _existing_curves(obj: bpy.types.Object) -> set[tuple[str, int]]:

@@ -9,6 +9,7 @@ from ..core.errors import CodeSpaceError
 from .properties import CONTROL_SETS, LAYERS
 
 CODE_PROPERTY = "expr_code"
+HEAD_MOTION_PROPERTY = "head_motion"
 ACTION_SPACE_PROPERTY = "gaussian_heads_code_space"
 
 
@@ -52,7 +53,13 @@ def expression_code(obj: object, avatar: Avatar) -> np.ndarray:
 
 
 def head_pose(obj: object) -> np.ndarray | None:
-    """Rotation vector (rad) and translation (m) `[6]` float32 in the avatar frame; None at rest."""
+    """Rotation vector (rad) and translation (m) `[6]` float32 in the avatar frame; None at rest.
+
+    The pose set by hand plus the baked motion times its strength, number by number.
+    """
     settings = obj.gaussian_head
     pose = np.array([*settings.head_rotation, *settings.head_translation], np.float32)
+    motion = obj.get(HEAD_MOTION_PROPERTY)
+    if motion is not None:
+        pose += np.float32(settings.strength_head) * np.array(motion, np.float32)
     return pose if pose.any() else None

@@ -110,9 +110,10 @@ class GAUSSIAN_HEADS_PG_head(LookSettings, StyleSettings, bpy.types.PropertyGrou
     strength_upper_face: _strength("Upper Face", "How strongly brows and forehead move")
     strength_blink: _strength("Blinks", "How far the baked blinks close the eyes")
     strength_gaze: _strength("Gaze", "How far the baked gaze turns the eyes")
+    strength_head: _strength("Head", "How far the baked motion turns and shifts the head")
     head_rotation: FloatVectorProperty(
         name="Head Rotation",
-        description="Turn about the neck as a rotation vector in the avatar's own axes "
+        description="Added to the baked motion: turn about the neck as a rotation vector in the avatar's own axes "
         "(X to the person's left, Y up, Z out of the face)",
         size=3,
         subtype="NONE",
@@ -121,7 +122,7 @@ class GAUSSIAN_HEADS_PG_head(LookSettings, StyleSettings, bpy.types.PropertyGrou
     )
     head_translation: FloatVectorProperty(
         name="Head Translation",
-        description="Shift of the head over the shoulders in the avatar's own axes",
+        description="Added to the baked motion: shift of the head over the shoulders in the avatar's own axes",
         size=3,
         subtype="NONE",
         unit="LENGTH",

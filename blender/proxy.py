@@ -8,7 +8,7 @@ import numpy as np
 from ..core.avatar import Avatar
 from .avatars import LoadedAvatar
 from .axes import to_object_space
-from .codes import CODE_PROPERTY, layer_property
+from .codes import CODE_PROPERTY, HEAD_MOTION_PROPERTY, layer_property
 from .properties import CONTROL_SETS
 
 
@@ -37,18 +37,25 @@ def set_avatar(obj: bpy.types.Object, reference: str, loaded: LoadedAvatar) -> N
 def ensure_layer(obj: bpy.types.Object, layer: str, avatar: Avatar) -> None:
     """Make the ID property that holds a layer's code, keeping one of the right length."""
     name = layer_property(layer)
+    described = "speech" if name == CODE_PROPERTY else layer.replace("_", " ")
+    _ensure_array(obj, name, avatar.code_dim, f"Expression code of the {described} layer, unscaled")
+
+
+def ensure_head_motion(obj: bpy.types.Object) -> None:
+    """Make the ID property that holds the baked pose of the head."""
+    described = "Baked rotation vector (rad) and translation (m) of the head, unscaled"
+    _ensure_array(obj, HEAD_MOTION_PROPERTY, 6, described)
+
+
+def _ensure_array(obj: bpy.types.Object, name: str, length: int, description: str) -> None:
     if name in obj:
-        if len(obj[name]) == avatar.code_dim:
+        if len(obj[name]) == length:
             return
         # Blender does not let an array change its length.
         del obj[name]
-    obj[name] = [0.0] * avatar.code_dim
+    obj[name] = [0.0] * length
     obj.property_overridable_library_set(f'["{name}"]', True)
-    described = "speech" if name == CODE_PROPERTY else layer.replace("_", " ")
-    obj.id_properties_ui(name).update(
-        description=f"Expression code of the {described} layer, unscaled",
-        default=[0.0] * avatar.code_dim,
-    )
+    obj.id_properties_ui(name).update(description=description, default=[0.0] * length)
 
 
 def _guide_mesh(avatar: Avatar) -> bpy.types.Mesh:

@@ -98,8 +98,8 @@ class _SpeechDrawing:
         self._draw_bake(layout, obj)
         column = layout.column(align=True)
         column.use_property_decorate = True
-        for layer in LAYERS:
-            column.prop(settings, f"strength_{layer}", slider=True)
+        for part in (*LAYERS, "head"):
+            column.prop(settings, f"strength_{part}", slider=True)
 
     def _draw_bake(self, layout: bpy.types.UILayout, obj: bpy.types.Object) -> None:
         job = running_job(obj)

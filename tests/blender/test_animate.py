@@ -18,6 +18,7 @@ from gaussian_heads.blender.batch import RenderRequest, parse_frames, render_fil
 from gaussian_heads.blender.sound import decode_with_aud
 from gaussian_heads.core.audio import load_audio
 from gaussian_heads.core.errors import AudioError, AvatarError, GaussianHeadsError, RenderError
+from gaussian_heads.core.speech import SpeechStyle
 from PIL import Image
 
 
@@ -92,6 +93,8 @@ def test_frames_of_another_job_are_not_mixed(request_of, analyser):
     animate(request_of(), silent, analyser)
     with pytest.raises(GaussianHeadsError, match="frames of another job"):
         animate(request_of(seed=5), silent, analyser)
+    with pytest.raises(GaussianHeadsError, match="frames of another job"):
+        animate(request_of(style=SpeechStyle(head=0.0)), silent, analyser)
     job = json.loads((request_of().out / "job.json").read_text())
     assert job["seed"] == 0 and len(job["audio_sha256"]) == 64
 

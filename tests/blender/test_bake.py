@@ -12,7 +12,7 @@ from gaussian_heads.blender.codes import expression_code, head_pose
 from gaussian_heads.core.errors import CodeSpaceError, GaussianHeadsError, TrackError
 from gaussian_heads.core.spaces import ARKIT_BLENDSHAPES, ARKIT_INDEX
 
-SPEECH, BLINK = '["expr_code"]', '["expr_code_blink"]'
+SPEECH, BLINK, MOTION = '["expr_code"]', '["expr_code_blink"]', '["head_motion"]'
 JAW = ARKIT_INDEX["jawOpen"]
 
 
@@ -153,11 +153,27 @@ def test_head_pose_is_keyed_where_the_track_has_one(head, track):
     pose = np.zeros((6, 6), np.float32)
     pose[:, 1] = np.linspace(0, 0.3, 6)
     bake_track(head, replace(made, head_pose=pose), 1)
-    found = keys(head, "gaussian_head.head_rotation", 1)
+    found = keys(head, MOTION, 1)
     np.testing.assert_array_equal(found[:, 1], pose[:, 1])
-    assert curve(head, "gaussian_head.head_translation", 0) is None
+    assert curve(head, MOTION, 0) is not None and curve(head, MOTION, 3) is None
     bake_track(head, made, 1)
-    assert not keys(head, "gaussian_head.head_rotation", 1)[:, 1].any()
+    assert not keys(head, MOTION, 1)[:, 1].any()
+
+
+def test_a_turn_keyed_by_hand_is_kept_and_adds_to_the_baked_motion(scene, head, track):
+    settings = head.gaussian_head
+    for frame, turn in ((1, 0.2), (6, 0.7)):
+        settings.head_rotation[1] = turn
+        settings.keyframe_insert("head_rotation", index=1, frame=frame)
+    pose = np.zeros((6, 6), np.float32)
+    pose[:, 1], pose[:, 5] = 0.1, 0.002
+    for _ in range(2):
+        bake_track(head, replace(track(6), head_pose=pose), 1)
+    settings.strength_head = 0.5
+    scene.frame_set(6)
+    evaluated = head.evaluated_get(bpy.context.evaluated_depsgraph_get())
+    np.testing.assert_allclose(head_pose(evaluated), [0, 0.75, 0, 0, 0, 0.001], atol=1e-6)
+    assert len(keys(head, "gaussian_head.head_rotation", 1)) == 2
 
 
 def test_two_heads_share_an_action_in_slots_of_their_own(scene, head, track, avatar_file):

@@ -39,6 +39,19 @@ def test_speech_writes_a_track_at_the_rate_asked_for(tmp_path, tone):
     assert (track.fps, track.num_frames) == (Fraction(30000, 1001), 30)
 
 
+def test_manner_of_speaking_is_an_option(tmp_path, capsys):
+    said = ["speech", str(SAMPLE_SENTENCE), "--out", str(tmp_path / "t.npz")]
+    still = ["--head", "0", "--brows", "0", "--gaze", "0", "--blinks-per-min", "0"]
+    for words, moves in ((said, True), (said + still, False)):
+        assert main(words) == 0
+        track = ExpressionTrack.load(tmp_path / "t.npz")
+        assert bool(track.head_pose.any()) == moves
+        for layer in ("upper_face", "blink", "gaze"):
+            assert bool(track.layers[layer].any()) == moves
+        assert track.layers["speech"].any()
+    assert "liveliness is 3.0: give 0 to 2" in fails(capsys, *said, "--liveliness", "3")
+
+
 def test_speech_writes_the_live_link_layout(tmp_path, tone):
     assert main(["speech", str(tone), "--out", str(tmp_path / "t.csv"), "--fps", "30"]) == 0
     with (tmp_path / "t.csv").open(newline="") as stream:

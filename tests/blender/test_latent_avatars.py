@@ -2,6 +2,7 @@
 
 import csv
 import json
+from fractions import Fraction
 
 import bpy
 import numpy as np
@@ -10,12 +11,15 @@ from gaussian_heads.blender.animation import find_channelbag
 from gaussian_heads.blender.avatars import load_avatar, object_avatar
 from gaussian_heads.blender.bake import bake_track
 from gaussian_heads.blender.cli import main
-from gaussian_heads.blender.codes import expression_code
+from gaussian_heads.blender.codes import expression_code, head_pose
 from gaussian_heads.blender.proxy import create_avatar_object, set_avatar
 from gaussian_heads.blender.splat_objects import posed_gaussians
+from gaussian_heads.core.assets import SAMPLE_SENTENCE, SPEECH_MODEL
+from gaussian_heads.core.audio import load_audio
 from gaussian_heads.core.errors import CodeSpaceError
 from gaussian_heads.core.spaces import arkit_vector
 from gaussian_heads.core.spaces.conversion import convert_track
+from gaussian_heads.core.speech import SpeechModel
 
 from ..core.small_heads import LATENT_SPACE, small_latent_avatar, small_linear_avatar
 from .conftest import make_track
@@ -50,6 +54,19 @@ def test_speech_in_arkit_becomes_keys_of_the_latent_channels(scene, latent, late
     scene.frame_set(9)
     expected = convert_track(track, load_avatar(latent_file).avatar).codes({"blink": 0.25})[4]
     np.testing.assert_allclose(evaluated_code(latent), expected, atol=1e-5)
+
+
+def test_gaze_brows_and_head_motion_reach_latent_channels(scene, latent, latent_file):
+    waveform, rate = load_audio(SAMPLE_SENTENCE)
+    track = SpeechModel.open(SPEECH_MODEL).track(waveform, rate, fps=Fraction(24))
+    bake_track(latent, track, 1)
+    latent.gaussian_head.strength_gaze = 0.5
+    scene.frame_set(61)
+    expected = convert_track(track, load_avatar(latent_file).avatar).codes({"gaze": 0.5})[60]
+    np.testing.assert_allclose(evaluated_code(latent), expected, atol=1e-5)
+    evaluated = latent.evaluated_get(bpy.context.evaluated_depsgraph_get())
+    np.testing.assert_allclose(head_pose(evaluated), track.head_pose[60], atol=1e-6)
+    assert track.head_pose[60].any() and track.layers["gaze"][60].any()
 
 
 def test_named_sliders_lie_over_the_keys_and_can_be_keyed(scene, latent):

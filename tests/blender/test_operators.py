@@ -9,7 +9,9 @@ from gaussian_heads.blender import jobs, properties
 from gaussian_heads.blender.animation import find_channelbag
 from gaussian_heads.blender.axes import to_object_space
 from gaussian_heads.blender.strips import strip_collection
+from gaussian_heads.core.assets import SAMPLE_SENTENCE
 from gaussian_heads.core.avatar import Avatar
+from gaussian_heads.core.speech import SpeechStyle
 from gaussian_heads.operators import bake_speech, base
 
 
@@ -91,6 +93,39 @@ def test_strip_of_the_workspaces_own_sequencer_scene(scene, head, clicks, stand_
     edit.render.fps = 24
     assert bpy.ops.gaussian_heads.bake_speech() == {"FINISHED"}
     assert tuple(head.animation_data.action.frame_range) == (3, 26)
+
+
+def test_bake_follows_the_manner_of_the_head(scene, head, strip, stand_in, monkeypatch):
+    seen = []
+    original = stand_in.track
+
+    def listening(*words, **options):
+        seen.append((options["seed"], options["style"]))
+        return original(*words, **options)
+
+    monkeypatch.setattr(stand_in, "track", listening)
+    bpy.ops.gaussian_heads.bake_speech()
+    settings = head.gaussian_head
+    settings.seed, settings.style_head, settings.style_blinks_per_min = 3, 0.5, 26.0
+    bpy.ops.gaussian_heads.bake_speech()
+    expected = [(0, SpeechStyle()), (3, SpeechStyle(head=0.5, blinks_per_min=26.0))]
+    assert seen == expected
+
+
+def test_baked_speech_moves_eyes_brows_and_head(scene, head):
+    """The network that ships, on the sample sentence: all layers and the head's motion are keyed."""
+    sound = strip_collection(scene).new_sound(
+        "Line", str(SAMPLE_SENTENCE), channel=1, frame_start=5
+    )
+    head.gaussian_head.sound_strip = sound.name
+    assert bpy.ops.gaussian_heads.bake_speech() == {"FINISHED"}
+    curves = list(find_channelbag(head).fcurves)
+    moving = {
+        curve.data_path for curve in curves if np.ptp([k.co[1] for k in curve.keyframe_points]) > 0
+    }
+    layers = {f'["expr_code{suffix}"]' for suffix in ("", "_upper_face", "_blink", "_gaze")}
+    assert moving == layers | {'["head_motion"]'}
+    assert 52 + 3 + 2 + 12 + 6 <= len(curves) <= 52 + 11 + 2 + 12 + 6
 
 
 def test_bake_of_the_only_avatar_needs_no_selection(scene, head, strip, stand_in):

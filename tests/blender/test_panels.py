@@ -1,11 +1,14 @@
 """Panels draw what exists: every property and operator they name is looked up."""
 
+from dataclasses import fields
 from types import SimpleNamespace
 
 import bpy
 import pytest
 from gaussian_heads.blender import jobs
 from gaussian_heads.blender.strips import strip_collection
+from gaussian_heads.blender.style_properties import STYLE_FIELDS
+from gaussian_heads.core.speech import SpeechStyle
 from gaussian_heads.panels import sidebar
 
 
@@ -68,8 +71,17 @@ def test_speech_shows_strip_bake_and_strengths(scene, head, clicks):
     strip_collection(scene).new_sound("Line", str(clicks(1.0, [])), channel=1, frame_start=1)
     drawn = draw(sidebar.GAUSSIAN_HEADS_PT_speech)
     assert drawn.properties == ["sound_strip", "seed", "strength_speech", "strength_upper_face",
-                                "strength_blink", "strength_gaze"]  # fmt: skip
+                                "strength_blink", "strength_gaze", "strength_head"]  # fmt: skip
     assert drawn.operators == ["gaussian_heads.bake_speech"]
+
+
+@pytest.mark.parametrize(
+    "panel", [sidebar.GAUSSIAN_HEADS_PT_manner, sidebar.GAUSSIAN_HEADS_PT_sequencer_manner]
+)
+def test_manner_shows_what_the_next_bake_does(scene, head, panel):
+    assert panel.poll(bpy.context)
+    assert draw(panel).properties == [f"style_{name}" for name in STYLE_FIELDS]
+    assert set(STYLE_FIELDS) == {field.name for field in fields(SpeechStyle)}
 
 
 def test_running_analysis_shows_progress_and_cancel(scene, head, monkeypatch):
