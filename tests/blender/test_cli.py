@@ -49,6 +49,7 @@ def test_manner_of_speaking_is_an_option(tmp_path, capsys):
         for layer in ("upper_face", "blink", "gaze"):
             assert bool(track.layers[layer].any()) == moves
         assert track.layers["speech"].any()
+    capsys.readouterr()
     assert "liveliness is 3.0: give 0 to 2" in fails(capsys, *said, "--liveliness", "3")
 
 
