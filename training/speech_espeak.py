@@ -15,11 +15,10 @@ from .speech_synthesis import Espeak
 
 # Labels later than the sound, as measured by `speech_offsets` with the closures in place.
 LATE_SEC = 0.001
-# An unnamed phoneme shorter than this links two phones; a longer one is a pause.
-LINK_SEC = 0.04
 # espeak-ng tells a voiceless stop at its burst, after this much silence at most.
 MAX_CLOSURE_SEC = 0.07
-CLOSED_DB = -38.0  # against the loudest millisecond
+# Against the loudest millisecond.
+CLOSED_DB, PAUSE_DB = -38.0, -30.0
 
 
 class EspeakEngine:
@@ -53,30 +52,30 @@ class EspeakEngine:
             self._espeak.choose(f"{accent}+{order.voice}")
             numbers = (self.OWN_RATE * order.tempo, 100 * order.pitch, 100 * order.pitch_range)
             waveform, events = self._espeak.say(order.text, *map(round, numbers))
-            raw = espeak_intervals(events, len(waveform) / SPEECH_RATE_HZ)
+            raw = espeak_intervals(events, waveform)
             raw = with_closures(raw, waveform, order.language)
             stress = matched_stress(raw, marked, order.language)
             yield finish(order, waveform, raw, stress, LATE_SEC)
 
 
-def espeak_intervals(events: list[tuple[str, float]], duration_sec: float) -> list[Interval]:
-    """Events to intervals; marks without a name are pauses where long, else part of the phone before."""
+def espeak_intervals(events: list[tuple[str, float]], waveform: np.ndarray) -> list[Interval]:
+    """Events to intervals; what has no name is a pause where silent, else part of the phone before."""
+    level_db = _level_db(waveform)
     intervals: list[Interval] = []
-    starts = [start for _, start in events[1:]] + [duration_sec]
-    for (name, start_sec), end_sec in zip(events, starts, strict=True):
-        if intervals and not name and intervals[-1][0] == SILENT:
-            intervals[-1] = (SILENT, intervals[-1][1], end_sec)
-        elif not parts(name):  # "(en)": the language changes
+    ends = [start for _, start in events[1:]] + [len(waveform) / SPEECH_RATE_HZ]
+    for (name, start_sec), end_sec in zip(events, ends, strict=True):
+        if not parts(name):  # "(en)": the language changes
             continue
+        if not name and intervals and not _is_silent(level_db, start_sec, end_sec):
+            intervals[-1] = (intervals[-1][0], intervals[-1][1], end_sec)
         else:
             intervals.append((name or SILENT, start_sec, end_sec))
-    joined: list[Interval] = []
-    for name, start_sec, end_sec in intervals:
-        if joined and name == SILENT and end_sec - start_sec < LINK_SEC:
-            joined[-1] = (joined[-1][0], joined[-1][1], end_sec)
-        else:
-            joined.append((name, start_sec, end_sec))
-    return joined
+    return intervals
+
+
+def _is_silent(level_db: np.ndarray, start_sec: float, end_sec: float) -> bool:
+    span = level_db[round(1000 * start_sec) : round(1000 * end_sec)]
+    return bool(len(span)) and float(np.median(span)) < PAUSE_DB
 
 
 def with_closures(intervals: list[Interval], waveform: np.ndarray, language: str) -> list[Interval]:
