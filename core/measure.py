@@ -23,6 +23,7 @@ RIGHT_CORNER, LEFT_CORNER = 48, 54
 OUTER_LIPS = slice(48, 60)
 INNER_UPPER, INNER_LOWER = (61, 62, 63), (67, 66, 65)
 UPPER_LIDS, LOWER_LIDS = (37, 38, 43, 44), (41, 40, 47, 46)
+RIGHT_EYE_OUTSIDE, LEFT_EYE_OUTSIDE = 36, 45
 
 COLUMNS = ("lip_gap", "mouth_width", "jaw_drop", "lip_protrusion", "eye_opening")
 
@@ -47,7 +48,8 @@ class Measurement:
     `lip_gap` is the mean distance of the three pairs of inner-lip points along the mouth's up axis,
     less the avatar's contact offset; lips that touch or overlap give 0. `mouth_width` joins the
     corners. `jaw_drop` (chin, downwards) and `lip_protrusion` (outer lips, forwards) count from the
-    neutral face. `eye_opening` is the mean over four pairs of lid points.
+    neutral face. `eye_opening` is how high the upper lids stand over the lower ones, 0 where they meet
+    or overlap, the mean of four pairs of lid points.
     """
 
     times_sec: np.ndarray
@@ -86,14 +88,18 @@ def measure_landmarks(
     """Columns of `Measurement` from landmarks (m, avatar frame, no head pose) and the neutral ones."""
     gap = 1000.0 * signed_lip_gap(points) - lip_contact_offset_mm
     corners = points[:, LEFT_CORNER] - points[:, RIGHT_CORNER]
+    # Lids that hang over the lower ones when they shut are shut, however far they lie in front.
     lids = points[:, UPPER_LIDS] - points[:, LOWER_LIDS]
+    opening = (lids * _up(points[:, LEFT_EYE_OUTSIDE] - points[:, RIGHT_EYE_OUTSIDE])[:, None]).sum(
+        2
+    )
     moved = points - neutral
     columns_mm = (
         np.maximum(gap, 0.0),
         1000.0 * np.linalg.norm(corners, axis=1),
         -1000.0 * moved[:, CHIN, 1],
         1000.0 * moved[:, OUTER_LIPS, 2].mean(1),
-        1000.0 * np.linalg.norm(lids, axis=2).mean(1),
+        1000.0 * np.maximum(opening, 0.0).mean(1),
     )
     return dict(zip(COLUMNS, (c.astype(np.float32) for c in columns_mm), strict=True))
 
@@ -103,9 +109,13 @@ def signed_lip_gap(points: Float32[np.ndarray, "T 68 3"]) -> Float32[np.ndarray,
 
     The mouth's up axis is the avatar's, made square to the line through the corners.
     """
-    across = points[:, LEFT_CORNER] - points[:, RIGHT_CORNER]
-    across = across / np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-9)
-    up = np.array([0.0, 1.0, 0.0], np.float32) - across[:, 1:2] * across
-    up /= np.maximum(np.linalg.norm(up, axis=1, keepdims=True), 1e-9)
+    up = _up(points[:, LEFT_CORNER] - points[:, RIGHT_CORNER])
     apart = (points[:, INNER_UPPER] - points[:, INNER_LOWER]).mean(1)
     return (apart * up).sum(1).astype(np.float32)
+
+
+def _up(across: np.ndarray) -> np.ndarray:
+    """The avatar's up axis `[T, 3]` made square to lines `[T, 3]` across the face."""
+    across = across / np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-9)
+    up = np.array([0.0, 1.0, 0.0], np.float32) - across[:, 1:2] * across
+    return up / np.maximum(np.linalg.norm(up, axis=1, keepdims=True), 1e-9)

@@ -5,10 +5,11 @@ import re
 import zipfile
 
 import pytest
-from gaussian_heads.core.assets import ASSETS, SPEECH_MODEL, builtin_avatars
+from gaussian_heads.core.assets import ASSETS, DEFAULT_AVATAR, SPEECH_MODEL, builtin_avatars
 
-LIMITS_MB = {".uhap": 6, ".onnx": 8}
-BINARIES = [SPEECH_MODEL, *builtin_avatars().values()]
+PRIOR = ASSETS / "prior" / "prior.safetensors"
+LIMITS_MB = {".uhap": 6, ".onnx": 8, ".safetensors": 16}
+BINARIES = [SPEECH_MODEL, PRIOR, *builtin_avatars().values()]
 TRACES = re.compile(rb"site-packages|\.py\", line \d+|/home/\w|[A-Z]:\\Users")
 
 
@@ -32,3 +33,19 @@ def test_a_binary_holds_no_trace_of_its_machine(path):
 
 def test_all_assets_together_are_small():
     assert sum(path.stat().st_size for path in ASSETS.rglob("*") if path.is_file()) < 48 * 2**20
+
+
+def test_the_default_avatar_and_three_others_come_from_the_prior_that_ships():
+    space = json.loads(PRIOR.with_suffix(".json").read_text("utf8"))["code_space"]
+    records = {
+        name: json.loads(path.with_suffix(".json").read_text("utf8"))
+        for name, path in builtin_avatars().items()
+    }
+    of_the_prior = [name for name, record in records.items() if record.get("code_space") == space]
+    assert next(iter(builtin_avatars())) == DEFAULT_AVATAR and DEFAULT_AVATAR in of_the_prior
+    assert len(of_the_prior) >= 4
+    persons = [records[name]["person"] for name in of_the_prior]
+    assert {person["sex"] for person in persons} == {"female", "male"}
+    for name in ("age_years", "melanin"):
+        values = sorted(person[name] for person in persons)
+        assert values[-1] > 2 * values[0]
