@@ -100,6 +100,11 @@ def listed_clips(path: Path) -> list[Clip]:
         raise BenchmarkError(
             f"'{path}' lists no clips: write a header line clip,audio,phones,language and a row each."
         )
+    names = [row["clip"] for row in rows if row["clip"] and row["audio"] and row["phones"]]
+    if len(set(names)) < len(rows):
+        raise BenchmarkError(
+            f"'{path}' has a row without clip, audio or phones, or a clip twice: correct the list."
+        )
     return [
         Clip(
             row["clip"],

@@ -329,6 +329,9 @@ def test_lists_of_clips_name_sound_phones_and_language(tmp_path):
     assert [clip.language for clip in clips] == ["x", "y"] and clips[0].audio.is_file()
     assert {name for name, _, _ in clips[0].phones} >= {"SIL", "P", "B", "M", "AH"}
     assert 5 < clips[0].speech_end_sec < 12
+    twice = write(tmp_path / "twice.csv", "clip,audio,phones", [("a", "b", "c")] * 2)
+    with pytest.raises(BenchmarkError, match="or a clip twice"):
+        listed_clips(twice)
     (tmp_path / "wrong.json").write_text('[["Q7", 0, 1]]', "utf8")
     with pytest.raises(BenchmarkError, match="names the phone 'Q7'"):
         read_listed_phones(tmp_path / "wrong.json")
