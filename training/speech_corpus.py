@@ -186,7 +186,10 @@ def make_corpus(
     missing = [shard for shard in shards if not (folder / f"{shard.name}.json").exists()]
     LOG.info("%d shards, %d there already", len(shards), len(shards) - len(missing))
     started, made = time.monotonic(), 0.0
-    with ProcessPoolExecutor(jobs, get_context("spawn"), _ignore_interrupts) as pool:
+    # A fresh process for every shard: espeak-ng's sound depends on all that it has said before.
+    with ProcessPoolExecutor(
+        jobs, get_context("spawn"), _ignore_interrupts, max_tasks_per_child=1
+    ) as pool:
         futures = [
             pool.submit(make_shard, shard, folder, transcripts, minutes) for shard in missing
         ]
