@@ -118,11 +118,10 @@ def _tensorboard_curves(folder: Path) -> dict[str, list[tuple[float, float]]]:
 
 
 def draw_curves(points: list[Point], log: dict[str, Line]) -> Image.Image:
-    """Three panels: PSNR over steps, PSNR over persons, the training's own curves."""
-    panels = [
-        ("training steps", "PSNR, dB", _lines(points, "steps", "persons")),
-        ("training persons", "PSNR, dB", _lines(points, "persons", "steps")),
-    ]
+    """Panels: PSNR over steps, PSNR over persons where their number differs, the training's own curves."""
+    panels = [("training steps", "PSNR, dB", _lines(points, "steps", "persons"))]
+    if len({point.persons for point in points}) > 1:
+        panels.append(("training persons", "PSNR, dB", _lines(points, "persons", "steps")))
     logged = {name: line for name, line in log.items() if name in ("psnr_db", "psnr", "loss")}
     panels += [("training steps", name, {name: line}) for name, line in logged.items()]
     sheet = Image.new("RGB", (PANEL_PX[0] * len(panels), PANEL_PX[1]), "white")
@@ -180,12 +179,11 @@ def _panel(across: str, up: str, lines: dict[str, Line]) -> Image.Image:
             bottom - (y - y_low) / (y_high - y_low) * (bottom - top),
         )
 
-    for share in np.linspace(0, 1, 5):
-        x, y = x_low + share * (x_high - x_low), y_low + share * (y_high - y_low)
-        if 0 < share < 1:
-            pen.line([place(x_low, y), place(x_high, y)], fill=GRID)
-        pen.text((6, place(x, y)[1] - 6), f"{y:.4g}", INK)
-        pen.text((place(x, y)[0] - 12, bottom + 6), f"{x:.4g}", INK)
+    for y in _ticks(y_low, y_high):
+        pen.line([place(x_low, y), place(x_high, y)], fill=GRID)
+        pen.text((6, place(x_low, y)[1] - 6), f"{y:g}", INK)
+    for x in _ticks(x_low, x_high):
+        pen.text((place(x, y_low)[0] - 12, bottom + 6), f"{x:g}", INK)
     for number, (label, (xs, ys)) in enumerate(lines.items()):
         color = COLORS[number % len(COLORS)]
         corners = [place(x, y) for x, y in zip(xs, ys, strict=True)]
@@ -195,6 +193,15 @@ def _panel(across: str, up: str, lines: dict[str, Line]) -> Image.Image:
             pen.ellipse((x - 3, y - 3, x + 3, y + 3), fill=color)
         pen.text((left + 8, top + 6 + number * LABEL_PX), label, color)
     return panel
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """About five round numbers from `low` to `high`."""
+    rough = (high - low) / 5
+    step = 10.0 ** np.floor(np.log10(rough))
+    step *= next(factor for factor in (1, 2, 5, 10) if factor * step >= rough)
+    first, last = np.ceil(low / step), np.floor(high / step)
+    return [round(float(tick * step), 10) + 0.0 for tick in np.arange(first, last + 1)]
 
 
 def _range(values: np.ndarray) -> tuple[float, float]:

@@ -238,6 +238,16 @@ def test_curves_join_runs_of_one_prior_and_the_longest_of_each_size():
     log = {"loss": (np.arange(5.0), np.ones(5)), "rate": (np.arange(5.0), np.ones(5))}
     picture = np.asarray(draw_curves(points, log))
     assert picture.shape[1] == 3 * 560 and len(np.unique(picture.reshape(-1, 3), axis=0)) > 4
+    # One number of persons is no curve.
+    assert np.asarray(draw_curves(points[:2], log)).shape[1] == 2 * 560
+
+
+def test_ticks_are_round():
+    from gaussian_heads.training.evaluate_curve import _ticks
+
+    assert _ticks(29.7, 31.5) == [30.0, 30.5, 31.0, 31.5]
+    assert _ticks(-213.0, 17380.0) == [0.0, 5000.0, 10000.0, 15000.0]
+    assert _ticks(0.0283, 0.4002) == [0.1, 0.2, 0.3, 0.4]
 
 
 def test_the_training_log_is_read_and_thinned(tmp_path):
