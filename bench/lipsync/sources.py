@@ -17,7 +17,7 @@ from .clips import Clip
 from .curves import BenchmarkError, Curves, check_covers, read_curves
 
 # Of smoothings from 25 to 250 ms and powers from 0.5 to 2, the highest closure J on the validation
-# recordings that does not close more than 15 % of the other consonants.
+# recordings that closes no more than about 15 % of the other consonants.
 LOUDNESS_SMOOTHING_SEC, LOUDNESS_EXPONENT = 0.05, 1.0
 NUM_SHUFFLES = 5
 
