@@ -69,9 +69,10 @@ def sentences(language: str) -> list[str]:
 
 def endless_texts(texts: list[str], rng: np.random.Generator) -> Iterator[str]:
     """Every other one a sentence, every other one its words drawn at random in phrases."""
-    vocabulary = np.array(sorted({word for text in texts for word in text.split()}))
+    words = {word for text in texts for word in text.split()}
+    vocabulary = np.array(sorted(word for word in words if any(map(str.isalnum, word))))
     while True:
         for index in rng.permutation(len(texts)):
             yield texts[index]
-            words = rng.choice(vocabulary, rng.integers(1, 14)).tolist()
-            yield " ".join([*words[:-1], words[-1].rstrip(",;:")])
+            drawn = rng.choice(vocabulary, rng.integers(1, 14)).tolist()
+            yield " ".join([*drawn[:-1], drawn[-1].rstrip(",;:")])

@@ -91,15 +91,14 @@ def without_slivers(phones: list[Interval]) -> list[Interval]:
 
 
 def phrase_ends(phones: list[Interval]) -> list[float]:
-    """Where sound ends before a pause of at least 80 ms or the end of the utterance."""
-    ends = [
-        pause[1]
+    """Where sound ends before a pause of at least 80 ms, and where the last sound ends."""
+    ends = {
+        before[2]
         for before, pause in zip(phones, phones[1:], strict=False)
         if before[0] != SILENT and pause[0] == SILENT and pause[2] - pause[1] >= PHRASE_PAUSE_SEC
-    ]
-    if phones and phones[-1][0] != SILENT:
-        ends.append(phones[-1][2])
-    return ends
+    }
+    last = [end_sec for name, _, end_sec in phones if name != SILENT][-1:]
+    return sorted(ends.union(last))
 
 
 def matched_stress(phones: list[Interval], marked: list[str], language: str) -> list[float]:
