@@ -21,7 +21,7 @@ GAZE_LAYER = "gaze"
 SECONDS_PER_DEG, SHORTEST_SEC = 0.0022, 0.021
 # A glance away: degrees beyond the least are exponential, cut where the head would have to turn far.
 LEAST_DEG, MEAN_DEG, MOST_DEG = 3.0, 6.9, 18.0
-MOST_UP_DEG, MOST_DOWN_DEG = 9.0, 11.0
+MOST_UP_DEG, MOST_DOWN_DEG = 8.0, 11.0
 # Shares of the eight directions from the person's left counter-clockwise as the camera sees them.
 DIRECTIONS = np.array([15.54, 6.46, 17.69, 7.44, 16.80, 7.89, 20.38, 7.79])
 SPREAD_DEG = 12.0
@@ -34,7 +34,9 @@ REACH_DEG = np.array([24.0, 16.0])
 PHRASE_PULL_SEC, PHRASE_PULL_CHANCE = 0.8, 0.6
 # Turns of the eyeballs by a full control, degrees: sideways, down, up.
 FULL_SIDE_DEG, FULL_DOWN_DEG, FULL_UP_DEG = 34.0, 30.0, 24.0
-LID_FALL, LID_RISE = 0.12, 0.25
+LID_FALL, LID_RISE = 0.12, 0.14
+# How much of an upward look gives way to a lid that is shut, as eyes sink in a blink.
+SINK_IN_BLINK = 0.6
 
 
 @dataclass(frozen=True)
@@ -129,12 +131,13 @@ def gaze_layer(
     """ARKit weights that turn both eyes to the direction while the head is turned by `head_deg`.
 
     Lids follow the gaze up and down a little more than the eyeLook controls move them, except where a
-    blink has them already.
+    blink has them already. Eyes that look up sink while the lids are shut (Collewijn et al. 1985).
     """
     side, down = np.clip(direction_deg - head_deg, -REACH_DEG, REACH_DEG).T
     left, lower = np.maximum(side, 0.0) / FULL_SIDE_DEG, np.maximum(down, 0.0) / FULL_DOWN_DEG
     right, upper = np.maximum(-side, 0.0) / FULL_SIDE_DEG, np.maximum(-down, 0.0) / FULL_UP_DEG
-    open_part = 1.0 - np.clip(lids_closed, 0.0, 1.0)
+    closed = np.clip(lids_closed, 0.0, 1.0)
+    upper = np.maximum(upper - SINK_IN_BLINK * closed, 0.0)
     values = {
         "eyeLookOutLeft": left,
         "eyeLookInRight": left,
@@ -144,8 +147,8 @@ def gaze_layer(
     for eye in ("Left", "Right"):
         values[f"eyeLookDown{eye}"] = lower
         values[f"eyeLookUp{eye}"] = upper
-        values[f"eyeBlink{eye}"] = LID_FALL * lower * open_part
-        values[f"eyeWide{eye}"] = LID_RISE * upper * open_part
+        values[f"eyeBlink{eye}"] = LID_FALL * lower * (1.0 - closed)
+        values[f"eyeWide{eye}"] = LID_RISE * upper * (1.0 - closed)
     layer = np.zeros((len(direction_deg), len(ARKIT_BLENDSHAPES)), np.float32)
     for name, column in values.items():
         layer[:, ARKIT_INDEX[name]] = column
