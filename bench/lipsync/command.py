@@ -76,7 +76,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", choices=PARTS, help="leave the other kind of clips out")
     parser.add_argument("--curves", type=Path, help="folder with a CSV file for every clip")
     parser.add_argument("--model", type=Path, default=SPEECH_MODEL)
-    parser.add_argument("--avatar", help="a .uhap file, builtin:NAME or 'ict'; the first built-in")
+    parser.add_argument("--avatar", help="a .uhap file, builtin:NAME or 'ict'; the default one")
     parser.add_argument("--fps", default="25", help="of all curves that are made here")
     parser.add_argument("--write-curves", type=Path, help="folder for the network's curves")
     parser.add_argument("--seed", type=int, default=0, help="of bootstrap and shuffling")
