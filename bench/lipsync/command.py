@@ -104,12 +104,14 @@ def measure(
         model = SpeechModel.open(options.model)
         line = ProgressLine("network")
         measured = reference.network(model, clips, options.write_curves, line)
-    return {
+    sources = {
         MEASURED: measured,
         TIMING: reference.perfect_timing(clips, ProgressLine(TIMING)),
         LOUDNESS: reference.loudness(clips),
-        SHUFFLED: shuffled(measured, clips, options.seed),
     }
+    if len(clips) > 1:  # one clip alone has no other to be held against
+        sources[SHUFFLED] = shuffled(measured, clips, options.seed)
+    return sources
 
 
 def rows_of(options: argparse.Namespace, chosen: Chosen, head: Avatar | IctHead) -> list[Row]:

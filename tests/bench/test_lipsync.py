@@ -29,6 +29,7 @@ RATE_HZ = 100
 GAPS_MM = {"P": 0.0, "B": 0.0, "M": 0.0, "AA": 10.0, "EH": 8.0}
 WIDTHS_MM = {"UW": 40.0, "W": 42.0, "IY": 60.0, "S": 58.0}
 SAMPLE = ROOT / "assets" / "audio"
+LISTED = ("sample.flac", "sample.phones.json")
 
 
 def spoken(names, length_sec=0.1, start_sec=0.2):
@@ -318,9 +319,9 @@ def test_clips_without_a_curve_are_named(tmp_path):
 
 def sample_list(folder):
     """A list of clips with the sample sentence twice, in two languages."""
-    for name in ("sample.flac", "sample.phones.json"):
+    for name in LISTED:
         (folder / name).write_bytes((SAMPLE / name).read_bytes())
-    rows = [(f"clip{i}", "sample.flac", "sample.phones.json", code) for i, code in enumerate("xy")]
+    rows = [(f"clip{i}", *LISTED, code) for i, code in enumerate("xy")]
     return write(folder / "list.csv", "clip,audio,phones,language", rows)
 
 
@@ -360,6 +361,20 @@ def test_the_command_measures_the_network_and_the_same_curves_from_files(tmp_pat
     same = figures["closure_j"]["measured"]
     assert same["value"] == same["low"] == same["high"]  # both clips are the same sentence
     assert same == figures["closure_j_language_x"]["measured"]
+    alone = write(tmp_path / "alone.csv", "clip,audio,phones", [("clip0", *LISTED)])
+    words = [
+        "--clips",
+        alone,
+        "--only",
+        "phones",
+        "--avatar",
+        head,
+        "--curves",
+        tmp_path / "curves",
+    ]
+    assert main([*map(str, words)]) == 0
+    line = next(x for x in capsys.readouterr().out.splitlines() if x.startswith("closure J "))
+    assert f"{same['value']:.2f} [" in line and f"{bilabials} p b m" in line
 
 
 def test_the_command_ends_with_a_sentence_and_one(tmp_path, capsys):
