@@ -18,7 +18,8 @@ DEFAULT_AVATAR = "maya"
 def builtin_avatars() -> Mapping[str, Path]:
     """Name to file of every avatar that ships: the default first, the others in alphabetical order."""
     paths = sorted(
-        (ASSETS / "avatars").glob("*.uhap"), key=lambda path: (path.stem != DEFAULT_AVATAR, path.stem)
+        (ASSETS / "avatars").glob("*.uhap"),
+        key=lambda path: (path.stem != DEFAULT_AVATAR, path.stem),
     )
     return {path.stem: path for path in paths}
 
