@@ -19,7 +19,7 @@ Statistic = Callable[[np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class Figure:
-    """A value and its 95 % bootstrap interval over clips."""
+    """A value and its 95 % bootstrap interval over clips; one clip alone has none (nan)."""
 
     value: float
     low: float
@@ -32,6 +32,8 @@ def estimate(statistic: Statistic, num_clips: int, seed: int) -> Figure | None:
         value = float(statistic(np.ones((1, num_clips)))[0])
         if not np.isfinite(value):
             return None
+        if num_clips == 1:
+            return Figure(value, np.nan, np.nan)
         chances = np.full(num_clips, 1 / num_clips)
         weights = np.random.default_rng(seed).multinomial(num_clips, chances, NUM_BOOTSTRAPS)
         drawn = statistic(weights.astype(np.float64))

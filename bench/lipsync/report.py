@@ -28,11 +28,10 @@ def table(rows: Sequence[Row], sources: Sequence[str]) -> str:
 def _cell(figure: Figure | None) -> str:
     if figure is None:
         return NOTHING
-    digits = 0 if max(abs(figure.low), abs(figure.high)) >= 10 else 2
-    value, low, high = (
-        f"{number:.{digits}f}" for number in (figure.value, figure.low, figure.high)
-    )
-    return f"{value} [{low}, {high}]"
+    numbers = [n for n in (figure.value, figure.low, figure.high) if math.isfinite(n)]
+    digits = 0 if max(map(abs, numbers)) >= 10 else 2
+    value, *interval = (f"{number:.{digits}f}" for number in numbers)
+    return f"{value} [{', '.join(interval)}]" if interval else value
 
 
 def plain(rows: Sequence[Row]) -> dict[str, dict]:
