@@ -12,6 +12,7 @@ import argparse
 import logging
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
@@ -19,10 +20,15 @@ from PIL import Image
 from ...core.errors import GaussianHeadsError
 from ...core.files import replace_on_success
 from ..dataset import open_capture
+from ..dataset.layout import CaptureError
+from ..dataset.reader import Subject
 from ..evaluate import evaluation_images
 from ..evaluate_metrics import REGIONS, Score, composite, region_masks, score
 from .people_plan import QUALITIES
 from .sources import Sources, find_sources
+
+if TYPE_CHECKING:
+    from .clip_studio import ClipStudio
 
 LOG = logging.getLogger(__name__)
 OTHER_SEED = 2
@@ -32,14 +38,16 @@ def repeat_pictures(
     capture: Path, name: str, work: Path, sources: Sources, samples: int
 ) -> list[Score]:
     """Scores of pictures of the person `name`, traced again into `work`, against the capture's."""
-    # Blender is heavy, and help needs none of it.
-    from .clip_studio import ClipStudio
-
     subject = open_capture(capture).subject(name)
-    studio = ClipStudio(subject.info.seed, sources, QUALITIES["final"].neutral_texture_px)
-    studio.studio.scene.cycles.seed = OTHER_SEED
+    images = evaluation_images(subject)
+    if not images or subject.controls is None:
+        raise CaptureError(
+            f"The capture '{capture}' has no evaluation pictures of '{name}' that the studio could repeat: "
+            "name a person for validation, or one of the first to train on."
+        )
+    studio = open_studio(subject, sources)
     scores = []
-    for image in evaluation_images(subject):
+    for image in images:
         pixels, camera = subject.picture(image)
         path = work / f"{name}_{image.frame}_{image.camera}.png"
         arkit = subject.controls[subject.frame_names.index(image.frame)]
@@ -51,6 +59,16 @@ def repeat_pictures(
         scores.append(score(again, pixels, regions))
         LOG.info("%s: %.1f dB, SSIM %.3f", path.stem, scores[-1].psnr_db, scores[-1].ssim)
     return scores
+
+
+def open_studio(subject: Subject, sources: Sources) -> ClipStudio:
+    """The studio with the person in it and random numbers other than the capture's."""
+    # Blender is heavy, and a wrong name needs none of it.
+    from .clip_studio import ClipStudio
+
+    studio = ClipStudio(subject.info.seed, sources, QUALITIES["final"].neutral_texture_px)
+    studio.studio.scene.cycles.seed = OTHER_SEED
+    return studio
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
