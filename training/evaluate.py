@@ -177,8 +177,9 @@ def _more(mouth_l1: float, first: Row | None) -> str:
 def run(options: argparse.Namespace) -> tuple[list[Result], list[Row], Speed | None]:
     """Evaluate all priors on all persons."""
     dataset = open_capture(options.data)
-    tested = [TestedPrior(MAIN, options.prior)]
-    tested += [TestedPrior(name, Path(folder)) for name, _, folder in map(_named, options.also)]
+    folders = [(MAIN, options.prior)]
+    folders += [(name, Path(folder)) for name, _, folder in map(_named, options.also)]
+    tested = [TestedPrior(name, folder, options.hair_pieces) for name, folder in folders]
     for prior in tested:
         prior.require_topology(dataset.topology)
     results: list[Result] = []
@@ -231,6 +232,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True, help="folder of the capture")
     parser.add_argument(
         "--also", nargs="+", default=[], metavar="NAME=FOLDER", help="more priors, side by side"
+    )
+    parser.add_argument(
+        "--hair-pieces", type=int, help="another budget than the prior was trained with"
     )
     parser.add_argument("--persons", type=int, help="at most so many persons of each split")
     parser.add_argument("--pictures", type=int, help="at most so many pictures of a person")

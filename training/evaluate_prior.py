@@ -35,8 +35,8 @@ class TestedPrior:
 
     __test__ = False
 
-    def __init__(self, name: str, folder: Path) -> None:
-        self.name, self.folder = name, folder
+    def __init__(self, name: str, folder: Path, hair_pieces: int | None = None) -> None:
+        self.name, self.folder, self.hair_pieces = name, folder, hair_pieces
         self.prior = load_prior(folder)
         record = read_record(folder)
         # Of the run that made it, for the curves.
@@ -61,7 +61,7 @@ class TestedPrior:
 
     def head(self, subject: Subject) -> BakedHead:
         """The person's decoder."""
-        return bake_head(self.prior, NeutralScan.of(subject))
+        return bake_head(self.prior, NeutralScan.of(subject), self.hair_pieces)
 
     def codes(self, subject: Subject, way: str) -> np.ndarray | None:
         """Codes [T, D] of all frames: from the tracked mesh, or from the ARKit weights; None if not known."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import torch
 
@@ -11,14 +13,21 @@ from .networks.person_head import LOOK, PersonHead
 from .networks.prior import BakedHead, UniversalPrior
 from .prior_data import texture_change
 from .prior_person import NeutralScan, PersonMaker, person_tensors
+from .prior_settings import GaussianSettings, TrainingError
 
 
 @torch.no_grad()
-def bake_head(prior: UniversalPrior, person: NeutralScan | Subject) -> BakedHead:
-    """The decoder of one person: code `[D]` to Gaussians; zero is the person's neutral."""
+def bake_head(
+    prior: UniversalPrior, person: NeutralScan | Subject, hair_pieces: int | None = None
+) -> BakedHead:
+    """The decoder of one person: code `[D]` to Gaussians; zero is the person's neutral.
+
+    `hair_pieces` is how many pieces of hair it may have, where that is not what the prior was trained with.
+    """
     settings = prior.settings
     scan = person if isinstance(person, NeutralScan) else NeutralScan.of(person)
-    maker = PersonMaker(prior.parts, settings.gaussians, settings.network.image_px)
+    gaussians = with_hair(settings.gaussians, hair_pieces)
+    maker = PersonMaker(prior.parts, gaussians, settings.network.image_px)
     parts = maker.person(scan, only_used=True)
     head, tensors = person_tensors(prior, parts, maker.scan_colors(scan.texture))
     identity = prior.identify(tensors.maps[None])[0]
@@ -31,6 +40,15 @@ def bake_head(prior: UniversalPrior, person: NeutralScan | Subject) -> BakedHead
         baked.color_map.straight.zero_()
         baked.color_map.last.zero_()
     return baked.eval()
+
+
+def with_hair(gaussians: GaussianSettings, pieces: int | None) -> GaussianSettings:
+    """The settings with another budget of hair; raises TrainingError where it is no number of pieces."""
+    if pieces is None:
+        return gaussians
+    if pieces < 1:
+        raise TrainingError(f"A head cannot have {pieces} pieces of hair: give 1 or more.")
+    return dataclasses.replace(gaussians, strand_budget={**gaussians.strand_budget, "hair": pieces})
 
 
 @torch.no_grad()

@@ -68,7 +68,7 @@ def main(arguments: list[str] | None = None) -> int:
         capture = open_capture(options.data)
         subject = capture.subject(options.subject)
         prior, controls = load_prior(options.prior), load_controls(options.prior)
-        head = bake_head(prior, NeutralScan.of(subject))
+        head = bake_head(prior, NeutralScan.of(subject), options.hair_pieces)
         prior_record = read_record(options.prior)
         info = describe(subject, capture.record, statement, prior_record)
         fidelity = build_avatar(head, subject, info, controls, options.out)
@@ -184,6 +184,9 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--subject", required=True, help="name of the person in the capture")
     parser.add_argument("--out", type=Path, required=True, help="package to write (.uhap)")
     parser.add_argument("--name", default="", help="the avatar's name (default: the file's)")
+    parser.add_argument(
+        "--hair-pieces", type=int, help="finer hair for more time (default: what the prior learned)"
+    )
     parser.add_argument("--author", default=Statement.author)
     parser.add_argument("--consent", default="", help="what a real person agreed to")
     return parser.parse_args(arguments)

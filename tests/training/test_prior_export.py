@@ -22,8 +22,10 @@ from gaussian_heads.training.prior_controls import main as learn_controls  # noq
 from gaussian_heads.training.prior_export import load_controls, main  # noqa: E402
 from gaussian_heads.training.prior_file import load_prior, read_record  # noqa: E402
 from gaussian_heads.training.prior_person import NeutralScan  # noqa: E402
+from gaussian_heads.training.strands import save_strands  # noqa: E402
 
 from .dataset_fixtures import write_small_capture  # noqa: E402
+from .head_fixtures import small_mesh, small_strands  # noqa: E402
 from .test_evaluate import tiny_settings  # noqa: E402
 
 
@@ -146,3 +148,18 @@ def test_what_is_missing_is_said(prior, capture, tmp_path, capsys):
     words = ["--prior", str(prior), "--data", str(capture), "--subject", "nobody"]
     assert main([*words, "--out", str(tmp_path / "a.uhap")]) == 1
     assert "no person 'nobody'" in capsys.readouterr().err
+
+
+def test_hair_can_be_finer_or_coarser_than_the_prior_learned(prior, capture, tmp_path, capsys):
+    hairy, counts = shutil.copytree(capture, tmp_path / "hairy"), []
+    hair = small_strands(small_mesh(), 30, np.array([0.0, 0.02, 0.0]))
+    save_strands(hairy / "subjects/s1000/neutral/strands.npz", {"hair": hair})
+    for pieces in (10, 40):
+        out = tmp_path / f"hair{pieces}.uhap"
+        assert export(prior, hairy, out, "--hair-pieces", str(pieces)) == 0
+        counts.append(Avatar.open(out).decode(np.zeros(8, np.float32)).num_gaussians)
+    assert 20 <= counts[1] - counts[0] <= 40
+    capsys.readouterr()
+    assert export(prior, capture, tmp_path / "bald.uhap", "--hair-pieces", "0") == 1
+    assert "0 pieces of hair" in capsys.readouterr().err
+    assert not (tmp_path / "bald.uhap").exists()
