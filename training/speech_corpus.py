@@ -19,7 +19,7 @@ import time
 import zlib
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from functools import cache
 from itertools import islice
@@ -130,8 +130,8 @@ def orders(shard: Shard, texts: list[str]) -> Iterator[Order]:
         yield Order(text, shard.language, voice, tempo, pitch, pitch_range, accent)
 
 
-def make_shard(shard: Shard, folder: Path, transcripts: list[str], minutes: float) -> float:
-    """Say and write a shard; returns its minutes."""
+def make_shard(shard: Shard, folder: Path, transcripts: list[str], minutes: float) -> None:
+    """Say and write a shard of so many minutes."""
     spoken: list[Spoken] = []
     num_samples, wanted = 0, minutes * 60.0 * SPEECH_RATE_HZ
     source = orders(shard, texts_for(shard, transcripts))
@@ -147,7 +147,6 @@ def make_shard(shard: Shard, folder: Path, transcripts: list[str], minutes: floa
     labels = {"format": FORMAT, **asdict(shard), "utterances": [_utterance(one) for one in spoken]}
     with replace_on_success(folder / f"{shard.name}.json") as temporary:
         temporary.write_text(json.dumps(labels, ensure_ascii=False) + "\n", encoding="utf8")
-    return num_samples / SPEECH_RATE_HZ / 60.0
 
 
 def _utterance(one: Spoken) -> dict[str, object]:
@@ -175,8 +174,25 @@ def read_shard(labels: Path) -> Iterator[Spoken]:
         yield Spoken(order, waveform, phones, row["stress_sec"], row["phrase_end_sec"])
 
 
-def _ignore_interrupts() -> None:
+def _make_apart(shard: Shard, *rest: object) -> float:
+    """Make a shard in a process of its own; returns the minutes made."""
+    process = get_context("spawn").Process(target=_make_undisturbed, args=(shard, *rest))
+    process.start()
+    process.join()
+    if process.exitcode:
+        raise SystemExit(
+            f"'{shard.name}' could not be made (its messages stand above): mend that, the same "
+            "command goes on where this one was."
+        )
+    folder = rest[0]
+    labels = json.loads((folder / f"{shard.name}.json").read_text("utf8"))
+    return sum(row["samples"] for row in labels["utterances"]) / SPEECH_RATE_HZ / 60.0
+
+
+def _make_undisturbed(*arguments: object) -> None:
+    # Ctrl-C stops the command after the shards that were begun.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    make_shard(*arguments)
 
 
 def make_corpus(
@@ -187,11 +203,9 @@ def make_corpus(
     LOG.info("%d shards, %d there already", len(shards), len(shards) - len(missing))
     started, made = time.monotonic(), 0.0
     # A fresh process for every shard: espeak-ng's sound depends on all that it has said before.
-    with ProcessPoolExecutor(
-        jobs, get_context("spawn"), _ignore_interrupts, max_tasks_per_child=1
-    ) as pool:
+    with ThreadPoolExecutor(jobs) as pool:
         futures = [
-            pool.submit(make_shard, shard, folder, transcripts, minutes) for shard in missing
+            pool.submit(_make_apart, shard, folder, transcripts, minutes) for shard in missing
         ]
         try:
             for done, future in enumerate(as_completed(futures), 1):
@@ -203,6 +217,9 @@ def make_corpus(
         except KeyboardInterrupt:
             pool.shutdown(wait=True, cancel_futures=True)
             raise SystemExit("Stopped; the same command goes on where this one was.") from None
+        except SystemExit:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
     return made
 
 

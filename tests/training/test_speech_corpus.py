@@ -211,6 +211,13 @@ def test_a_folder_of_another_seed_is_refused(tmp_path):
             check_settings(tmp_path, seed, transcripts)
 
 
+def test_a_shard_that_fails_is_named_and_nothing_of_it_stays(tmp_path):
+    shard = speech_corpus.Shard("training", "es", "nobody", 0, 0)
+    with pytest.raises(SystemExit, match="'training-es-nobody.*could not be made"):
+        speech_corpus.make_corpus([shard], tmp_path, [], jobs=1, minutes=0.1)
+    assert not list(tmp_path.iterdir())
+
+
 @needs_espeak
 @pytest.mark.skipif(os.name == "nt", reason="sends the signal of Ctrl-C")
 def test_ctrl_c_stops_and_the_same_command_goes_on(tmp_path):
