@@ -69,12 +69,6 @@ class SoundPlacement:
         """Seconds into the sound file at scene frame `frame` (may lie outside the file)."""
         return float(Fraction(frame - self.content_start_frame) / self.fps) - self.sound_offset_sec
 
-    def frame_at(self, file_sec: float | int) -> float:
-        """Scene frame (fractional) at `file_sec` seconds into the sound file."""
-        return self.content_start_frame + float(
-            Fraction(file_sec + self.sound_offset_sec) * self.fps
-        )
-
     @property
     def first_frame(self) -> int:
         """First whole frame at which the strip is heard."""
@@ -89,12 +83,3 @@ class SoundPlacement:
     def num_frames(self) -> int:
         """Number of whole frames at which the strip is heard."""
         return self.last_frame - self.first_frame + 1
-
-
-def whole_frames(duration_sec: float | int, fps: Fraction) -> int:
-    """Number of frames that cover `duration_sec`; at least 1, and a rounding hair adds no frame."""
-    if not math.isfinite(duration_sec) or duration_sec <= 0:
-        raise TimingError(
-            f"A length of {duration_sec} seconds holds no frame: choose a longer sound."
-        )
-    return max(1, math.ceil(duration_sec * float(fps) - 1e-6))

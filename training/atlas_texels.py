@@ -7,14 +7,6 @@ from collections.abc import Iterator
 import numpy as np
 
 
-def raster_coverage(uvs: np.ndarray, resolution: int) -> np.ndarray:
-    """How many triangles [F, 3, 2] cover each texel centre [R, R]; row 0 is v = 1."""
-    count = np.zeros((resolution, resolution), np.int32)
-    for rows, columns, _, _ in iterate_texels(uvs, resolution):
-        np.add.at(count, (rows, columns), 1)
-    return count
-
-
 def iterate_texels(uvs: np.ndarray, resolution: int) -> Iterator[tuple]:
     """Yield (rows, columns, triangle index, barycentric [n, 3]) of the texel centres per triangle."""
     pixels = np.stack(
