@@ -31,6 +31,7 @@ import soundfile
 
 from ..core.audio import SPEECH_RATE_HZ
 from ..core.files import replace_on_success
+from . import DATA_VARIABLE
 from .speech_engines import ENGINES, INSTALL, Engine
 from .speech_languages import HELD_OUT_LANGUAGES, LANGUAGES, SPLITS, endless_texts, sentences
 from .speech_spoken import Order, Spoken
@@ -240,12 +241,12 @@ def check_settings(folder: Path, seed: int, transcripts: list[str]) -> None:
 
 def english_transcripts(data: Path | None) -> list[str]:
     """Texts of the real recordings that may be trained on, or none without the data folder."""
-    # Imported here: the processes that only speak need no torch.
-    from .speech_data import DATA_VARIABLE, data_folder, recordings, training_recordings
-
     if data is None and DATA_VARIABLE not in os.environ:
         LOG.info("no --data and no %s: English says only the sentences of its own", DATA_VARIABLE)
         return []
+    # Imported here: who only speaks needs no torch.
+    from .speech_data import data_folder, recordings, training_recordings
+
     return [clip.text for clip in training_recordings(recordings(data_folder(data)))]
 
 

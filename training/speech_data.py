@@ -17,13 +17,12 @@ from pathlib import Path
 import numpy as np
 
 from ..core.audio import SPEECH_RATE_HZ, load_audio
+from . import DATA_VARIABLE
 from .networks.speech import FRAME_RATE_HZ, power_spectrum
 from .speech_phones import PHONE_INDEX, SILENCE
 from .speech_synthesis import ESPEAK_ACCENTS, Delivery, Espeak, Utterance, speak_flite
 
 LOG = logging.getLogger(__name__)
-DATA_VARIABLE = "GAUSSIAN_HEADS_DATA"
-
 # Kept for the reported figures: all readers but the crowd's are heard nowhere else in training.
 HELD_OUT: tuple[str, ...] = (
     "533-1066-0001",

@@ -9,6 +9,7 @@ import pytest
 
 pytest.importorskip("scipy", reason="the studio needs the training extra (scipy)")
 
+from gaussian_heads.training import DATA_VARIABLE
 from gaussian_heads.training.capture import ict
 from gaussian_heads.training.capture.beard import KINDS, beard_look
 from gaussian_heads.training.capture.grooming import groom, light_strands
@@ -19,12 +20,12 @@ from gaussian_heads.training.capture.hair_styles import STYLES, choose_style, ha
 from gaussian_heads.training.capture.identity import Identity, person
 from gaussian_heads.training.capture.lighting import DOME_RIG
 from gaussian_heads.training.capture.mesh import build_mesh
-from gaussian_heads.training.capture.sources import VARIABLE, Sources
+from gaussian_heads.training.capture.sources import Sources
 
-ROOT = os.environ.get(VARIABLE)
+ROOT = os.environ.get(DATA_VARIABLE)
 NEEDS_DATA = pytest.mark.skipif(
     not ROOT or not Sources(Path(ROOT)).ict.is_file(),
-    reason=f"needs ICT-FaceKit below the folder {VARIABLE} names",
+    reason=f"needs ICT-FaceKit below the folder {DATA_VARIABLE} names",
 )
 MOST_STRANDS = 9000
 

@@ -229,6 +229,7 @@ def test_ctrl_c_stops_and_the_same_command_goes_on(tmp_path):
     ) as process:
         until = time.monotonic() + 300
         while not list(tmp_path.glob("*.json"))[1:] and time.monotonic() < until:
+            assert process.poll() is None, process.stderr.read()
             time.sleep(0.1)
         process.send_signal(signal.SIGINT)
         assert "goes on" in process.communicate(timeout=300)[1]

@@ -12,7 +12,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="the training environment is not installed")
 pytest.importorskip("onnxscript", reason="the training environment is not installed")
 
-from gaussian_heads.training import speech_data
+from gaussian_heads.training import DATA_VARIABLE, speech_data
 from gaussian_heads.training.evaluate_speech import Tally, count_closures, summary
 from gaussian_heads.training.lip_curves import correlation
 from gaussian_heads.training.networks.speech import SpeechNetworkConfig
@@ -80,7 +80,7 @@ def test_phone_times_are_read_with_the_aligners_lead_taken_off(tmp_path):
 
 
 def test_missing_data_are_reported_with_what_to_do(tmp_path, monkeypatch):
-    monkeypatch.delenv(speech_data.DATA_VARIABLE, raising=False)
+    monkeypatch.delenv(DATA_VARIABLE, raising=False)
     with pytest.raises(SystemExit, match="--data or set GAUSSIAN_HEADS_DATA"):
         speech_data.data_folder(tmp_path)
 

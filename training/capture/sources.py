@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...core.errors import GaussianHeadsError
-
-VARIABLE = "GAUSSIAN_HEADS_DATA"
+from .. import DATA_VARIABLE
 
 
 class StudioError(GaussianHeadsError):
@@ -39,10 +38,10 @@ class Sources:
 
 def find_sources(data: str | Path | None = None) -> Sources:
     """The sources below `data`, else below the folder that GAUSSIAN_HEADS_DATA names."""
-    root = data or os.environ.get(VARIABLE)
+    root = data or os.environ.get(DATA_VARIABLE)
     if not root:
         raise StudioError(
-            f"No data folder: give --data or set {VARIABLE} (docs/TRAINING.md says what it holds)."
+            f"No data folder: give --data or set {DATA_VARIABLE} (docs/TRAINING.md says what it holds)."
         )
     sources = Sources(Path(root))
     if not sources.ict.is_file():
