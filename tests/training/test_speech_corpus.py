@@ -1,5 +1,6 @@
 """Synthetic speech: labels against the sound, stress, phrase ends, shards that can be gone on with."""
 
+import functools
 import json
 import os
 import signal
@@ -224,8 +225,15 @@ def test_ctrl_c_stops_and_the_same_command_goes_on(tmp_path):
     command = [sys.executable, "-m", speech_corpus.__name__, "--languages", "es", "--jobs", "1"]
     command += ["--out", str(tmp_path), "--hours"]
     environment = {k: v for k, v in os.environ.items() if k != "GAUSSIAN_HEADS_DATA"}
+    # Where the tests run in a shell's background, interrupts would be ignored.
+    heard = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
     with subprocess.Popen(
-        [*command, "50"], env=environment, stderr=subprocess.PIPE, text=True, cwd=tmp_path
+        [*command, "50"],
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+        preexec_fn=heard,
     ) as process:
         until = time.monotonic() + 300
         while not list(tmp_path.glob("*.json"))[1:] and time.monotonic() < until:
