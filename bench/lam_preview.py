@@ -23,6 +23,7 @@ from gaussian_heads.core.camera import Camera, intrinsics
 from gaussian_heads.core.importers.lam import import_lam
 from gaussian_heads.core.render import render
 from gaussian_heads.core.spaces import arkit_vector
+from gaussian_heads.training import DATA_VARIABLE
 from PIL import Image
 
 WHITE = np.ones(3)
@@ -122,7 +123,7 @@ def measure(folder: Path, backend: str) -> tuple[dict[str, object], np.ndarray]:
 def main() -> int:
     """Print the figures; the exit code says whether both panels reach 25 dB."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--data", type=Path, default=os.environ.get("GAUSSIAN_HEADS_DATA"))
+    parser.add_argument("--data", type=Path, default=os.environ.get(DATA_VARIABLE))
     parser.add_argument("--backend", default="auto")
     parser.add_argument("--side-by-side", type=Path)
     arguments = parser.parse_args()

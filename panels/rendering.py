@@ -5,31 +5,20 @@ from __future__ import annotations
 import bpy
 
 from ..blender.engine import ENGINE_ID
-from ..blender.gathering import is_avatar
 from ..blender.staging import shows_own_colors
 from ..operators.base import active_avatar
 from ..operators.setup_composite import GAUSSIAN_HEADS_OT_setup_composite
 from ..operators.setup_render import GAUSSIAN_HEADS_OT_setup_render
 from ..operators.use_standard import GAUSSIAN_HEADS_OT_use_standard
+from .base import NeedsAvatar, Sidebar
 
 
-class _Sidebar:
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "Gaussian Heads"
-
-
-class GAUSSIAN_HEADS_PT_look(_Sidebar, bpy.types.Panel):
+class GAUSSIAN_HEADS_PT_look(NeedsAvatar, Sidebar, bpy.types.Panel):
     """Grading one head."""
 
     bl_label = "Look"
     bl_idname = "GAUSSIAN_HEADS_PT_look"
     bl_options = {"DEFAULT_CLOSED"}
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Only with an avatar."""
-        return is_avatar(active_avatar(context))
 
     def draw(self, context: bpy.types.Context) -> None:
         """Exposure and tint of the active head."""
@@ -40,7 +29,7 @@ class GAUSSIAN_HEADS_PT_look(_Sidebar, bpy.types.Panel):
         layout.prop(settings, "tint")
 
 
-class GAUSSIAN_HEADS_PT_render(_Sidebar, bpy.types.Panel):
+class GAUSSIAN_HEADS_PT_render(Sidebar, bpy.types.Panel):
     """Making pictures."""
 
     bl_label = "Render"

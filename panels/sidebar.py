@@ -5,7 +5,6 @@ from __future__ import annotations
 import bpy
 
 from ..blender.avatars import builtin_names
-from ..blender.gathering import is_avatar
 from ..blender.jobs import running_job
 from ..blender.native_splats import why_not_native
 from ..blender.properties import CONTROL_SETS, LAYERS
@@ -16,6 +15,7 @@ from ..operators.base import active_avatar
 from ..operators.import_avatar import GAUSSIAN_HEADS_OT_import_avatar
 from ..operators.import_splats import GAUSSIAN_HEADS_OT_import_splats
 from ..operators.show_native_splats import GAUSSIAN_HEADS_OT_show_native_splats
+from .base import TAB, NeedsAvatar, Sidebar
 from .rendering import (
     GAUSSIAN_HEADS_PT_engine,
     GAUSSIAN_HEADS_PT_look,
@@ -23,25 +23,8 @@ from .rendering import (
 )
 from .viewport import GAUSSIAN_HEADS_PT_viewport
 
-TAB = "Gaussian Heads"
 
-
-class _Sidebar:
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = TAB
-
-
-class _AvatarPanel(_Sidebar):
-    """Panels that need an avatar to show anything."""
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Only with an avatar."""
-        return is_avatar(active_avatar(context))
-
-
-class GAUSSIAN_HEADS_PT_avatar(_Sidebar, bpy.types.Panel):
+class GAUSSIAN_HEADS_PT_avatar(Sidebar, bpy.types.Panel):
     """Loading a head."""
 
     bl_label = "Avatar"
@@ -111,14 +94,9 @@ class _SpeechDrawing:
         row.operator(GAUSSIAN_HEADS_OT_cancel_bake.bl_idname, text="", icon="X")
 
 
-class _MannerDrawing:
+class _MannerDrawing(NeedsAvatar):
     bl_label = "Manner"
     bl_options = {"DEFAULT_CLOSED"}
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Only with an avatar."""
-        return is_avatar(active_avatar(context))
 
     def draw(self, context: bpy.types.Context) -> None:
         """How the head moves by itself, for the next bake."""
@@ -130,7 +108,7 @@ class _MannerDrawing:
             column.prop(active_avatar(context).gaussian_head, f"style_{name}", slider=True)
 
 
-class GAUSSIAN_HEADS_PT_speech(_SpeechDrawing, _Sidebar, bpy.types.Panel):
+class GAUSSIAN_HEADS_PT_speech(_SpeechDrawing, Sidebar, bpy.types.Panel):
     """From a sound strip to keys."""
 
     bl_idname = "GAUSSIAN_HEADS_PT_speech"
@@ -145,7 +123,7 @@ class GAUSSIAN_HEADS_PT_sequencer_speech(_SpeechDrawing, bpy.types.Panel):
     bl_category = TAB
 
 
-class GAUSSIAN_HEADS_PT_manner(_MannerDrawing, _Sidebar, bpy.types.Panel):
+class GAUSSIAN_HEADS_PT_manner(_MannerDrawing, Sidebar, bpy.types.Panel):
     """How the next bake moves eyes, brows and head."""
 
     bl_idname = "GAUSSIAN_HEADS_PT_manner"
@@ -162,7 +140,7 @@ class GAUSSIAN_HEADS_PT_sequencer_manner(_MannerDrawing, bpy.types.Panel):
     bl_category = TAB
 
 
-class GAUSSIAN_HEADS_PT_expression(_AvatarPanel, bpy.types.Panel):
+class GAUSSIAN_HEADS_PT_expression(NeedsAvatar, Sidebar, bpy.types.Panel):
     """What is added on top of the speech by hand."""
 
     bl_label = "Expression"
@@ -178,7 +156,7 @@ class GAUSSIAN_HEADS_PT_expression(_AvatarPanel, bpy.types.Panel):
         layout.column().prop(settings, "head_translation")
 
 
-class _ControlsPanel(_AvatarPanel):
+class _ControlsPanel(NeedsAvatar, Sidebar):
     bl_parent_id = "GAUSSIAN_HEADS_PT_expression"
     bl_options = {"DEFAULT_CLOSED"}
     control_set = CONTROL_SETS[0]

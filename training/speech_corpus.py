@@ -216,11 +216,9 @@ def make_corpus(
                 message = "%d/%d shards, %.0f min of speech, %.0f x real time, %.0f min left"
                 LOG.info(message, done, len(futures), made, 60.0 * pace, left_min)
         except KeyboardInterrupt:
-            pool.shutdown(wait=True, cancel_futures=True)
             raise SystemExit("Stopped; the same command goes on where this one was.") from None
-        except SystemExit:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
+        finally:
+            pool.shutdown(cancel_futures=True)
     return made
 
 
