@@ -24,7 +24,11 @@ STYLE_HELP = {
     "brows": "how far brows move, 0 to 2",
     "gaze": "how far eyes wander from the camera, 0 to 2",
     "blinks_per_min": "mean rate of blinks, 0 to 60",
-    "articulation": "how clearly the mouth speaks, 0 to 2",
+    "articulation": "how clearly the mouth speaks: the size of all of its motion, 0 to 2",
+    "effort": "how far a louder voice moves the mouth further, 0 (not at all) to 2",
+    "jaw": "how far the jaw opens, 0 to 2; lips close all the same",
+    "lips": "how far lips part, spread and touch the teeth, 0 to 2",
+    "rounding": "how far lips purse for rounded sounds, 0 to 2",
 }
 
 
@@ -192,7 +196,7 @@ def _add_style(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seed", type=int, default=0, help="of glances, brows, blinks and head motion"
     )
-    group = parser.add_argument_group("manner of speaking (1 is usual, 0 is still)")
+    group = parser.add_argument_group("manner of speaking (1 is usual, 0 is none)")
     for name, help_text in STYLE_HELP.items():
         option = f"--{name.replace('_', '-')}"
         group.add_argument(option, type=float, default=getattr(usual, name), help=help_text)

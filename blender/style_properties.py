@@ -47,6 +47,16 @@ class StyleSettings:
     style_articulation: _part(
         "articulation", "Articulation", "How clearly the mouth speaks: 0.5 mumbles, 1.5 declaims"
     )
+    style_effort: _part(
+        "effort", "Effort", "How far a louder voice moves the mouth further: 0 speaks evenly"
+    )
+    style_jaw: _part(
+        "jaw", "Jaw", "How far the jaw opens, with lips that close on p, b and m all the same"
+    )
+    style_lips: _part("lips", "Lips", "How far the lips part, spread and touch the teeth")
+    style_rounding: _part(
+        "rounding", "Rounding", "How far the lips purse for rounded sounds such as oo and w"
+    )
 
 
 STYLE_FIELDS = tuple(name.removeprefix("style_") for name in StyleSettings.__annotations__)

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from .errors import AudioError
+from .progress import Progress, report
 
 SPEECH_RATE_HZ = 16_000
 MIN_RATE_HZ = 2_000
@@ -27,7 +28,11 @@ class UnsupportedFormatError(AudioError):
 
 
 def load_audio(
-    path: Path | str, decoder: Decoder | None = None, *, target_rate: int | None = None
+    path: Path | str,
+    decoder: Decoder | None = None,
+    *,
+    target_rate: int | None = None,
+    progress: Progress | None = None,
 ) -> tuple[Float32[np.ndarray, " S"], int]:
     """Read a sound file as mono float32 `[S]` and its sample rate in Hz.
 
@@ -36,35 +41,43 @@ def load_audio(
     at its own rate.
     """
     path = Path(path)
+    report(progress, 0.0)
     with _open_file(path) as stream:
         try:
-            blocks, sample_rate = _open_blocks(path, stream)
+            blocks, sample_rate, num_frames = _open_blocks(path, stream)
         except UnsupportedFormatError:
             if decoder is None:
                 raise
             samples, sample_rate = decoder(path)
-            blocks = iter([np.asarray(samples, np.float32)])
+            blocks, num_frames = _cut(np.asarray(samples, np.float32)), len(samples)
         _check_rate(path, sample_rate)
         rate = target_rate or sample_rate
-        pieces = [*_resampled(_mono_blocks(path, blocks, sample_rate), sample_rate, rate)]
+        mono = _reported(_mono_blocks(path, blocks, sample_rate), num_frames, progress)
+        pieces = [*_resampled(mono, sample_rate, rate)]
     waveform = np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
     if waveform.size == 0:
         raise AudioError(f"'{path}' holds no sound (zero samples): choose another file.")
+    report(progress, 1.0)
     return waveform, rate
 
 
 def resample(
-    waveform: Float32[np.ndarray, " S"], sample_rate: int, target_rate: int = SPEECH_RATE_HZ
+    waveform: Float32[np.ndarray, " S"],
+    sample_rate: int,
+    target_rate: int = SPEECH_RATE_HZ,
+    progress: Progress | None = None,
 ) -> Float32[np.ndarray, " R"]:
-    """Band-limited resampling of a mono waveform from `sample_rate` to `target_rate` Hz."""
-    import soxr
+    """Band-limited resampling of a mono waveform from `sample_rate` to `target_rate` Hz.
 
+    The samples are the same whether they pass whole or block by block, as `load_audio` does it.
+    """
     for rate in (sample_rate, target_rate):
         if not MIN_RATE_HZ <= rate <= MAX_RATE_HZ:
             raise AudioError(f"A sample rate of {rate} Hz is out of range: {_range_sentence()}")
     if sample_rate == target_rate or waveform.size == 0:
         return waveform
-    return soxr.resample(waveform, sample_rate, target_rate).astype(np.float32, copy=False)
+    blocks = _reported(_cut(waveform), len(waveform), progress)
+    return np.concatenate([*_resampled(blocks, sample_rate, target_rate)])
 
 
 def _open_file(path: Path) -> BinaryIO:
@@ -85,8 +98,8 @@ def _open_file(path: Path) -> BinaryIO:
     return stream
 
 
-def _open_blocks(path: Path, stream: BinaryIO) -> tuple[Iterator[np.ndarray], int]:
-    """Blocks of samples `[S, C]` float32 and the rate, from libsndfile."""
+def _open_blocks(path: Path, stream: BinaryIO) -> tuple[Iterator[np.ndarray], int, int]:
+    """Blocks of samples `[S, C]` float32, the rate, and how many samples there may be."""
     import soundfile
 
     try:
@@ -109,7 +122,7 @@ def _open_blocks(path: Path, stream: BinaryIO) -> tuple[Iterator[np.ndarray], in
                     return
                 yield block
 
-    return read_blocks(), sound.samplerate
+    return read_blocks(), sound.samplerate, sound.frames
 
 
 def _raise_unreadable(path: Path, head: bytes) -> None:
@@ -162,6 +175,23 @@ def _mono_blocks(
                 f"'{path}' is longer than {MAX_DURATION_SEC // 3600} hours: cut it into parts."
             )
         yield mono
+
+
+def _cut(samples: np.ndarray) -> Iterator[np.ndarray]:
+    """`samples` in blocks."""
+    for first in range(0, len(samples), BLOCK_FRAMES):
+        yield samples[first : first + BLOCK_FRAMES]
+
+
+def _reported(
+    blocks: Iterator[np.ndarray], num_samples: int, progress: Progress | None
+) -> Iterator[np.ndarray]:
+    """The same blocks; `progress` hears how many of the samples have passed."""
+    passed = 0
+    for block in blocks:
+        report(progress, min(passed / max(num_samples, 1), 1.0))
+        passed += len(block)
+        yield block
 
 
 def _resampled(

@@ -1,9 +1,10 @@
 """Speech to expression codes: a network for the mouth, sampled motion for eyes, brows and head."""
 
+from ..progress import Progress
 from .blinks import BLINK_LAYER, Blink, blink_layer, blink_times
 from .brows import BROW_LAYER
 from .gaze import GAZE_LAYER
-from .model import SPEECH_LAYER, Progress, SpeechModel
+from .model import SPEECH_LAYER, SpeechCurves, SpeechModel
 from .presence import Presence
 from .prosody import Prosody, analyse_prosody
 from .style import STYLE_LIMITS, SpeechStyle
@@ -18,6 +19,7 @@ __all__ = [
     "Presence",
     "Progress",
     "Prosody",
+    "SpeechCurves",
     "SpeechModel",
     "SpeechStyle",
     "analyse_prosody",

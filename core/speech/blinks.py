@@ -123,6 +123,8 @@ def blink_layer(times_sec: np.ndarray, blinks: list[Blink]) -> Float32[np.ndarra
         begin = blink.start_sec - SIDE_DELAY_SEC
         end = blink.start_sec + blink.close_sec + blink.hold_sec + blink.open_sec + SIDE_DELAY_SEC
         span = slice(*np.searchsorted(times_sec, [begin, end]))
+        if span.start == span.stop:
+            continue
         since = times_sec[span] - blink.start_sec
         shape_left = blink.depth * _lid(since, blink)
         shape_right = blink.right_depth * _lid(since - blink.right_delay_sec, blink)

@@ -5,7 +5,7 @@ Each value depends on its own time alone, so that any frame, rate or start shows
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,8 +50,7 @@ def sum_steps(
     complete = np.concatenate([np.zeros((1, num_channels)), np.cumsum(changes, 0)])
     starts = np.array([step.start_sec for step in steps])
     total = complete[np.searchsorted(starts, times_sec, "right")]
-    for step in steps:
-        span = _span(times_sec, step.start_sec, step.length_sec)
+    for step, span in _spans(times_sec, steps, [step.length_sec for step in steps]):
         missing = 1.0 - ease((times_sec[span] - step.start_sec) / step.length_sec)
         total[span] -= missing[:, None] * step.change
     return total
@@ -62,9 +61,8 @@ def sum_pulses(
 ) -> Float64[np.ndarray, "T C"]:
     """The sum of the pulses at ascending times."""
     total = np.zeros((len(times_sec), num_channels))
-    for pulse in pulses:
-        length = pulse.rise_sec + pulse.hold_sec + pulse.fall_sec
-        span = _span(times_sec, pulse.start_sec, length)
+    lengths = [pulse.rise_sec + pulse.hold_sec + pulse.fall_sec for pulse in pulses]
+    for pulse, span in _spans(times_sec, pulses, lengths):
         since = times_sec[span] - pulse.start_sec
         falling = (since - pulse.rise_sec - pulse.hold_sec) / pulse.fall_sec
         shape = ease(since / pulse.rise_sec) - ease(falling)
@@ -92,5 +90,12 @@ def drift(
     return total / (6.0 * np.sqrt(SPLINE_VARIANCE))
 
 
-def _span(times_sec: np.ndarray, start_sec: float, length_sec: float) -> slice:
-    return slice(*np.searchsorted(times_sec, [start_sec, start_sec + length_sec]))
+def _spans(
+    times_sec: np.ndarray, strokes: Sequence[Step] | Sequence[Pulse], lengths_sec: list[float]
+) -> Iterator[tuple[Step | Pulse, slice]]:
+    """Every stroke that shows at one of the times, and where in them."""
+    starts = np.array([stroke.start_sec for stroke in strokes])
+    first = np.searchsorted(times_sec, starts)
+    last = np.searchsorted(times_sec, starts + np.array(lengths_sec))
+    for index in np.flatnonzero(first < last):
+        yield strokes[index], slice(first[index], last[index])

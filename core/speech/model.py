@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -14,7 +13,9 @@ from jaxtyping import Float32
 from ..audio import resample
 from ..errors import AudioError, ModelError
 from ..expression import ExpressionTrack
-from ..spaces import ARKIT_BLENDSHAPES, ARKIT_SPACE
+from ..progress import Progress, part, report
+from ..spaces import ARKIT_SPACE
+from .contract import ARKIT, CLOSURE, STYLE, VOICE, WAVEFORM, SpeechSpecification, check_contract
 from .pitch import RATE_HZ as PROSODY_RATE_HZ
 from .presence import Presence
 from .prosody import analyse_prosody
@@ -22,31 +23,28 @@ from .resampling import count_frames, frame_times_sec, resample_curves
 from .style import SpeechStyle
 
 SPEECH_LAYER = "speech"
-KIND, VERSION = "gaussian_heads.speech", 1
-CHUNK_FRAMES = 6000
+# Twenty seconds: a piece is over soon after somebody cancels, and its context costs little.
+CHUNK_FRAMES = 2000
+# Frames of a track that are sampled between two reports of progress.
+TRACK_FRAMES = 10_000
 MAX_THREADS = 4
-
-Progress = Callable[[float], bool | None]
-"""Told how much is done (0 to 1); returning False stops the analysis."""
-
-
-class AnalysisCancelled(AudioError):
-    """The progress callback asked to stop."""
+# Where in the whole the resampling, the network and the prosody end; what is left is sampling.
+RESAMPLED_PART, NETWORK_PART, PROSODY_PART = 0.05, 0.65, 0.95
+# Samples beyond this would leave the range of float32 when squared and summed.
+LOUDEST = 1e6
 
 
 @dataclass(frozen=True)
-class SpeechSpecification:
-    """What the network file says of itself; frames are of its own rate."""
+class SpeechCurves:
+    """What the network hears, frame `i` at `(i + 0.5) / rate_hz` seconds.
 
-    sample_rate_hz: int
-    frame_rate_hz: int
-    samples_step: int
-    context_frames: int
+    ARKit weights, how far the lips touch, and the probability that somebody speaks, each 0 to 1.
+    """
 
-    @property
-    def hop(self) -> int:
-        """Samples per frame."""
-        return self.sample_rate_hz // self.frame_rate_hz
+    arkit: Float32[np.ndarray, "F 52"]
+    lip_closure: Float32[np.ndarray, " F"]
+    voice: Float32[np.ndarray, " F"]
+    rate_hz: int
 
 
 class SpeechModel:
@@ -80,7 +78,7 @@ class SpeechModel:
             raise ModelError(
                 f"'{path}' is not a network that can be read ({reason}): reinstall the extension."
             ) from None
-        return cls(session, _check_contract(path, session))
+        return cls(session, check_contract(path, session))
 
     def track(
         self,
@@ -108,61 +106,97 @@ class SpeechModel:
                 f"{start_sec:.2f} s: choose an earlier start."
             )
         _require_sound(waveform)
-        samples = resample(waveform, sample_rate, self.specification.sample_rate_hz)
-        curves, closure = self.curves(samples, self.specification.sample_rate_hz, progress)
+        report(progress, 0.0)
+        rate = self.specification.sample_rate_hz
+        samples = resample(waveform, sample_rate, rate, part(progress, 0.0, RESAMPLED_PART))
+        hearing = part(progress, RESAMPLED_PART, NETWORK_PART)
+        curves = self.curves(samples, rate, style=style, progress=hearing)
+        prosody = analyse_prosody(
+            resample(samples, rate, PROSODY_RATE_HZ),
+            float(duration_sec),
+            voice=(curves.voice, curves.rate_hz),
+            progress=part(progress, NETWORK_PART, PROSODY_PART),
+        )
         times_sec = frame_times_sec(num_frames, fps, start_sec)
-        rate_hz = self.specification.frame_rate_hz
-        speech = resample_curves(curves, closure, rate_hz, times_sec, float(1 / fps))
-        heard = resample(samples, self.specification.sample_rate_hz, PROSODY_RATE_HZ)
-        prosody = analyse_prosody(heard, float(duration_sec))
         presence = Presence.sample(prosody, style, seed)
-        mouth = np.clip(speech * np.float32(style.articulation), 0.0, 1.0)
-        layers = {SPEECH_LAYER: mouth} | presence.layers(times_sec)
-        head_pose = presence.head_pose(times_sec)
+        layers, head_pose = _sample(
+            curves, presence, times_sec, float(1 / fps), part(progress, PROSODY_PART, 1.0)
+        )
         return ExpressionTrack(layers, head_pose, ARKIT_SPACE, fps, float(start_sec))
 
     def curves(
         self,
         waveform: Float32[np.ndarray, " S"],
         sample_rate: int,
+        *,
+        style: SpeechStyle | None = None,
         progress: Progress | None = None,
-    ) -> tuple[Float32[np.ndarray, "F 52"], Float32[np.ndarray, " F"]]:
-        """ARKit weights `[F, 52]` and lip closure `[F]` at the network's own rate.
+    ) -> SpeechCurves:
+        """What the network hears in a mono waveform, at its own rate.
 
         Long sound goes through in pieces that overlap by all that a frame can depend on, so that the
         result does not show where they meet and memory stays bounded.
         """
         _require_sound(waveform)
-        spec = self.specification
+        spec, style = self.specification, style or SpeechStyle()
         samples = resample(waveform, sample_rate, spec.sample_rate_hz)
         num_frames = max(-(-len(samples) // spec.hop), 1)
-        whole = -(-max(len(samples), 1) // spec.samples_step) * spec.samples_step
-        samples = np.pad(samples, (0, whole - len(samples)))
+        manner = np.array([getattr(style, name) for name in spec.style_names], np.float32)
         pieces = []
-        for first in range(0, whole // spec.hop, CHUNK_FRAMES):
-            _report(progress, spec.hop * first / whole)
-            pieces.append(self._run_piece(samples, first, first + CHUNK_FRAMES))
-        _report(progress, 1.0)
-        arkit = np.concatenate([piece[0] for piece in pieces])[:num_frames]
-        closure = np.concatenate([piece[1] for piece in pieces])[:num_frames]
-        return arkit, closure
+        for first in range(0, num_frames, CHUNK_FRAMES):
+            report(progress, first / num_frames)
+            pieces.append(self._run_piece(samples, first, first + CHUNK_FRAMES, manner))
+        report(progress, 1.0)
+        outputs = (np.concatenate(column)[:num_frames] for column in zip(*pieces, strict=True))
+        return SpeechCurves(*outputs, rate_hz=spec.frame_rate_hz)
 
     def _run_piece(
-        self, samples: np.ndarray, first: int, last: int
-    ) -> tuple[np.ndarray, np.ndarray]:
+        self, samples: np.ndarray, first: int, last: int, manner: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Frames [first, last) of `samples`, computed with as much around them as they depend on."""
         spec = self.specification
         frames_step = spec.samples_step // spec.hop
-        context = -(-spec.context_frames // frames_step) * frames_step
-        begin = max(first - context, 0)
-        heard = samples[begin * spec.hop : (last + context) * spec.hop]
-        arkit, closure = self._session.run(None, {"waveform": heard})
-        kept = slice(first - begin, last - begin)
-        if not np.isfinite(arkit).all():
+        begin = max(first - _rounded_up(spec.past_frames, frames_step), 0)
+        end = last + _rounded_up(spec.future_frames, frames_step)
+        heard = samples[begin * spec.hop : end * spec.hop]
+        heard = np.pad(heard, (0, _rounded_up(len(heard), spec.samples_step) - len(heard)))
+        feeds = {WAVEFORM: np.clip(heard, -LOUDEST, LOUDEST)}
+        if not spec.style_names:  # version 1
+            arkit, closure = self._session.run([ARKIT, CLOSURE], feeds)
+            voice = np.ones_like(closure)
+        else:
+            arkit, closure, voice = self._session.run(
+                [ARKIT, CLOSURE, VOICE], feeds | {STYLE: manner}
+            )
+        if not all(np.isfinite(values).all() for values in (arkit, closure, voice)):
             raise ModelError(
                 "The speech network gave numbers that are not finite: reinstall the extension."
             )
-        return arkit[kept], closure[kept]
+        kept = slice(first - begin, last - begin)
+        return arkit[kept], closure[kept], voice[kept]
+
+
+def _sample(
+    curves: SpeechCurves,
+    presence: Presence,
+    times_sec: np.ndarray,
+    frame_sec: float,
+    progress: Progress | None,
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Layers `[T, 52]` by name and head poses `[T, 6]` at ascending times, some frames at a time."""
+    gain = np.float32(presence.style.articulation)
+    rows: list[tuple[np.ndarray, ...]] = []
+    names: list[str] = []
+    for first in range(0, len(times_sec), TRACK_FRAMES):
+        report(progress, first / len(times_sec))
+        moment = times_sec[first : first + TRACK_FRAMES]
+        mouth = resample_curves(curves.arkit, curves.lip_closure, curves.rate_hz, moment, frame_sec)
+        layers = {SPEECH_LAYER: np.clip(gain * mouth, 0.0, 1.0)} | presence.layers(moment)
+        names = [*layers]
+        rows.append((*layers.values(), presence.head_pose(moment)))
+    *columns, head_pose = (np.concatenate(column) for column in zip(*rows, strict=True))
+    report(progress, 1.0)
+    return dict(zip(names, columns, strict=True)), head_pose
 
 
 def _require_sound(waveform: np.ndarray) -> None:
@@ -174,11 +208,8 @@ def _require_sound(waveform: np.ndarray) -> None:
         raise AudioError("The sound holds samples that are not numbers: export it again.")
 
 
-def _report(progress: Progress | None, done: float) -> None:
-    if progress is not None and progress(done) is False:
-        raise AnalysisCancelled(
-            "The analysis of the sound was stopped: start it again when needed."
-        )
+def _rounded_up(count: int, step: int) -> int:
+    return -(-count // step) * step
 
 
 def _num_cores() -> int:
@@ -192,43 +223,3 @@ def _onnxruntime_errors() -> tuple[type[Exception], ...]:
     names = ("Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NoSuchFile")
     names += ("NotImplemented", "RuntimeException", "EPFail", "ModelLoaded", "NoModel")
     return tuple(getattr(state, name) for name in names if hasattr(state, name))
-
-
-def _check_contract(path: Path, session: object) -> SpeechSpecification:
-    """Compare inputs, outputs and metadata of the file with what this module gives and expects."""
-    metadata = session.get_modelmeta().custom_metadata_map
-    if metadata.get("kind") != KIND:
-        raise ModelError(f"'{path}' is a network of another kind: choose a speech network.")
-    if metadata.get("version") != str(VERSION):
-        raise ModelError(
-            f"'{path}' is a speech network of version {metadata.get('version')}, this release reads "
-            f"version {VERSION}: update the extension."
-        )
-    if metadata.get("code_space") != ARKIT_SPACE:
-        raise ModelError(
-            f"'{path}' speaks the code space {metadata.get('code_space')}, not {ARKIT_SPACE}: "
-            "choose another speech network."
-        )
-    inputs = [(i.name, i.type, len(i.shape)) for i in session.get_inputs()]
-    outputs = [(o.name, o.type, len(o.shape), o.shape[-1]) for o in session.get_outputs()]
-    expected_in = [("waveform", "tensor(float)", 1)]
-    is_arkit = outputs[:1] == [("arkit", "tensor(float)", 2, len(ARKIT_BLENDSHAPES))]
-    is_closure = [o[:3] for o in outputs[1:]] == [("lip_closure", "tensor(float)", 1)]
-    if inputs != expected_in or not (is_arkit and is_closure):
-        raise ModelError(f"'{path}' has other inputs or outputs than a speech network: reinstall.")
-    return _specification(path, metadata)
-
-
-def _specification(path: Path, metadata: dict[str, str]) -> SpeechSpecification:
-    names = ("sample_rate_hz", "frame_rate_hz", "samples_step", "context_frames")
-    try:
-        specification = SpeechSpecification(*(int(metadata[name]) for name in names))
-    except (KeyError, ValueError):
-        specification = SpeechSpecification(0, 0, 0, -1)
-    rate, frame_rate = specification.sample_rate_hz, specification.frame_rate_hz
-    is_whole = frame_rate > 0 and rate > 0 and rate % frame_rate == 0
-    if not is_whole or specification.context_frames < 0:
-        raise ModelError(f"'{path}' does not say its rates and context: reinstall the extension.")
-    if specification.samples_step <= 0 or specification.samples_step % specification.hop:
-        raise ModelError(f"'{path}' does not say its step in samples: reinstall the extension.")
-    return specification

@@ -13,6 +13,8 @@ import numpy as np
 from jaxtyping import Float32
 from numpy.lib.stride_tricks import sliding_window_view
 
+from ..progress import Progress, report
+
 RATE_HZ = 16_000
 FRAME_HZ = 100
 HOP = RATE_HZ // FRAME_HZ
@@ -43,13 +45,13 @@ class PitchTrack:
     tone: Float32[np.ndarray, " F"]
 
 
-def track_pitch(samples: Float32[np.ndarray, " S"]) -> PitchTrack:
+def track_pitch(samples: Float32[np.ndarray, " S"], progress: Progress | None = None) -> PitchTrack:
     """Analyse sound of 16 kHz; memory stays bounded, and no frame shows where blocks meet."""
     num_frames = max(-(-len(samples) // HOP), 1)
-    blocks = [
-        _analyse(_frames(samples, first, min(first + BLOCK_FRAMES, num_frames)))
-        for first in range(0, num_frames, BLOCK_FRAMES)
-    ]
+    blocks = []
+    for first in range(0, num_frames, BLOCK_FRAMES):
+        report(progress, first / num_frames)
+        blocks.append(_analyse(_frames(samples, first, min(first + BLOCK_FRAMES, num_frames))))
     return PitchTrack(
         *(np.concatenate(part).astype(np.float32) for part in zip(*blocks, strict=True))
     )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float32, Float64
 
+from ..progress import Progress, part, report
 from .pitch import FRAME_HZ, PitchTrack, track_pitch
 
 MIN_PAUSE_SEC = 0.2
@@ -19,6 +20,9 @@ MIN_PHRASE_SEC = 0.12
 # Consonants around the voiced part of a syllable belong to it.
 NEAR_VOICE_SEC = 0.12
 PERIODIC, LINE_SHARE = 0.55, 0.985
+SPOKEN = 0.5
+# Of the time that an analysis takes, this goes by while pitch is tracked.
+TRACKED_PART = 0.85
 FLAT_SEC, FLAT_SEMITONES, FLAT_PART = 0.11, 0.02, 0.2
 MIN_VOICED_SEC = 0.03
 FAINTEST_DB = -80.0
@@ -52,11 +56,23 @@ class Prosody:
         return bool(((starts <= time_sec) & (time_sec < ends)).any())
 
 
-def analyse_prosody(samples: Float32[np.ndarray, " S"], duration_sec: float | int) -> Prosody:
-    """Prosody of sound of 16 kHz that lasts `duration_sec`."""
-    track = track_pitch(samples)
-    voiced = find_voice(track)
+def analyse_prosody(
+    samples: Float32[np.ndarray, " S"],
+    duration_sec: float | int,
+    *,
+    voice: tuple[Float32[np.ndarray, " F"], int] | None = None,
+    progress: Progress | None = None,
+) -> Prosody:
+    """Prosody of sound of 16 kHz that lasts `duration_sec`.
+
+    `voice`, where something knows it, is the probability that somebody speaks and its frames per second,
+    row `i` at `(i + 0.5) / rate`: a tune, a breath or a machine elsewhere is then not taken for speech.
+    """
+    track = track_pitch(samples, part(progress, 0.0, TRACKED_PART))
+    spoken = _spoken_frames(len(track.level_db), voice)
+    voiced = find_voice(track, spoken)
     speaking = _speech_frames(track, voiced)
+    report(progress, TRACKED_PART)
     level = _smooth(track.level_db.astype(np.float64), SMOOTH_SEC)
     peaks = _syllables(level, voiced & speaking)
     # A stretch without any syllable is a sound, not speech.
@@ -71,12 +87,20 @@ def analyse_prosody(samples: Float32[np.ndarray, " S"], duration_sec: float | in
     times = (peaks + 0.5) / FRAME_HZ
     chosen = _accents(times, prominence)
     strengths = np.clip((prominence[chosen] + 0.2) / 2.0, 0.1, 1.0)
+    report(progress, 1.0)
     return Prosody(float(duration_sec), phrases, times, times[chosen], strengths)
 
 
-def find_voice(track: PitchTrack) -> Bool[np.ndarray, " F"]:
-    """Frames in which a human voice may sound: periodic, loud enough, and neither tone nor hum."""
+def find_voice(
+    track: PitchTrack, spoken: Bool[np.ndarray, " F"] | None = None
+) -> Bool[np.ndarray, " F"]:
+    """Frames in which a human voice may sound: periodic, loud enough, and neither tone nor hum.
+
+    With `spoken`, none but these.
+    """
     periodic = (track.periodicity > PERIODIC) & (track.tone < LINE_SHARE)
+    if spoken is not None:
+        periodic &= spoken
     if not periodic.any():
         return periodic
     loud_db = np.percentile(track.level_db[periodic], 90)
@@ -95,6 +119,16 @@ def runs(mask: Bool[np.ndarray, " F"]) -> list[tuple[int, int]]:
     return [(int(begin), int(end)) for begin, end in edges.reshape(-1, 2)]
 
 
+def _spoken_frames(num_frames: int, voice: tuple[np.ndarray, int] | None) -> np.ndarray | None:
+    """Frames in which somebody more likely speaks than not; what is no pause between words counts."""
+    if voice is None:
+        return None
+    probability, rate_hz = voice
+    moment = ((np.arange(num_frames) + 0.5) / FRAME_HZ * rate_hz).astype(np.int64)
+    spoken = probability[np.minimum(moment, len(probability) - 1)] > SPOKEN
+    return _bridge_pauses(spoken)
+
+
 def _speech_frames(track: PitchTrack, voiced: np.ndarray) -> np.ndarray:
     """Frames of phrases: a voice and the consonants about it, short gaps filled."""
     if not voiced.any():
@@ -105,15 +139,21 @@ def _speech_frames(track: PitchTrack, voiced: np.ndarray) -> np.ndarray:
     loud = track.level_db > min(threshold, loud_db - MIN_RANGE_DB)
     reach = round(NEAR_VOICE_SEC * FRAME_HZ)
     near = np.convolve(np.pad(voiced, reach), np.ones(2 * reach + 1), "valid") > 0.5
-    speaking = voiced | (near & loud)
-    for begin, end in runs(~speaking):
-        is_inside = begin > 0 and end < len(speaking)
-        if is_inside and end - begin < MIN_PAUSE_SEC * FRAME_HZ:
-            speaking[begin:end] = True
+    speaking = _bridge_pauses(voiced | (near & loud))
     for begin, end in runs(speaking):
         if end - begin < MIN_PHRASE_SEC * FRAME_HZ:
             speaking[begin:end] = False
     return speaking
+
+
+def _bridge_pauses(mask: np.ndarray) -> np.ndarray:
+    """The mask with gaps filled that are too short for a pause."""
+    filled = mask.copy()
+    for begin, end in runs(~mask):
+        is_inside = begin > 0 and end < len(mask)
+        if is_inside and end - begin < MIN_PAUSE_SEC * FRAME_HZ:
+            filled[begin:end] = True
+    return filled
 
 
 def _syllables(level_db: np.ndarray, voiced: np.ndarray) -> np.ndarray:

@@ -121,10 +121,11 @@ def test_exported_file_keeps_the_contract_and_computes_the_same(tmp_path):
     export_speech(network, path)
     model = SpeechModel.open(path, num_threads=1)
     graph = SpeechGraph(network).eval()
-    assert model.specification.context_frames == graph.context_frames()
+    assert model.specification.past_frames == graph.context_frames()
     for num_samples in (320, 6400, 48_000):
         waveform = noise(num_samples)
-        arkit, closure = model.curves(waveform, 16_000)
+        curves = model.curves(waveform, 16_000)
+        arkit, closure = curves.arkit, curves.lip_closure
         with torch.no_grad():
             expected = [value.numpy() for value in graph(torch.from_numpy(waveform))]
         assert arkit.shape == (num_samples // 160, 52)
