@@ -7,7 +7,11 @@ from fractions import Fraction
 import numpy as np
 from jaxtyping import Float32
 
-SUB_SAMPLES = 9
+# The moments of a frame that are looked at, and of those the mean is taken over.
+SUB_SAMPLES, MEAN_SAMPLES = 9, 3
+# Mouths hold next to nothing above 12 Hz, which 24 frames a second show whole: a longer mean would only
+# make the motion smaller, the more so the slower the frames.
+MEAN_SEC = 0.02
 CLOSED, PARTING = 0.9, 0.5
 
 
@@ -30,25 +34,33 @@ def resample_curves(
 ) -> Float32[np.ndarray, "T D"]:
     """Curves `[F, D]` (row i at (i + 0.5) / rate_hz) at `times_sec`, each frame `frame_sec` long.
 
-    A frame shows the mean of its own time span, which no fast motion can alias into. Only where the
-    lips touch within the span does it show that moment: a /p/ may be shorter than two frames.
+    A frame shows its own time, averaged over 20 ms at most, whatever the rate. Only where the lips touch
+    within its span does it show that moment: a /p/ may be shorter than two frames.
     """
     mean = np.zeros((len(times_sec), curves.shape[1]), np.float32)
+    for offset in _offsets_sec(MEAN_SAMPLES, min(frame_sec, MEAN_SEC)):
+        mean += _at(curves, rate_hz, times_sec + offset)
+    mean /= MEAN_SAMPLES
     peak = np.zeros(len(times_sec), np.float32)
     peak_sec = np.array(times_sec, np.float64)
-    offsets = ((np.arange(SUB_SAMPLES) + 0.5) / SUB_SAMPLES - 0.5) * frame_sec
-    # From the middle outwards: of equal closures the nearest moment wins.
-    for offset in offsets[np.argsort(np.abs(offsets), kind="stable")]:
+    for offset in _offsets_sec(SUB_SAMPLES, frame_sec):
         moment = times_sec + offset
-        mean += _at(curves, rate_hz, moment)
         value = _at(closure[:, None], rate_hz, moment)[:, 0]
         higher = value > peak
         peak = np.where(higher, value, peak)
         peak_sec = np.where(higher, moment, peak_sec)
-    mean /= SUB_SAMPLES
     ramp = np.clip((peak - PARTING) / (CLOSED - PARTING), 0.0, 1.0)
-    weight = (ramp * ramp * (3.0 - 2.0 * ramp)).astype(np.float32)[:, None]
-    return mean + weight * (_at(curves, rate_hz, peak_sec) - mean)
+    weight = (ramp * ramp * (3.0 - 2.0 * ramp)).astype(np.float32)
+    touching = np.flatnonzero(weight)
+    shown = _at(curves, rate_hz, peak_sec[touching])
+    mean[touching] += weight[touching, None] * (shown - mean[touching])
+    return mean
+
+
+def _offsets_sec(count: int, span_sec: float) -> np.ndarray:
+    """Even offsets over a span, from its middle outwards: of equal closures the nearest wins."""
+    offsets = ((np.arange(count) + 0.5) / count - 0.5) * span_sec
+    return offsets[np.argsort(np.abs(offsets), kind="stable")]
 
 
 def _at(curves: np.ndarray, rate_hz: float | int, times_sec: np.ndarray) -> np.ndarray:

@@ -102,3 +102,13 @@ def test_a_slow_ramp_passes_unchanged_and_its_ends_hold():
     times = np.array([-1.0, 0.255, 0.505, 9.0])
     codes = resample_curves(ramp, np.zeros(101, np.float32), 100, times, 0.04)
     assert codes[:, 0] == pytest.approx([0.0, 0.25, 0.5, 1.0], abs=1e-5)
+
+
+@pytest.mark.parametrize("fps", [*RATES, Fraction(50), Fraction(120)], ids=str)
+def test_motion_of_speech_keeps_its_size_and_its_time_at_every_rate(fps):
+    """Four openings a second, as fast as syllables come: at each frame what the curve is there."""
+    moments = (np.arange(1000) + 0.5) / 100
+    curve = (0.5 + 0.5 * np.sin(2 * np.pi * 4 * moments)).astype(np.float32)[:, None]
+    times = frame_times_sec(int(9 * fps), fps, 0.5)
+    codes = resample_curves(curve, np.zeros(1000, np.float32), 100, times, float(1 / fps))[:, 0]
+    assert np.abs(codes - (0.5 + 0.5 * np.sin(2 * np.pi * 4 * times))).max() < 0.01
