@@ -16,7 +16,7 @@ from ..core.speech import SPEECH_LAYER
 from ..core.speech.resampling import resample_curves
 from .networks.speech import FRAME_RATE_HZ
 from .speech_data import frame_labels
-from .speech_phones import PHONES
+from .speech_inventory import ALL_PHONES
 from .speech_visemes import MouthDecoder
 
 BASELINE_JAW = 0.4
@@ -28,7 +28,7 @@ def true_codes(
     """ARKit weights `[T, 52]` that phones of known times give through the mouth decoder."""
     num_frames = int(np.ceil((times_sec[-1] + float(1 / fps)) * FRAME_RATE_HZ))
     labels = torch.from_numpy(frame_labels(list(phones), num_frames).astype(np.int64))
-    posteriors = torch.nn.functional.one_hot(labels, len(PHONES)).T[None]
+    posteriors = torch.nn.functional.one_hot(labels, len(ALL_PHONES)).T[None]
     with torch.no_grad():
         arkit, closure = MouthDecoder()(posteriors.float())
     return resample_curves(

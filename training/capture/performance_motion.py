@@ -86,12 +86,12 @@ def speech_curves(phones: Path) -> np.ndarray:
 
     from ..networks.speech import FRAME_RATE_HZ
     from ..speech_data import frame_labels, read_phones
-    from ..speech_phones import PHONES
+    from ..speech_inventory import ALL_PHONES
     from ..speech_visemes import MouthDecoder
 
     spoken = read_phones(phones)
     labels = frame_labels(spoken, round(spoken[-1][2] * FRAME_RATE_HZ))
-    posteriors = torch.nn.functional.one_hot(torch.tensor(labels).long(), len(PHONES))
+    posteriors = torch.nn.functional.one_hot(torch.tensor(labels).long(), len(ALL_PHONES))
     with torch.no_grad():
         curves, _ = MouthDecoder()(posteriors.T[None].float())
     return curves[0].numpy()
