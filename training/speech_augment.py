@@ -1,13 +1,14 @@
 """Crops of training speech, made to sound like other voices, rooms and microphones.
 
 Everything happens on mel power, so no audio is ever resampled: time and frequency scales, equaliser,
-reverberation as a tail over frames, babble, coloured noise, band limits, near silence.
+reverberation as a tail over frames, babble, music and breath, coloured noise, band limits, near silence.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -15,37 +16,52 @@ from scipy.signal import lfilter
 from torch.utils.data import IterableDataset
 
 from .networks.speech import HOP, MEL_HIGH_HZ, MEL_LOW_HZ, SPEECH_RATE_HZ, mel_bank
-from .speech_data import SpectrumCache
+from .speech_data import CAPTURED, UNKNOWN, SpectrumCache
+from .speech_distractors import KINDS
 from .speech_phones import SILENCE
 
 NUM_WARPS = 17
+REAL_SOURCES = frozenset(("multi_en", "reading_en", CAPTURED))
+# Shares of the speech that is drawn; all other sources (synthetic voices) share the rest by their length.
 SOURCE_WEIGHTS: Mapping[str, float] = {
-    "multi_en": 0.42,
-    "reading_en": 0.12,
-    "espeak": 0.2,
-    "slt": 0.08,
-    "rms": 0.08,
-    "awb": 0.07,
-    "kal16": 0.03,
+    "multi_en": 0.36,
+    "reading_en": 0.08,
+    CAPTURED: 0.07,
+    "en-flite": 0.07,
+    "en-festival": 0.05,
 }
+REST_WEIGHT = 0.37
 
 
 @dataclass(frozen=True)
 class AugmentConfig:
-    """Chances and ranges; decibels are of power."""
+    """Chances and ranges; decibels are of power. `is_on` false leaves the sound as it is."""
 
+    is_on: bool = True
+    has_synthetic: bool = True
+    has_captured: bool = True
     crop_frames: int = 400
-    outside_frames: int = 80  # a crop may begin or end this far outside its clip
-    time_scale: tuple[float, float] = (0.85, 1.2)
+    outside_frames: int = 60  # a crop may begin or end this far outside its clip
+    time_scale: tuple[float, float] = (0.82, 1.25)
     warp: tuple[float, float] = (0.82, 1.22)
     tilt_db: float = 9.0
     ripple_db: float = 4.0
     reverb_chance: float = 0.5
-    babble_chance: float = 0.15
+    babble_chance: float = 0.12
+    distractor_chance: float = 0.2
+    distractor_snr_db: tuple[float, float] = (0.0, 25.0)
     noise_snr_db: tuple[float, float] = (3.0, 45.0)
-    low_pass_chance: float = 0.35
-    high_pass_chance: float = 0.35
-    silent_chance: float = 0.05
+    low_pass_chance: float = 0.3
+    high_pass_chance: float = 0.3
+    silent_chance: float = 0.09  # nobody speaks: noise, or music, breath and tones alone
+
+
+class Crop(NamedTuple):
+    """Mel power `[F, M]` float32, labels `[F]` int64 (-1 unknown), captured motion `[F, 4]` or NaN."""
+
+    mel_power: np.ndarray
+    labels: np.ndarray
+    motion: np.ndarray
 
 
 def mel_centres_hz(num_mels: int) -> np.ndarray:
@@ -55,82 +71,132 @@ def mel_centres_hz(num_mels: int) -> np.ndarray:
 
 
 class CropMaker:
-    """Draws augmented crops (mel power `[F, M]`, labels `[F]`) from a cache of spectra."""
+    """Draws augmented crops from a cache of spectra."""
 
     def __init__(
         self, cache: SpectrumCache, num_mels: int, config: AugmentConfig, seed: int
     ) -> None:
         self.cache, self.config = cache, config
         self.rng = np.random.default_rng(seed)
-        warps = np.linspace(*config.warp, NUM_WARPS)
+        warps = np.linspace(*config.warp, NUM_WARPS) if config.is_on else np.ones(1)
         self.banks = [mel_bank(num_mels, warp) for warp in warps]
         self.centres_hz = mel_centres_hz(num_mels)
         self.height = np.linspace(-1.0, 1.0, num_mels)
-        self._index_clips()
+        frames = np.array([clip["frames"] for clip in cache.index])
+        self.frames, self.starts = frames, np.concatenate([[0], np.cumsum(frames)[:-1]])
+        self.sources = np.array([clip["source"] for clip in cache.index])
+        self.quiet: dict[int, np.ndarray] = {}
+        self.speech = self._chances(self._weights())
+        self.distractors = self._chances(
+            {kind: 1.0 for kind in KINDS if (self.sources == kind).any()}
+        )
 
-    def _index_clips(self) -> None:
-        frames = np.array([clip["frames"] for clip in self.cache.index])
-        starts = np.concatenate([[0], np.cumsum(frames)[:-1]])
-        sources = np.array([clip["source"] for clip in self.cache.index])
-        self.clips = {}
-        for source in SOURCE_WEIGHTS:
-            chosen = np.flatnonzero(sources == source)
-            if len(chosen):
-                share = frames[chosen] / frames[chosen].sum()
-                self.clips[source] = (starts[chosen], frames[chosen], share)
-        weights = np.array([SOURCE_WEIGHTS[source] for source in self.clips])
-        self.source_share = weights / weights.sum()
+    def _weights(self) -> dict[str, float]:
+        named = {s: w for s, w in SOURCE_WEIGHTS.items() if (self.sources == s).any()}
+        others = sorted(set(self.sources.tolist()) - set(named) - set(KINDS))
+        minutes = np.array([self.frames[self.sources == s].sum() for s in others], float)
+        rest = REST_WEIGHT * minutes / max(minutes.sum(), 1.0)
+        weights = named | dict(zip(others, rest.tolist(), strict=True))
+        if not self.config.has_synthetic:
+            weights = {s: w for s, w in weights.items() if s in REAL_SOURCES}
+        if not self.config.has_captured:
+            weights.pop(CAPTURED, None)
+        return weights
 
-    def draw(self) -> tuple[np.ndarray, np.ndarray]:
-        """One crop: mel power `[F, M]` float32 and labels `[F]` int64."""
-        mel, labels = self._speech()
-        if self.rng.random() < self.config.silent_chance:
-            return self._silence(mel), np.full_like(labels, SILENCE)
-        mel = mel * self._equaliser()
-        if self.rng.random() < self.config.reverb_chance:
-            mel = self._reverberate(mel)
-        if self.rng.random() < self.config.babble_chance:
-            other, _ = self._speech()
-            mel = mel + other * self._gain_for(mel, other, self.rng.uniform(5.0, 25.0))
-        mel = mel + self._noise(mel)
-        return (mel * self._band_limits()).astype(np.float32), labels
+    def _chances(self, weights: Mapping[str, float]) -> tuple[np.ndarray, np.ndarray]:
+        """Clips and how likely each is drawn: by its source's weight, then by its length."""
+        clips, chances = [], []
+        for source, weight in weights.items():
+            own = np.flatnonzero(self.sources == source)
+            clips.append(own)
+            chances.append(weight * self.frames[own] / self.frames[own].sum())
+        if not clips:
+            return np.zeros(0, int), np.zeros(0)
+        share = np.concatenate(chances)
+        return np.concatenate(clips), np.cumsum(share / share.sum())
 
-    def _silence(self, mel: np.ndarray) -> np.ndarray:
-        """A room without speech: noise alone, at times nothing at all."""
-        level = 10.0 ** self.rng.uniform(-10.0, 0.0)
-        return (level * self._noise(mel) * self._band_limits()).astype(np.float32)
+    def _pick(self, chances: tuple[np.ndarray, np.ndarray]) -> int:
+        clips, cumulative = chances
+        return int(clips[min(np.searchsorted(cumulative, self.rng.random()), len(clips) - 1)])
 
-    def _speech(self) -> tuple[np.ndarray, np.ndarray]:
+    def draw(self) -> Crop:
+        """One crop."""
         config, rng = self.config, self.rng
-        source = rng.choice(len(self.clips), p=self.source_share)
-        starts, frames, share = list(self.clips.values())[source]
-        clip = rng.choice(len(starts), p=share)
-        scale = rng.uniform(*config.time_scale)
-        length = config.crop_frames * scale
-        low, high = -config.outside_frames, frames[clip] - length + config.outside_frames
-        begin = rng.uniform(low, high) if high > low else rng.uniform(high, low)
+        crop = self._crop(self._pick(self.speech))
+        if rng.random() < config.silent_chance:
+            return self._nobody(crop)
+        if not config.is_on:
+            return crop
+        mel = crop.mel_power * self._equaliser()
+        if rng.random() < config.reverb_chance:
+            mel = self._reverberate(mel)
+        if rng.random() < config.babble_chance:
+            other = self._crop(self._pick(self.speech)).mel_power
+            mel = mel + other * self._gain_for(mel, other, rng.uniform(5.0, 25.0))
+        if len(self.distractors[0]) and rng.random() < config.distractor_chance:
+            other = self._crop(self._pick(self.distractors)).mel_power
+            mel = mel + other * self._gain_for(mel, other, rng.uniform(*config.distractor_snr_db))
+        mel = mel + self._noise(mel)
+        return crop._replace(mel_power=(mel * self._band_limits()).astype(np.float32))
+
+    def _nobody(self, crop: Crop) -> Crop:
+        """A room without speech: something else alone, or noise, at times nothing at all."""
+        mel = crop.mel_power
+        if len(self.distractors[0]) and self.rng.random() < 0.65:
+            other = self._crop(self._pick(self.distractors)).mel_power * self._equaliser()
+            mel = other + self._noise(other)
+        else:
+            mel = 10.0 ** self.rng.uniform(-10.0, 0.0) * self._noise(mel)
+        return Crop(
+            (mel * self._band_limits()).astype(np.float32),
+            np.full_like(crop.labels, SILENCE),
+            np.full_like(crop.motion, np.nan),
+        )
+
+    def _crop(self, clip: int) -> Crop:
+        """A stretch of a clip at another pace and with another tract."""
+        config, rng = self.config, self.rng
+        length, start = self.frames[clip], self.starts[clip]
+        scale = rng.uniform(*config.time_scale) if config.is_on else 1.0
+        span = config.crop_frames * scale
+        low, high = -config.outside_frames, length - span + config.outside_frames
+        begin = rng.uniform(min(low, high), max(low, high))
         positions = begin + np.arange(config.crop_frames) * scale
-        inside = (positions >= 0) & (positions <= frames[clip] - 1)
-        whole = np.clip(positions, 0, frames[clip] - 1)
-        floor = np.floor(whole).astype(int)
-        ceil = np.minimum(floor + 1, frames[clip] - 1)
-        weight = (whole - floor)[:, None].astype(np.float32)
-        first, last = starts[clip], starts[clip] + frames[clip]
-        log_power = np.asarray(self.cache.log_power[first:last], np.float32)
-        labels = np.asarray(self.cache.labels[first:last])
-        log_crop = log_power[floor] * (1 - weight) + log_power[ceil] * weight
-        quiet = np.sort(log_power.mean(1))[: max(len(log_power) // 20, 1)].max()
-        log_crop[~inside] = log_power[log_power.mean(1) <= quiet].mean(0)
-        crop_labels = np.where(inside, labels[np.rint(whole).astype(int)], SILENCE)
-        bank = self.banks[rng.integers(NUM_WARPS)]
-        return (10.0**log_crop) @ bank, crop_labels.astype(np.int64)
+        inside = (positions >= 0) & (positions <= length - 1)
+        whole = np.clip(positions, 0, length - 1)
+        first, last = int(whole[0]), min(int(whole[-1]) + 2, length)
+        rows = slice(start + first, start + last)
+        log_power = np.asarray(self.cache.log_power[rows], np.float32)
+        floor = whole.astype(int) - first
+        above = np.minimum(floor + 1, last - first - 1)
+        weight = (whole - first - floor)[:, None].astype(np.float32)
+        log_crop = log_power[floor] * (1 - weight) + log_power[above] * weight
+        if not inside.all():
+            log_crop[~inside] = self._quiet_spectrum(clip)
+        nearest = np.rint(whole).astype(int) - first
+        labels = np.asarray(self.cache.labels[rows])[nearest].astype(np.int64)
+        labels = np.where(labels == UNKNOWN, -1, np.where(inside, labels, SILENCE))
+        motion = np.asarray(self.cache.motion[rows], np.float32)[nearest]
+        motion[~inside] = np.nan
+        bank = self.banks[rng.integers(len(self.banks))]
+        return Crop(np.exp(np.float32(np.log(10.0)) * log_crop) @ bank, labels, motion)
+
+    def _quiet_spectrum(self, clip: int) -> np.ndarray:
+        """Mean log power `[257]` of the quietest twentieth of a clip."""
+        if clip not in self.quiet:
+            rows = slice(self.starts[clip], self.starts[clip] + self.frames[clip])
+            log_power = np.asarray(self.cache.log_power[rows], np.float32)
+            order = np.argsort(log_power.mean(1))
+            self.quiet[clip] = log_power[order[: max(len(order) // 20, 1)]].mean(0)
+        return self.quiet[clip]
 
     def _equaliser(self) -> np.ndarray:
         rng, config = self.rng, self.config
         tilt_db = rng.uniform(-config.tilt_db, config.tilt_db) * self.height
         phase = rng.uniform(0, 2 * np.pi)
         ripple_db = config.ripple_db * np.cos(rng.uniform(1, 6) * self.height + phase)
-        return 10.0 ** ((tilt_db + rng.uniform(0, 1) * ripple_db) / 10.0)
+        gain_db = tilt_db + rng.uniform(0, 1) * ripple_db + rng.uniform(-30.0, 15.0)
+        return 10.0 ** (gain_db / 10.0)
 
     def _reverberate(self, mel: np.ndarray) -> np.ndarray:
         decay_sec = self.rng.uniform(0.1, 0.7)  # time to fall by 60 dB
@@ -149,7 +215,7 @@ class CropMaker:
         bump_db = rng.uniform(0, 10) * np.cos(rng.uniform(1, 8) * self.height + rng.uniform(0, 6))
         colour = 10.0 ** ((slope_db + bump_db) / 10.0)
         shape = rng.uniform(2.0, 12.0)  # wide bands average many bins: they fluctuate less
-        noise = colour * rng.gamma(shape, 1.0 / shape, mel.shape)
+        noise = colour * rng.standard_gamma(shape, mel.shape, dtype=np.float32) / shape
         phase, turns = rng.uniform(0, 2 * np.pi), rng.uniform(0.2, 2.0)
         drift_db = rng.uniform(0, 4) * np.cos(np.linspace(0, turns * 2 * np.pi, frames) + phase)
         noise = noise * 10.0 ** (drift_db / 10.0)[:, None]
@@ -175,7 +241,7 @@ class Crops(IterableDataset):
         self.arguments = (cache, num_mels, config)
         self.seed = seed
 
-    def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def __iter__(self) -> Iterator[Crop]:
         worker = torch.utils.data.get_worker_info()
         maker = CropMaker(*self.arguments, seed=self.seed + (worker.id if worker else 0))
         while True:

@@ -1,26 +1,37 @@
-"""Speech with phone times, as log power spectra and a phone class per 10 ms.
+"""Makes the data that the speech network learns from, all of it with one command.
 
-Real recordings come from the folder `speech/` of the data (option or GAUSSIAN_HEADS_DATA), synthetic
-ones from flite and espeak-ng. The recordings named here stay out of training.
+Run: python -m gaussian_heads.training.speech_data --data DATA --work build/speech --hours 12
+
+Log power spectra with a phone class per 10 ms: real recordings from the folder `speech/` of the data (option
+or GAUSSIAN_HEADS_DATA), hours of synthetic speech (`speech_corpus`), sounds that nobody speaks
+(`speech_distractors`), and captured motion of an actor (FACEGOOD), which has curves instead of phones. The
+recordings named here stay out of training, as do the languages and voices named in `speech_languages`.
 """
 
 from __future__ import annotations
 
+import argparse
 import csv
 import json
 import logging
 import os
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from ..core.audio import SPEECH_RATE_HZ, load_audio
+from ..core.audio import SPEECH_RATE_HZ, load_audio, resample
+from ..core.files import replace_on_success
 from . import DATA_VARIABLE
-from .networks.speech import FRAME_RATE_HZ, power_spectrum
+from .networks.speech import FRAME_RATE_HZ, NUM_BINS, power_spectrum
+from .speech_corpus import SHARD_MINUTES, check_settings, make_corpus, plan, read_shard
+from .speech_distractors import degrade, distractors
+from .speech_inventory import ALL_PHONES
+from .speech_languages import HELD_OUT_LANGUAGES, LANGUAGES
 from .speech_phones import PHONE_INDEX, SILENCE
-from .speech_synthesis import ESPEAK_ACCENTS, Delivery, Espeak, Utterance, speak_flite
+from .speech_spoken import Interval, class_intervals
 
 LOG = logging.getLogger(__name__)
 # Kept for the reported figures: all readers but the crowd's are heard nowhere else in training.
@@ -61,9 +72,21 @@ VALIDATION: tuple[str, ...] = (
 CROWD = "crowd_unknown"
 # The aligner's times lie this much before the sound (fricatives and vowels against band energies).
 ALIGNER_EARLY_SEC = 0.01
-# Minutes of synthetic speech per voice.
-FLITE_MINUTES = {"slt": 25.0, "rms": 25.0, "awb": 20.0, "kal16": 12.0}
-ESPEAK_MINUTES = 60.0
+CLASS_INDEX = {phone: index for index, phone in enumerate(ALL_PHONES)}
+# Frames of captured motion have no phone class.
+UNKNOWN = 255
+# The captured curves; left and right are equal.
+MOTION_COLUMNS = ("jawOpen", "mouthFunnel", "mouthPucker", "mouthPressLeft")
+CAPTURED = "facegood_zh"
+CAPTURED_HZ = 30.0
+# The captured motion comes this much after its sound.
+CAPTURED_LATE_SEC = 0.033
+CAPTURED_HELD_OUT = "1114_3_15"
+# A recording played as if it had been made at these rates is another voice at another pace.
+OTHER_RATES_HZ = (14000, 15000, 17000, 18000)
+REAL_COPIES = 3  # one as it is, the others at another rate and through a bad device
+DEGRADED_SHARE = 0.35  # of the synthetic utterances
+DISTRACTOR_MINUTES = 30.0
 
 
 @dataclass(frozen=True)
@@ -149,77 +172,169 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple("".join(c if c.isalpha() or c == "'" else " " for c in text.lower()).split())
 
 
-def frame_labels(phones: list[tuple[str, float, float]], num_frames: int) -> np.ndarray:
+def frame_labels(phones: list[Interval], num_frames: int) -> np.ndarray:
     """Phone class at the centre of every 10 ms frame, `[F]` uint8."""
     labels = np.full(num_frames, SILENCE, np.uint8)
     for name, start_sec, end_sec in phones:
         first, last = (round(sec * FRAME_RATE_HZ) for sec in (start_sec, end_sec))
-        labels[max(first, 0) : max(last, 0)] = PHONE_INDEX[name]
+        labels[max(first, 0) : max(last, 0)] = CLASS_INDEX[name]
     return labels
 
 
-def sentences(texts: list[str], rng: np.random.Generator) -> Iterator[str]:
-    """Endless sentences: every other one a real text, every other one its words drawn at random."""
-    word_lists = [_words(text) for text in texts]
-    vocabulary = np.array(sorted({word for words in word_lists for word in words}))
-    while True:
-        yield " ".join(word_lists[rng.integers(len(word_lists))])
-        yield " ".join(rng.choice(vocabulary, rng.integers(5, 14)))
+@dataclass(frozen=True)
+class Clip:
+    """A waveform `[S]` at 16 kHz and either its phones or the captured motion `[F, 4]` of every 10 ms."""
+
+    source: str
+    waveform: np.ndarray
+    phones: list[Interval]
+    motion: np.ndarray | None = None
+
+    def at_rate(self, rate_hz: int) -> Clip:
+        """The same sound as if it had been recorded at another rate."""
+        scale = SPEECH_RATE_HZ / rate_hz
+        phones = [(name, start * scale, end * scale) for name, start, end in self.phones]
+        return replace(self, waveform=resample(self.waveform, rate_hz), phones=phones)
 
 
-def synthetic_utterances(
-    texts: list[str], seed: int, scale: float = 1.0
-) -> Iterator[tuple[str, Utterance]]:
-    """(voice, utterance) of every synthetic voice, `scale` times the minutes set above."""
-    rng = np.random.default_rng(seed)
-    source = sentences(texts, rng)
-    for voice, minutes in FLITE_MINUTES.items():
-        left_sec = 60.0 * minutes * scale
-        while left_sec > 0:
-            pitch_hz = rng.uniform(90, 210) if rng.random() < 0.5 else None
-            delivery = Delivery(rng.uniform(0.8, 1.15), pitch_hz)
-            utterance = speak_flite(next(source), voice, delivery)
-            left_sec -= len(utterance.waveform) / SPEECH_RATE_HZ
-            yield voice, utterance
-    espeak = Espeak()
-    variants = espeak.variants()
-    left_sec = 60.0 * ESPEAK_MINUTES * scale
-    while left_sec > 0:
-        voice = f"{rng.choice(ESPEAK_ACCENTS)}+{rng.choice(variants)}"
-        rate, pitch, pitch_range = rng.integers((120, 20, 20), (220, 80, 80)).tolist()
-        utterance = espeak.speak(next(source), voice, rate, pitch, pitch_range)
-        left_sec -= len(utterance.waveform) / SPEECH_RATE_HZ
-        yield "espeak", utterance
+def real_clips(clips: list[Recording], rng: np.random.Generator) -> Iterator[Clip]:
+    """Every recording as it is, and again as another voice through a bad device."""
+    for recording in clips:
+        waveform, _ = load_audio(recording.path, target_rate=SPEECH_RATE_HZ)
+        clip = Clip(recording.corpus, waveform, recording.phones)
+        yield clip
+        for rate_hz in rng.choice(OTHER_RATES_HZ, REAL_COPIES - 1, replace=False).tolist():
+            other = clip.at_rate(rate_hz)
+            yield replace(other, waveform=degrade(other.waveform, rng))
+
+
+def synthetic_clips(folder: Path, rng: np.random.Generator) -> Iterator[Clip]:
+    """Every utterance of a folder of shards, some through a bad device."""
+    for path in sorted(folder.glob("training-*.json")):
+        _, language, engine, _ = path.stem.split("-")
+        for spoken in read_shard(path):
+            waveform = spoken.waveform
+            if rng.random() < DEGRADED_SHARE:
+                waveform = degrade(waveform, rng)
+            yield Clip(f"{language}-{engine}", waveform, class_intervals(spoken.phones, language))
+
+
+def captured_clips(data: Path, rng: np.random.Generator) -> Iterator[Clip]:
+    """The sound of captured motion with that motion, all but the clip that is kept out."""
+    for name, waveform, motion in captured_motion(data):
+        if name != CAPTURED_HELD_OUT:
+            clip = Clip(CAPTURED, waveform, [], motion)
+            yield clip
+            yield replace(clip, waveform=degrade(waveform, rng))
+
+
+def captured_motion(data: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    """(clip, waveform `[S]` at 16 kHz, `MOTION_COLUMNS` `[F, 4]` at 100 Hz) of FACEGOOD, if it is there."""
+    folder = data / "speech" / CAPTURED
+    if not (folder / "arkit_30fps.npz").exists():
+        return
+    with np.load(folder / "arkit_30fps.npz") as tracks:
+        columns = [str(name) for name in tracks["arkit_names"]]
+        chosen = [columns.index(name) for name in MOTION_COLUMNS]
+        names = sorted(key.removesuffix("_arkit") for key in tracks if key.endswith("_arkit"))
+        for name in names:
+            path = folder / "paired" / f"{name}.flac"
+            waveform, _ = load_audio(path, target_rate=SPEECH_RATE_HZ)
+            curves = tracks[f"{name}_arkit"][:, chosen]
+            frames = np.arange(len(waveform) * FRAME_RATE_HZ // SPEECH_RATE_HZ)
+            times_sec = (frames + 0.5) / FRAME_RATE_HZ
+            position = (times_sec + CAPTURED_LATE_SEC) * CAPTURED_HZ
+            rows = np.arange(len(curves))
+            motion = np.stack([np.interp(position, rows, curve) for curve in curves.T], 1)
+            yield name, waveform, motion.astype(np.float32)
+
+
+def distractor_clips(minutes: float, seed: int) -> Iterator[Clip]:
+    """Breath, music, noise and tones."""
+    for kind, waveform in distractors(minutes, seed):
+        yield Clip(kind, waveform, [])
 
 
 class SpectrumCache:
-    """Log10 power `[F, 257]` float16 and labels `[F]` of all clips end to end, memory-mapped."""
+    """Log10 power `[N, 257]`, labels `[N]` and motion `[N, 4]` of all clips end to end, memory-mapped.
+
+    Labels are classes of `ALL_PHONES` or UNKNOWN; motion is not a number where none was captured.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.index = json.loads((folder / "index.json").read_text("utf8"))
-        self.log_power = np.load(folder / "log_power.npy", mmap_mode="r")
+        frames = sum(clip["frames"] for clip in self.index)
+        shape = (frames, NUM_BINS)
+        self.log_power = np.memmap(folder / "log_power.f16", np.float16, "r", shape=shape)
         self.labels = np.load(folder / "labels.npy", mmap_mode="r")
+        self.motion = np.load(folder / "motion.npy", mmap_mode="r")
 
 
-def build_cache(data: Path, folder: Path, seed: int, scale: float = 1.0) -> None:
-    """Compute the spectra of all training speech into `folder` (about 650 MB at scale 1)."""
+def build_cache(data: Path, folder: Path, shards: Path, seed: int) -> None:
+    """Compute the spectra of all training speech into `folder` (185 MB an hour)."""
     folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(seed)
     clips = training_recordings(recordings(data))
-    index, spectra, labels = [], [], []
-
-    def add(source: str, utterance: Utterance) -> None:
-        log_power = np.log10(power_spectrum(utterance.waveform) + 1e-10).astype(np.float16)
-        index.append({"source": source, "frames": len(log_power)})
-        spectra.append(log_power)
-        labels.append(frame_labels(utterance.phones, len(log_power)))
-
-    for clip in clips:
-        waveform, _ = load_audio(clip.path, target_rate=SPEECH_RATE_HZ)
-        add(clip.corpus, Utterance(waveform, clip.phones))
-    LOG.info("%d real recordings", len(clips))
-    for source, utterance in synthetic_utterances([clip.text for clip in clips], seed, scale):
-        add(source, utterance)
-    LOG.info("%d clips, %.0f min", len(index), sum(map(len, labels)) / FRAME_RATE_HZ / 60)
-    np.save(folder / "log_power.npy", np.concatenate(spectra))
+    minutes: Counter[str] = Counter()
+    index, labels, motions = [], [], []
+    streams = (
+        real_clips(clips, rng),
+        captured_clips(data, rng),
+        synthetic_clips(shards, rng),
+        distractor_clips(DISTRACTOR_MINUTES, seed),
+    )
+    with (folder / "log_power.f16").open("wb") as spectra:
+        for clip in (clip for stream in streams for clip in stream):
+            log_power = np.log10(power_spectrum(clip.waveform) + 1e-10).astype(np.float16)
+            spectra.write(log_power.tobytes())
+            frames = len(log_power)
+            motion = np.full((frames, len(MOTION_COLUMNS)), np.nan, np.float16)
+            label = frame_labels(clip.phones, frames)[:frames]
+            if clip.motion is not None:
+                motion[:] = clip.motion[:frames]
+                label[:] = UNKNOWN
+            index.append({"source": clip.source, "frames": frames})
+            labels.append(label)
+            motions.append(motion)
+            minutes[clip.source] += frames / FRAME_RATE_HZ / 60.0
+            if len(index) % 2000 == 0:
+                LOG.info("%d clips, %.0f min", len(index), minutes.total())
     np.save(folder / "labels.npy", np.concatenate(labels))
-    (folder / "index.json").write_text(json.dumps(index), encoding="utf8")
+    np.save(folder / "motion.npy", np.concatenate(motions))
+    LOG.info("minutes: %s", {source: round(value) for source, value in minutes.items()})
+    # The index comes last: a cache without it does not count as made.
+    with replace_on_success(folder / "index.json") as temporary:
+        temporary.write_text(json.dumps(index), encoding="utf8")
+
+
+def make_data(data: Path, work: Path, hours: float, seed: int, jobs: int) -> Path:
+    """Synthesise what is missing and build the cache; returns its folder. Goes on where it stopped."""
+    cache, shards = work / "cache", work / "synthetic"
+    if (cache / "index.json").exists():
+        return cache
+    languages = tuple(language for language in LANGUAGES if language not in HELD_OUT_LANGUAGES)
+    texts = [clip.text for clip in training_recordings(recordings(data))]
+    if hours:
+        shards.mkdir(parents=True, exist_ok=True)
+        check_settings(shards, seed, texts)
+        make_corpus(plan("training", languages, hours, seed), shards, texts, jobs, SHARD_MINUTES)
+    build_cache(data, cache, shards, seed)
+    return cache
+
+
+def main() -> None:
+    """Command line: make all data of a working folder."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, help="folder with speech/ (GAUSSIAN_HEADS_DATA)")
+    parser.add_argument("--work", type=Path, default=Path("build/speech"), help="working folder")
+    parser.add_argument("--hours", type=float, default=12.0, help="of synthetic speech")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    data = data_folder(options.data)
+    make_data(data, options.work, options.hours, options.seed, options.jobs)
+
+
+if __name__ == "__main__":
+    main()

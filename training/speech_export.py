@@ -1,8 +1,8 @@
 """Exports the speech network with its front end and its mouth decoder as one ONNX file.
 
-Contract of the file: input `waveform` float32 `[S]`, 16 kHz mono, S a multiple of 320; outputs `arkit`
-float32 `[F, 52]` and `lip_closure` float32 `[F]` in [0, 1], F = S / 160, frame `i` at
-`(i + 0.5) / 100` seconds. The metadata name the rates, the code space and how far a frame looks.
+Contract of the file: inputs `waveform` float32 `[S]`, 16 kHz mono, S a multiple of 320, and `style` float32 `[4]`
+(`STYLE_NAMES`); outputs `arkit` float32 `[F, 52]`, `lip_closure` and `voice` float32 `[F]` in [0, 1], F = S / 160,
+frame `i` at `(i + 0.5) / 100` seconds. The metadata name the rates, the code space and how far a frame looks.
 """
 
 from __future__ import annotations
@@ -18,72 +18,71 @@ from torch.nn import functional
 
 from ..core.audio import SPEECH_RATE_HZ
 from ..core.files import replace_on_success
-from ..core.spaces import ARKIT_INDEX, ARKIT_SPACE
-from .networks.speech import FRAME_RATE_HZ, HOP, MIN_STD, FrontEnd, SpeechNetwork, centre
+from ..core.spaces import ARKIT_SPACE
+from .networks.speech import FRAME_RATE_HZ, HOP, FrontEnd, SpeechNetwork, normalise
+from .speech_inventory import ALL_PHONES
+from .speech_phones import SILENCE
 from .speech_visemes import MouthDecoder
 
 SAMPLES_STEP = 2 * HOP
-KIND, VERSION = "gaussian_heads.speech", 1
+KIND, VERSION = "gaussian_heads.speech", 2
+STYLE_NAMES = ("effort", "jaw", "lips", "rounding")
 OPSET = 18
 # Louder speech opens the jaw wider: slope per unit of normalised log power around its usual value.
-EFFORT_SLOPE, EFFORT_CENTRE, EFFORT_LOW, EFFORT_HIGH = 0.6, 0.45, 0.7, 1.35
-EFFORT_FRAMES = 31
-# Log power of steady noise (white, pink, hum) spreads by .35 at most, that of speech with as much
-# noise as speech by .43 or more: below, nobody speaks and the mouth rests.
-STEADY_STD, SPEECH_STD = 0.36, 0.43
+EFFORT_SLOPE, EFFORT_CENTRE, EFFORT_LOW, EFFORT_HIGH = 0.6, 0.45, 0.6, 1.4
+EFFORT_PAST_FRAMES, EFFORT_FUTURE_FRAMES = 18, 12
+# Below the first probability that somebody speaks the mouth rests, above the second it is free.
+VOICE_LOW, VOICE_HIGH = 0.15, 0.5
+# Frames of the features' own window that reach past a frame's end.
+WINDOW_FRAMES = 2
 
 
 class SpeechGraph(nn.Module):
-    """Waveform `[S]` to ARKit weights `[F, 52]` and lip closure `[F]`."""
+    """Waveform `[S]` and style `[4]` to ARKit weights `[F, 52]`, lip closure `[F]` and voice `[F]`."""
 
     def __init__(self, network: SpeechNetwork) -> None:
         super().__init__()
         self.front_end = FrontEnd(network.config.num_mels)
         self.network = network
         self.decoder = MouthDecoder()
+        silence = torch.zeros(1, len(ALL_PHONES), 1)
+        silence[0, SILENCE] = 1.0
+        self.register_buffer("silence", silence)
 
     def posteriors(self, waveform: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Features `[1, M, F]`, variance of the sound `[1, 1, F]`, phone posteriors `[1, 40, F]`."""
-        mel_power = self.front_end(waveform[None])
-        centred, variance = centre(mel_power, self.network.config.context_frames)
-        features = centred / torch.sqrt(variance + MIN_STD**2)
-        return features, variance, torch.softmax(self.network(features), dim=1)
+        """Features `[1, M, F]`, phone posteriors `[1, 44, F]` and voice `[1, F]`; no voice is silence."""
+        features = normalise(self.front_end(waveform[None]), self.network.config.context_frames)
+        logits, voice_logits = self.network(features)
+        voice = torch.sigmoid(voice_logits)
+        gate = torch.clamp((voice - VOICE_LOW) / (VOICE_HIGH - VOICE_LOW), 0.0, 1.0)[:, None]
+        return features, gate * torch.softmax(logits, 1) + (1.0 - gate) * self.silence, voice
 
-    def forward(self, waveform: Tensor) -> tuple[Tensor, Tensor]:
-        features, variance, posteriors = self.posteriors(waveform)
-        arkit, closure = self.decoder(posteriors)
-        presence = self._presence(variance)
-        arkit = arkit[0] * self._scale(features) * presence[:, None]
-        return torch.clamp(arkit, 0.0, 1.0), closure[0] * presence
+    def forward(self, waveform: Tensor, style: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        features, posteriors, voice = self.posteriors(waveform)
+        arkit, closure = self.decoder(posteriors, effort(features), style)
+        return torch.clamp(arkit[0], 0.0, 1.0), closure[0], voice[0]
 
-    @staticmethod
-    def _presence(variance: Tensor) -> Tensor:
-        """0 where the sound is steady noise, 1 where somebody may speak, `[F]`."""
-        low, high = STEADY_STD**2, SPEECH_STD**2
-        ramp = torch.clamp((variance[0, 0] - low) / (high - low), 0.0, 1.0)
-        return ramp * ramp * (3.0 - 2.0 * ramp)
+    @property
+    def past_frames(self) -> int:
+        """How many frames before a frame its output depends on."""
+        return self.network.past_frames + self.decoder.past_frames + WINDOW_FRAMES
 
-    def _scale(self, features: Tensor) -> Tensor:
-        """Factor of every weight `[F, 52]`: the jaw, and what closes the lips over it, by effort."""
-        level = functional.avg_pool1d(
-            features.mean(1, keepdim=True),
-            EFFORT_FRAMES,
-            stride=1,
-            padding=EFFORT_FRAMES // 2,
-            count_include_pad=False,
-        )
-        effort = 1.0 + EFFORT_SLOPE * (level[0, 0] - EFFORT_CENTRE)
-        effort = torch.clamp(effort, EFFORT_LOW, EFFORT_HIGH)[:, None]
-        moved = torch.zeros(1, 52)
-        moved[0, [ARKIT_INDEX["jawOpen"], ARKIT_INDEX["mouthClose"]]] = 1.0
-        return 1.0 + (effort - 1.0) * moved
+    @property
+    def future_frames(self) -> int:
+        """How many frames after a frame its output depends on."""
+        through_network = self.network.future_frames + self.decoder.future_frames
+        return max(through_network, EFFORT_FUTURE_FRAMES) + WINDOW_FRAMES
 
-    def context_frames(self) -> int:
-        """How many frames to either side one frame of the output depends on."""
-        config = self.network.config
-        blocks = 2 * sum(config.dilations) + 4
-        # Level, mean and spread each look around once more.
-        return 3 * config.context_frames + blocks + self.decoder.radius
+
+def effort(features: Tensor) -> Tensor:
+    """How loud speech is against what is usual, 1, about each frame `[B, F]` of features `[B, M, F]`."""
+    span = EFFORT_PAST_FRAMES + EFFORT_FUTURE_FRAMES + 1
+    level = functional.pad(
+        features.mean(1, keepdim=True), (EFFORT_PAST_FRAMES, EFFORT_FUTURE_FRAMES)
+    )
+    level = functional.avg_pool1d(level, span, stride=1)[:, 0]
+    raw = 1.0 + EFFORT_SLOPE * (level - EFFORT_CENTRE)
+    return torch.clamp(raw, EFFORT_LOW, EFFORT_HIGH)
 
 
 def export_speech(network: SpeechNetwork, path: Path) -> None:
@@ -92,10 +91,10 @@ def export_speech(network: SpeechNetwork, path: Path) -> None:
     steps = torch.export.Dim("steps", min=2, max=1_000_000)
     program = torch.onnx.export(
         graph,
-        (torch.zeros(50 * SAMPLES_STEP),),
-        input_names=["waveform"],
-        output_names=["arkit", "lip_closure"],
-        dynamic_shapes={"waveform": {0: SAMPLES_STEP * steps}},
+        (torch.zeros(50 * SAMPLES_STEP), torch.ones(len(STYLE_NAMES))),
+        input_names=["waveform", "style"],
+        output_names=["arkit", "lip_closure", "voice"],
+        dynamic_shapes={"waveform": {0: SAMPLES_STEP * steps}, "style": None},
         opset_version=OPSET,
         dynamo=True,
         verbose=False,
@@ -110,7 +109,9 @@ def export_speech(network: SpeechNetwork, path: Path) -> None:
         "sample_rate_hz": str(SPEECH_RATE_HZ),
         "frame_rate_hz": str(FRAME_RATE_HZ),
         "samples_step": str(SAMPLES_STEP),
-        "context_frames": str(graph.context_frames()),
+        "past_frames": str(graph.past_frames),
+        "future_frames": str(graph.future_frames),
+        "style_names": ",".join(STYLE_NAMES),
     }
     helper.set_model_props(model, metadata)
     onnx.checker.check_model(model)

@@ -1,19 +1,20 @@
-"""The speech network: 16 kHz waveform → mel features → phone posteriors at 100 Hz.
+"""The speech network: 16 kHz waveform → mel features → phone posteriors and voice at 100 Hz.
 
-| stage     | out            | note                                                        |
-|-----------|----------------|-------------------------------------------------------------|
+| stage     | out            | note                                                         |
+|-----------|----------------|--------------------------------------------------------------|
 | power     | [B, 257, 2T]   | 25 ms Hann window, 512-point DFT as a convolution, hop 10 ms |
-| mel, log  | [B, 80, 2T]    | normalised by what is heard within ±3 s                      |
+| mel, log  | [B, 80, 2T]    | normalised by what was heard in the 3 s before               |
 | stem      | [B, d, T]      | 6 frames, stride 2: 50 Hz                                    |
-| blocks    | [B, d, T]      | residual, 3-tap dilated convolutions                         |
-| head      | [B, 40, 2T]    | two frames of phone logits per step                          |
+| blocks    | [B, d, T]      | residual, 3-tap dilated convolutions, nearly all causal      |
+| head      | [B, 45, 2T]    | two frames per step of 44 phone logits and one of voice      |
 
-Frame `i` is centred on sample `160 i + 80`; a waveform of `320 T` samples gives `2T` frames.
+Frame `i` is centred on sample `160 i + 80`; a waveform of `320 T` samples gives `2T` frames. Nothing
+looks further ahead than `SpeechNetwork.future_frames`, so that sound may come as a stream.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -21,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ...core.audio import SPEECH_RATE_HZ
-from ..speech_phones import PHONES
+from ..speech_inventory import ALL_PHONES
 
 WINDOW, HOP, FFT = 400, 160, 512
 EDGE = (WINDOW - HOP) // 2
@@ -31,17 +32,21 @@ MEL_LOW_HZ, MEL_HIGH_HZ = 60.0, 7600.0
 # Log spectra flatter than this are noise: dividing by less would blow silence up to speech.
 MIN_STD = 0.4
 RELATIVE_FLOOR, ABSOLUTE_FLOOR = 1e-6, 1e-8
+# Frames that the stem reads before and after the first frame of its step.
+STEM_TAPS, STEM_PAST = 6, 2
 
 
 @dataclass(frozen=True)
 class SpeechNetworkConfig:
-    """Sizes of the network; `dilations` are in steps of 20 ms."""
+    """Sizes of the network; a block is (dilation, steps that it looks ahead), in steps of 20 ms."""
 
     num_mels: int = 80
-    width: int = 256
-    dilations: tuple[int, ...] = field(default=(1, 1, 2, 4, 8, 1, 2, 4, 8, 16))
+    width: int = 288
+    blocks: tuple[tuple[int, int], ...] = (
+        (1, 1), (1, 0), (1, 1), (2, 0), (1, 1), (4, 0), (8, 0), (16, 0), (2, 0), (4, 0),
+    )  # fmt: skip
     dropout: float = 0.1
-    context_frames: int = 300  # normalisation looks this far to either side, 10 ms each
+    context_frames: int = 300  # normalisation knows this much of the past, 10 ms each
 
 
 def mel_bank(num_mels: int, warp: float = 1.0) -> np.ndarray:
@@ -72,29 +77,25 @@ def power_spectrum(waveform: np.ndarray) -> np.ndarray:
     return (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
 
 
-def centre(mel_power: Tensor, context_frames: int) -> tuple[Tensor, Tensor]:
-    """Log10 mel power less its local mean `[B, M, F]`, and its local variance over all bands `[B, 1, F]`."""
+def past_mean(values: Tensor, num_frames: int) -> Tensor:
+    """Mean over each frame `[B, C, F]` and up to `num_frames` before it."""
 
-    def local_mean(values: Tensor) -> Tensor:
-        return functional.avg_pool1d(
-            values,
-            2 * context_frames + 1,
-            stride=1,
-            padding=context_frames,
-            count_include_pad=False,
-        )
+    def past_sum(of: Tensor) -> Tensor:
+        # In double precision: the difference of two long sums.
+        sums = torch.cumsum(of.double(), 2)
+        return sums - functional.pad(sums, (num_frames + 1, 0))[:, :, : of.shape[2]]
 
-    # In units of the floor: exporters drop a summand as small as the floor itself.
-    mel_power = mel_power / ABSOLUTE_FLOOR
-    level = local_mean(mel_power.mean(1, keepdim=True))
-    logs = torch.log10(mel_power + RELATIVE_FLOOR * level + 1.0)
-    centred = logs - local_mean(logs)
-    return centred, local_mean((centred**2).mean(1, keepdim=True))
+    return (past_sum(values) / past_sum(torch.ones_like(values[:1, :1]))).float()
 
 
 def normalise(mel_power: Tensor, context_frames: int) -> Tensor:
-    """Features `[B, M, F]` of mel power `[B, M, F]`: centred logs over one spread for all bands."""
-    centred, variance = centre(mel_power, context_frames)
+    """Features `[B, M, F]` of mel power `[B, M, F]`: logs less their past mean, over one past spread."""
+    # In units of the floor: exporters drop a summand as small as the floor itself.
+    mel_power = mel_power / ABSOLUTE_FLOOR
+    level = past_mean(mel_power.mean(1, keepdim=True), context_frames)
+    logs = torch.log10(mel_power + RELATIVE_FLOOR * level + 1.0)
+    centred = logs - past_mean(logs, context_frames)
+    variance = past_mean((centred**2).mean(1, keepdim=True), context_frames)
     return centred / torch.sqrt(variance + MIN_STD**2)
 
 
@@ -118,37 +119,52 @@ class FrontEnd(nn.Module):
 class Block(nn.Module):
     """Residual: LayerNorm over channels, dilated 3-tap convolution, GELU, linear."""
 
-    def __init__(self, width: int, dilation: int, dropout: float) -> None:
+    def __init__(self, width: int, dilation: int, ahead: int, dropout: float) -> None:
         super().__init__()
+        self.padding = (2 * dilation - ahead, ahead)
         self.norm = nn.LayerNorm(width)
-        self.conv = nn.Conv1d(width, width, 3, padding=dilation, dilation=dilation)
+        self.conv = nn.Conv1d(width, width, 3, dilation=dilation)
         self.linear = nn.Conv1d(width, width, 1)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:  # [B, d, T]
         hidden = self.norm(x.transpose(1, 2)).transpose(1, 2)
-        hidden = functional.gelu(self.conv(hidden), approximate="tanh")
-        return x + self.dropout(self.linear(hidden))
+        hidden = self.conv(functional.pad(hidden, self.padding))
+        return x + self.dropout(self.linear(functional.gelu(hidden, approximate="tanh")))
 
 
 class SpeechNetwork(nn.Module):
-    """Mel power `[B, M, 2T]` to phone logits `[B, 40, 2T]`."""
+    """Features `[B, M, 2T]` to phone logits `[B, 44, 2T]` and voice logits `[B, 2T]`."""
 
     def __init__(self, config: SpeechNetworkConfig) -> None:
         super().__init__()
         self.config = config
-        self.stem = nn.Conv1d(config.num_mels, config.width, 6, stride=2, padding=2)
+        self.stem = nn.Conv1d(config.num_mels, config.width, STEM_TAPS, stride=2, padding=STEM_PAST)
         self.blocks = nn.ModuleList(
-            Block(config.width, dilation, config.dropout) for dilation in config.dilations
+            Block(config.width, dilation, ahead, config.dropout)
+            for dilation, ahead in config.blocks
         )
         self.norm = nn.LayerNorm(config.width)
-        self.head = nn.Conv1d(config.width, 2 * len(PHONES), 1)
+        self.head = nn.Conv1d(config.width, 2 * (len(ALL_PHONES) + 1), 1)
 
-    def forward(self, features: Tensor) -> Tensor:
+    @property
+    def past_frames(self) -> int:
+        """How many frames before a frame its logits depend on, normalisation included."""
+        steps = sum(2 * dilation - ahead for dilation, ahead in self.config.blocks)
+        # Level, mean and spread each look back once more; a step's second frame sees one more.
+        return 3 * self.config.context_frames + 2 * steps + STEM_PAST + 1
+
+    @property
+    def future_frames(self) -> int:
+        """How many frames after a frame its logits depend on."""
+        return 2 * sum(ahead for _, ahead in self.config.blocks) + STEM_TAPS - STEM_PAST - 1
+
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
         x = self.stem(features)
         for block in self.blocks:
             x = block(x)
-        logits = self.head(self.norm(x.transpose(1, 2)).transpose(1, 2))  # [B, 2·40, T]
-        batch, _, steps = logits.shape
-        pairs = logits.reshape(batch, 2, len(PHONES), steps)
-        return pairs.permute(0, 2, 3, 1).reshape(batch, len(PHONES), 2 * steps)
+        logits = self.head(self.norm(x.transpose(1, 2)).transpose(1, 2))  # [B, 2·45, T]
+        batch, channels, steps = logits.shape
+        pairs = logits.reshape(batch, 2, channels // 2, steps)
+        logits = pairs.permute(0, 2, 3, 1).reshape(batch, channels // 2, 2 * steps)
+        return logits[:, :-1], logits[:, -1]

@@ -1,0 +1,135 @@
+"""What the speech network is told: the phone, whether somebody speaks, and how the face then moves.
+
+Motion is compared through the mouth decoder, as expression codes: the prior's map takes controls to codes,
+and an error counts as much as it shows in the mouth (`code_targets`). Captured motion has no phones; its
+curves are met up to a gain and an offset per curve, which are the actor's own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ..core.spaces import ARKIT_INDEX
+from .speech_data import MOTION_COLUMNS
+from .speech_inventory import ALL_PHONES
+from .speech_phones import SILENCE
+from .speech_visemes import MouthDecoder
+
+# Somebody speaks from this many frames before the first phone to as many after the last, pauses included.
+VOICE_REACH_FRAMES = 8
+UNKNOWN_LABEL = -1
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """Weights of the parts; `target` is "codes", or "controls" for codes without appearance."""
+
+    target: str = "codes"
+    label_smoothing: float = 0.05
+    voice: float = 0.3
+    motion: float = 1.0
+    velocity: float = 3.0
+    closure: float = 1.0
+    captured: float = 1.0
+    # The motion's parts begin when this share of the steps is done: phones must be heard first.
+    motion_from: float = 0.45
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts of one loss, weighted, and the share of frames whose phone was found."""
+
+    phones: Tensor
+    voice: Tensor
+    motion: Tensor
+    captured: Tensor
+    accuracy: Tensor
+
+    def total(self) -> Tensor:
+        """What is minimised."""
+        return self.phones + self.voice + self.motion + self.captured
+
+
+class SpeechLoss(nn.Module):
+    """Loss of phone and voice logits; `root` `[52, R]` takes an error of controls to what shows of it."""
+
+    def __init__(self, config: LossConfig, root: Tensor) -> None:
+        super().__init__()
+        self.config = config
+        self.decoder = MouthDecoder().requires_grad_(False)
+        self.register_buffer("root", root)
+        self.actor_gain = nn.Parameter(torch.ones(len(MOTION_COLUMNS)))
+        self.actor_offset = nn.Parameter(torch.zeros(len(MOTION_COLUMNS)))
+        self.columns = [ARKIT_INDEX[name] for name in MOTION_COLUMNS]
+
+    def forward(
+        self, logits: Tensor, voice_logits: Tensor, labels: Tensor, motion: Tensor, done: float
+    ) -> Parts:
+        """Parts for logits `[B, 44, F]`, `[B, F]`, labels `[B, F]`, captured motion `[B, F, 4]` or NaN."""
+        config = self.config
+        phones = functional.cross_entropy(
+            logits, labels, ignore_index=UNKNOWN_LABEL, label_smoothing=config.label_smoothing
+        )
+        is_known = labels != UNKNOWN_LABEL
+        found = (logits.argmax(1) == labels)[is_known].float().mean()
+        spoken = speaks(labels)[is_known]
+        voice = functional.binary_cross_entropy_with_logits(voice_logits[is_known], spoken)
+        zero = phones.new_zeros(())
+        moved = captured = zero
+        if done >= config.motion_from:
+            arkit, closure = self.decoder(torch.softmax(logits, 1))
+            if config.motion:
+                moved = self._motion(arkit, closure, labels)
+            if config.captured:
+                captured = self._captured(arkit, motion)
+        return Parts(
+            phones, config.voice * voice, config.motion * moved, config.captured * captured, found
+        )
+
+    def _motion(self, arkit: Tensor, closure: Tensor, labels: Tensor) -> Tensor:
+        """Error against the motion that the true phones give through the same decoder."""
+        with torch.no_grad():
+            phones = functional.one_hot(labels.clamp(min=SILENCE), len(ALL_PHONES))
+            true, true_closure = self.decoder(phones.transpose(1, 2).to(arkit.dtype))
+        weight = (labels != UNKNOWN_LABEL).to(arkit.dtype)
+        error = ((arkit - true) @ self.root) * weight[..., None]
+        position = _robust(error)
+        velocity = _robust(error.diff(dim=1))
+        lips = (weight * (closure - true_closure).abs()).mean()
+        config = self.config
+        return position + config.velocity * velocity + config.closure * lips
+
+    def _captured(self, arkit: Tensor, motion: Tensor) -> Tensor:
+        """Error of jaw, funnel, pucker and press against an actor's."""
+        is_captured = torch.isfinite(motion).all(-1)
+        if not is_captured.any():
+            return arkit.new_zeros(())
+        guess = arkit[..., self.columns] * self.actor_gain + self.actor_offset
+        error = torch.where(is_captured[..., None], guess - torch.nan_to_num(motion), 0.0)
+        return (error.abs() + 2.0 * functional.pad(error.diff(dim=1), (0, 0, 1, 0)).abs()).mean()
+
+
+def mouth_root(target: str) -> Tensor:
+    """Matrix `[52, R]` from an error of controls to one that is seen: as codes, or as controls alone."""
+    if target == "controls":
+        return torch.eye(52)
+    from ..core.assets import avatar_path, default_avatar_reference
+    from ..core.avatar import Avatar
+
+    return torch.tensor(Avatar.open(avatar_path(default_avatar_reference())).controls.arkit52)
+
+
+def speaks(labels: Tensor) -> Tensor:
+    """1 where somebody speaks or is about to or has just ended, `[B, F]` of labels `[B, F]`."""
+    sound = (labels > SILENCE).float()[:, None]
+    reach = VOICE_REACH_FRAMES
+    return functional.max_pool1d(sound, 2 * reach + 1, stride=1, padding=reach)[:, 0]
+
+
+def _robust(error: Tensor) -> Tensor:
+    """Mean length of the error vectors `[B, F, R]`, square near zero."""
+    return (torch.sqrt(error.square().sum(-1) + 1e-4) - 1e-2).mean()
