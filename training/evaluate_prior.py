@@ -76,7 +76,11 @@ class TestedPrior:
 def decode(head: BakedHead, code: np.ndarray) -> Gaussians:
     """Gaussians of one code [D]."""
     with torch.no_grad():
-        outputs = head(torch.from_numpy(np.asarray(code, np.float32)))
+        return gaussians_of(head(torch.from_numpy(np.asarray(code, np.float32))))
+
+
+def gaussians_of(outputs: tuple[torch.Tensor, ...]) -> Gaussians:
+    """What a decoder gave, as Gaussians."""
     arrays = dict(zip((*OUTPUTS, VIEW_OUTPUT), (value.numpy() for value in outputs), strict=False))
     sh = arrays.get(VIEW_OUTPUT)
     return Gaussians(*(np.ascontiguousarray(arrays[name]) for name in GAUSSIAN_FIELDS), sh)
