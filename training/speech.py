@@ -141,7 +141,7 @@ class Trainer:
         self.schedule.step()
         self.average.update_parameters(self.network)
         self.step += 1
-        return parts
+        return parts.detached()
 
 
 class Validation:

@@ -27,7 +27,7 @@ class EspeakEngine:
     OWN_RATE = 165  # words a minute
 
     def __init__(self) -> None:
-        self._espeak = Espeak(ipa=True)
+        self._espeak = Espeak()
 
     @staticmethod
     def available() -> bool:

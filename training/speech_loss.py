@@ -53,6 +53,10 @@ class Parts:
         """What is minimised."""
         return self.phones + self.voice + self.motion + self.captured
 
+    def detached(self) -> Parts:
+        """The parts as plain numbers."""
+        return Parts(**{name: value.detach() for name, value in vars(self).items()})
+
 
 class SpeechLoss(nn.Module):
     """Loss of phone and voice logits; `root` `[52, R]` takes an error of controls to what shows of it."""

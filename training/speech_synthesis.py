@@ -13,7 +13,7 @@ import numpy as np
 import soundfile
 
 from ..core.audio import SPEECH_RATE_HZ, resample
-from .speech_phones import espeak_phone, flite_phone
+from .speech_phones import flite_phone
 
 FLITE_VOICES = ("slt", "rms", "awb", "kal16")
 ESPEAK_ACCENTS = ("gmw/en-US", "gmw/en", "gmw/en-GB-scotland", "gmw/en-GB-x-rp", "gmw/en-029")
@@ -22,8 +22,6 @@ ESPEAK_LIBRARY = "libespeak-ng.so.1"
 ESPEAK_UNNATURAL = frozenset(
     "croak whisper whisperf UniRobot anikaRobot announcer Demonic fast Tweaky zac".split()
 )
-# espeak-ng's start times lie this much after the sound (measured against fricative energy).
-ESPEAK_LATE_SEC = 0.012
 
 
 @dataclass(frozen=True)
@@ -92,14 +90,13 @@ _RATE, _PITCH, _RANGE = 1, 3, 4
 class Espeak:
     """espeak-ng through its C library, which alone tells when each phoneme starts.
 
-    Its phonemes are named by mnemonics or in IPA: the library has one state per process, so the last
-    instance made decides which for all.
+    Its phonemes are named in IPA. The library has one state per process.
     """
 
-    def __init__(self, ipa: bool = False) -> None:
+    def __init__(self) -> None:
         self._library = ctypes.CDLL(ESPEAK_LIBRARY)
         self._library.espeak_TextToPhonemes.restype = ctypes.c_char_p
-        options = _PHONEME_EVENTS | (_IPA_EVENTS if ipa else 0)
+        options = _PHONEME_EVENTS | _IPA_EVENTS
         self._sample_rate = self._library.espeak_Initialize(_SYNCHRONOUS, 0, None, options)
         self._pieces: list[np.ndarray] = []
         self._events: list[tuple[str, int]] = []
@@ -157,22 +154,3 @@ class Espeak:
             clause = self._library.espeak_TextToPhonemes(ctypes.byref(rest), _UTF8, mode)
             names += clause.decode("utf8", "replace").replace(" ", "_").split("_")
         return [name for name in names if name]
-
-    def speak(self, text: str, voice: str, rate: int, pitch: int, pitch_range: int) -> Utterance:
-        """One utterance; `voice` is "accent+variant", `rate` in words a minute, the others 0 to 100."""
-        self.choose(voice)
-        waveform, events = self.say(text, rate, pitch, pitch_range)
-        return Utterance(waveform, self._phones(events, len(waveform) / SPEECH_RATE_HZ))
-
-    @staticmethod
-    def _phones(
-        events: list[tuple[str, float]], duration_sec: float
-    ) -> list[tuple[str, float, float]]:
-        """Events to intervals; a mnemonic without a class lengthens the phone before it."""
-        starts: list[tuple[str, float]] = [("SIL", 0.0)]
-        for name, start_sec in events:
-            phone = espeak_phone(name)
-            if phone is not None:
-                starts.append((phone, max(0.0, start_sec - ESPEAK_LATE_SEC)))
-        ends = [start for _, start in starts[1:]] + [duration_sec]
-        return [(p, s, e) for (p, s), e in zip(starts, ends, strict=True) if e > s]

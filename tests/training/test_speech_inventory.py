@@ -122,7 +122,7 @@ def test_held_out_languages_and_voices_are_heard_in_no_training():
 @needs_espeak
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_phoneme_that_the_voices_say_is_known(language):
-    espeak = Espeak(ipa=True)
+    espeak = Espeak()
     said = set()
     for voice in ESPEAK_VOICES[language]:
         espeak.choose(voice)

@@ -9,6 +9,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="the training environment is not installed")
 pytest.importorskip("onnxscript", reason="the training environment is not installed")
 
+from gaussian_heads.core.spaces import ARKIT_INDEX
 from gaussian_heads.core.speech import SpeechModel
 from gaussian_heads.training.networks.speech import (
     FrontEnd,
@@ -19,9 +20,10 @@ from gaussian_heads.training.networks.speech import (
     power_spectrum,
 )
 from gaussian_heads.training.speech_export import SpeechGraph, export_speech
-from gaussian_heads.training.speech_phones import PHONES
+from gaussian_heads.training.speech_inventory import ALL_PHONES
 
-TINY = SpeechNetworkConfig(num_mels=20, width=16, dilations=(1, 2), context_frames=30)
+TINY = SpeechNetworkConfig(num_mels=20, width=16, blocks=((1, 1), (2, 0)), context_frames=30)
+STYLE = torch.ones(4)
 
 
 def noise(num_samples, seed=0):
@@ -51,45 +53,76 @@ def test_features_do_not_depend_on_loudness_and_are_flat_in_silence():
 
 
 def test_network_gives_two_frames_per_step():
-    logits = SpeechNetwork(TINY).eval()(torch.zeros(2, 20, 14))
-    assert logits.shape == (2, len(PHONES), 14)
+    logits, voice = SpeechNetwork(TINY).eval()(torch.zeros(2, 20, 14))
+    assert logits.shape == (2, len(ALL_PHONES), 14) and voice.shape == (2, 14)
+
+
+def graph_of(config=TINY):
+    """A graph that hears somebody speak, whatever it hears."""
+    torch.manual_seed(0)
+    network = SpeechNetwork(config).eval()
+    with torch.no_grad():
+        network.head.bias[[44, 89]] = 8.0
+    return SpeechGraph(network).eval()
 
 
 @pytest.mark.filterwarnings("default")
 def test_exported_file_keeps_the_contract_and_computes_the_same(tmp_path):
-    torch.manual_seed(0)
-    network = SpeechNetwork(TINY).eval()
+    graph = graph_of()
     path = tmp_path / "speech.onnx"
-    export_speech(network, path)
+    export_speech(graph.network, path)
     model = SpeechModel.open(path, num_threads=1)
-    graph = SpeechGraph(network).eval()
-    assert model.specification.past_frames == graph.context_frames()
+    assert model.specification.past_frames == graph.past_frames
+    assert model.specification.future_frames == graph.future_frames
     for num_samples in (320, 6400, 48_000):
         waveform = noise(num_samples)
         curves = model.curves(waveform, 16_000)
-        arkit, closure = curves.arkit, curves.lip_closure
         with torch.no_grad():
-            expected = [value.numpy() for value in graph(torch.from_numpy(waveform))]
+            arkit, closure, voice = (v.numpy() for v in graph(torch.from_numpy(waveform), STYLE))
         assert arkit.shape == (num_samples // 160, 52)
         assert num_samples < 6400 or arkit.max() > 0.05
-        assert np.abs(arkit - expected[0]).max() < 2e-3
-        assert np.abs(closure - expected[1]).max() < 2e-2
+        assert np.abs(curves.arkit - arkit).max() < 2e-3
+        assert np.abs(curves.lip_closure - closure).max() < 2e-2
+        assert np.abs(curves.voice - voice).max() < 2e-3
 
 
-@pytest.mark.filterwarnings("default")
-def test_a_frame_depends_on_nothing_beyond_the_stated_context(tmp_path):
-    torch.manual_seed(0)
-    network = SpeechNetwork(TINY).eval()
-    graph = SpeechGraph(network).eval()
-    context = graph.context_frames()
-    frames = 4 * context
+def test_a_frame_depends_on_nothing_beyond_the_stated_past_and_future():
+    graph = graph_of()
+    past, future = graph.past_frames, graph.future_frames
+    frames, middle = 2 * (past + future), past + future
     waveform = torch.from_numpy(noise(160 * frames))
     changed = waveform.clone()
-    changed[: 160 * context] = torch.from_numpy(noise(160 * context, seed=1))
+    changed[160 * middle : 160 * (middle + 2)] += 0.3
     with torch.no_grad():
-        before, after = graph(waveform)[0], graph(changed)[0]
-    assert torch.allclose(before[2 * context :], after[2 * context :], atol=1e-5)
-    assert not torch.allclose(before[:context], after[:context], atol=1e-5)
+        difference = (graph(waveform, STYLE)[0] - graph(changed, STYLE)[0]).abs().amax(1)
+    moved = torch.nonzero(difference > 1e-5)[:, 0]
+    assert middle - future <= moved.min() and moved.max() < middle + 2 + past
+    assert moved.min() < middle
+
+
+def test_the_shipped_sizes_look_ahead_by_a_fifth_of_a_second_at_most():
+    graph = SpeechGraph(SpeechNetwork(SpeechNetworkConfig()))
+    assert 5 < graph.future_frames <= 20
+
+
+def test_style_scales_what_it_names():
+    graph, waveform = graph_of(), torch.from_numpy(noise(16_000))
+    with torch.no_grad():
+        usual = graph(waveform, STYLE)[0]
+        jaw = graph(waveform, torch.tensor([1.0, 0.5, 1.0, 1.0]))[0]
+    opened = ARKIT_INDEX["jawOpen"]
+    assert torch.allclose(jaw[:, opened], 0.5 * usual[:, opened], atol=1e-3)
+    pucker = ARKIT_INDEX["mouthPucker"]
+    assert torch.allclose(jaw[:, pucker], usual[:, pucker], atol=1e-4)
+
+
+def test_where_nobody_speaks_the_mouth_rests():
+    graph = graph_of()
+    with torch.no_grad():
+        graph.network.head.bias[[44, 89]] = -8.0
+        arkit, closure, voice = graph(torch.from_numpy(noise(16_000)), STYLE)
+    resting = graph.decoder(graph.silence.expand(1, -1, 50))[0][0, 25]
+    assert torch.allclose(arkit, resting.expand_as(arkit), atol=1e-5) and voice.max() < 0.1
 
 
 def test_metadata_of_the_shipped_network_name_its_making():
@@ -98,13 +131,3 @@ def test_metadata_of_the_shipped_network_name_its_making():
     provenance = json.loads(SPEECH_MODEL.with_suffix(".json").read_text("utf8"))
     assert provenance["config"]["seed"] == 0 and len(provenance["held_out"]) == 20
     assert SPEECH_MODEL.stat().st_size < 8_000_000
-
-
-@pytest.mark.filterwarnings("default")
-def test_steady_noise_leaves_the_mouth_at_rest_whatever_the_network_says():
-    torch.manual_seed(0)
-    graph = SpeechGraph(SpeechNetwork(SpeechNetworkConfig(width=16, dilations=(1,)))).eval()
-    steady = np.random.default_rng(0).normal(0, 0.1, 32_000).astype(np.float32)
-    with torch.no_grad():
-        assert not graph(torch.from_numpy(steady))[0].any()
-        assert graph(torch.from_numpy(noise(32_000)))[0].max() > 0.05

@@ -15,11 +15,12 @@ pytest.importorskip("onnxscript", reason="the training environment is not instal
 from gaussian_heads.training import DATA_VARIABLE, speech_data
 from gaussian_heads.training.evaluate_speech import Tally, count_closures, summary
 from gaussian_heads.training.lip_curves import correlation
-from gaussian_heads.training.networks.speech import SpeechNetworkConfig
+from gaussian_heads.training.networks.speech import SpeechNetworkConfig, mel_bank
 from gaussian_heads.training.speech import SMALL, Trainer
-from gaussian_heads.training.speech_augment import AugmentConfig, CropMaker
+from gaussian_heads.training.speech_augment import AugmentConfig, Crop, CropMaker
 from gaussian_heads.training.speech_data import (
     HELD_OUT,
+    UNKNOWN,
     VALIDATION,
     Recording,
     SpectrumCache,
@@ -27,9 +28,9 @@ from gaussian_heads.training.speech_data import (
     read_phones,
     training_recordings,
 )
-from gaussian_heads.training.speech_phones import PHONE_INDEX, SILENCE, espeak_phone, flite_phone
+from gaussian_heads.training.speech_phones import PHONE_INDEX, SILENCE, flite_phone
 
-TINY = replace(SMALL, network=SpeechNetworkConfig(num_mels=20, width=16, dilations=(1,)), batch=2)
+TINY = replace(SMALL, network=SpeechNetworkConfig(num_mels=20, width=16, blocks=((1, 1),)), batch=2)
 CROP = AugmentConfig(crop_frames=60, silent_chance=0.0)
 
 
@@ -39,16 +40,20 @@ def recording(name, speaker, text="some words", corpus="multi_en"):
 
 @pytest.fixture
 def cache(tmp_path):
-    """Three clips of 1 s: quiet, then a loud low vowel."""
-    frames = 100
-    log_power = np.full((3 * frames, 257), -6.0, np.float16)
-    labels = np.zeros(3 * frames, np.uint8)
+    """Five clips of 1 s: quiet, then a loud low vowel; the last two are captured motion and music."""
+    frames, sources = 100, ("multi_en", "en-flite", "de-espeak", "facegood_zh", "music")
+    log_power = np.full((len(sources) * frames, 257), -6.0, np.float16)
+    labels = np.zeros(len(log_power), np.uint8)
+    motion = np.full((len(log_power), 4), np.nan, np.float16)
     for clip in range(3):
         span = slice(clip * frames + 40, (clip + 1) * frames)
         log_power[span, :40], labels[span] = 1.0, PHONE_INDEX["AA"]
-    index = [{"source": source, "frames": frames} for source in ("multi_en", "slt", "espeak")]
-    np.save(tmp_path / "log_power.npy", log_power)
+    labels[300:400], motion[300:400] = UNKNOWN, 0.5
+    log_power[400:, 100:] = 1.0
+    index = [{"source": source, "frames": frames} for source in sources]
+    log_power.tofile(tmp_path / "log_power.f16")
     np.save(tmp_path / "labels.npy", labels)
+    np.save(tmp_path / "motion.npy", motion)
     (tmp_path / "index.json").write_text(json.dumps(index), encoding="utf8")
     return SpectrumCache(tmp_path)
 
@@ -85,9 +90,8 @@ def test_missing_data_are_reported_with_what_to_do(tmp_path, monkeypatch):
         speech_data.data_folder(tmp_path)
 
 
-def test_phone_names_of_the_synthesizers_map_to_classes():
+def test_phone_names_of_flite_map_to_classes():
     assert [flite_phone(n) for n in ("pau", "ax", "zh", "??")] == ["SIL", "AH", "ZH", None]
-    assert [espeak_phone(n) for n in ("tS", "aI", "3:", "_:")] == ["CH", "AY", "ER", "SIL"]
 
 
 @pytest.mark.skipif(not shutil.which("flite"), reason="flite is not installed")
@@ -105,28 +109,61 @@ def test_flite_speaks_with_exact_times():
 def test_crops_are_positive_and_keep_their_labels_at_the_sound(cache):
     maker = CropMaker(cache, 20, CROP, seed=0)
     for _ in range(20):
-        mel, labels = maker.draw()
-        assert mel.shape == (60, 20) and labels.shape == (60,)
-        assert np.isfinite(mel).all() and (mel >= 0).all()
-    mel, labels = maker._speech()
+        crop = maker.draw()
+        assert crop.mel_power.shape == (60, 20) and crop.labels.shape == (60,)
+        assert np.isfinite(crop.mel_power).all() and (crop.mel_power >= 0).all()
+    mel, labels, _ = maker._crop(0)
     loud = mel.mean(1) > 0.5 * mel.mean(1).max()
     assert np.mean(loud == (labels != SILENCE)) > 0.95
 
 
-def test_silent_crops_hold_no_speech(cache):
+def test_captured_motion_has_no_phones_and_phones_no_motion(cache):
+    maker = CropMaker(cache, 20, replace(CROP, outside_frames=0), seed=0)
+    captured, spoken = maker._crop(3), maker._crop(0)
+    assert (captured.labels == -1).all() and np.allclose(captured.motion, 0.5)
+    assert (spoken.labels >= 0).all() and np.isnan(spoken.motion).all()
+
+
+@pytest.mark.parametrize(
+    ("left_out", "kept"),
+    [
+        ({}, {0, 1, 2, 3}),
+        ({"has_synthetic": False}, {0, 3}),
+        ({"has_captured": False}, {0, 1, 2}),
+    ],
+)
+def test_what_an_ablation_leaves_out_is_never_drawn(cache, left_out, kept):
+    maker = CropMaker(cache, 20, replace(CROP, **left_out), seed=0)
+    assert {maker._pick(maker.speech) for _ in range(300)} == kept
+
+
+def test_without_augmentation_a_crop_is_the_sound_itself(cache):
+    config = replace(CROP, is_on=False, crop_frames=100, outside_frames=0)
+    crop = CropMaker(cache, 20, config, seed=0)._crop(0)
+    expected = 10.0 ** np.asarray(cache.log_power[:100], np.float32) @ mel_bank(20)
+    assert np.allclose(crop.mel_power, expected, rtol=1e-3)
+
+
+def test_crops_in_which_nobody_speaks_hold_no_vowel(cache):
     maker = CropMaker(cache, 20, replace(CROP, silent_chance=1.0), seed=0)
-    for _ in range(5):
-        mel, labels = maker.draw()
-        assert not labels.any()
-        levels = np.log10(mel.mean(1) + 1e-20)
-        assert levels.max() - levels.min() < 1.5  # a vowel stands out by several
+    for _ in range(10):
+        crop = maker.draw()
+        assert not crop.labels.any() and np.isnan(crop.motion).all()
+        low, high = crop.mel_power[:, :8].mean(1), crop.mel_power.mean(1)
+        assert (low < 100 * high.min()).all()
+
+
+def crop_of(labels):
+    """A batch of two crops of noise with these labels."""
+    motion = torch.full((*labels.shape, 4), torch.nan)
+    return Crop(torch.rand(*labels.shape, 20), labels, motion)
 
 
 def test_a_run_that_was_stopped_goes_on_where_it_was(tmp_path):
     torch.manual_seed(1)
-    mel, labels = torch.rand(2, 60, 20), torch.randint(0, 40, (2, 60))
+    crop = crop_of(torch.randint(0, 44, (2, 60)))
     first = Trainer(TINY, tmp_path)
-    losses = [first.train_step(mel, labels)[0] for _ in range(4)]
+    losses = [float(first.train_step(crop).phones) for _ in range(4)]
     assert losses[-1] < losses[0]
     first.save()
     second = Trainer(TINY, tmp_path)
