@@ -14,10 +14,11 @@ from pathlib import Path
 import bpy
 
 from ..core.assets import SPEECH_MODEL, default_avatar_reference
-from ..core.audio import load_audio
+from ..core.audio import SPEECH_RATE_HZ, load_audio
 from ..core.camera import MAX_SIDE_PX
 from ..core.errors import GaussianHeadsError, RenderError
 from ..core.files import replace_on_success
+from ..core.progress import part
 from ..core.speech import SpeechStyle
 from .avatars import avatar_path, is_builtin, load_avatar
 from .bake import BakeResult
@@ -92,8 +93,8 @@ def animate(
     _check(request)
     ensure_registered()
     # Refused before anything is written, with the reason the reader of sound gives.
-    load_audio(request.audio, decode_with_aud)
-    scene, bake = _build_scene(request, _part(report, 0.0, LISTENING_PART), analyser)
+    load_audio(request.audio, decode_with_aud, target_rate=SPEECH_RATE_HZ)
+    scene, bake = _build_scene(request, part(report, 0.0, LISTENING_PART), analyser)
     folder = request.frames_folder
     _claim_folder(request, _job(request))
     if request.save_blend is not None:
@@ -103,7 +104,7 @@ def animate(
         for frame in range(scene.frame_start, scene.frame_end + 1)
     ]
     choose_image_format(scene, request.frame_format, has_alpha=request.is_transparent)
-    drawn = render_frames(scene, paths, _part(report, LISTENING_PART, RENDERING_PART))
+    drawn = render_frames(scene, paths, part(report, LISTENING_PART, RENDERING_PART))
     if request.is_video:
         encode_video([path for _, path in paths], request.audio, _picture(request), request.out)
         shutil.rmtree(folder)
@@ -183,11 +184,6 @@ def _build_scene(
     return scene, bake
 
 
-def _part(report: Report, begin: float, end: float) -> Report:
-    """A report whose 0 to 1 is the part [begin, end] of the whole job."""
-    return lambda done: report(begin + (end - begin) * done)
-
-
 def _picture(request: AnimateRequest) -> PictureSettings:
     return PictureSettings(request.width, request.height, request.fps, request.is_transparent)
 
@@ -198,8 +194,8 @@ def _job(request: AnimateRequest) -> dict[str, object]:
     return {
         "format": "gaussian_heads.job",
         "version": JOB_VERSION,
-        "audio_sha256": hashlib.sha256(request.audio.read_bytes()).hexdigest(),
-        "speech_sha256": hashlib.sha256(SPEECH_MODEL.read_bytes()).hexdigest(),
+        "audio_sha256": _sha256(request.audio),
+        "speech_sha256": _sha256(SPEECH_MODEL),
         "avatar": reference,
         "avatar_sha256": load_avatar(avatar_path(reference)).sha256,
         "fps": str(request.fps),
@@ -211,6 +207,11 @@ def _job(request: AnimateRequest) -> dict[str, object]:
         "frame_format": request.frame_format,
         "blender": bpy.app.version_string,
     }
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _claim_folder(request: AnimateRequest, job: dict[str, object]) -> None:

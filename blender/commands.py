@@ -191,15 +191,21 @@ def _quiet_blender() -> Iterator[None]:
 
 def _analyse(path: Path, options: argparse.Namespace) -> ExpressionTrack:
     from ..core.audio import SPEECH_RATE_HZ, load_audio
-    from ..core.speech import SpeechModel
+    from ..core.progress import part
+    from ..core.speech import DECODED_PART, SpeechModel
 
-    fps = frame_rate(options.fps)
-    waveform, sample_rate = load_audio(path, _blender_decoder(), target_rate=SPEECH_RATE_HZ)
-    model = SpeechModel.open(SPEECH_MODEL)
+    fps, style = frame_rate(options.fps), _style(options)
     line = ProgressLine("speech")
-    style = _style(options)
-    return model.track(
-        waveform, sample_rate, fps=fps, seed=options.seed, style=style, progress=line
+    waveform, sample_rate = load_audio(
+        path, _blender_decoder(), target_rate=SPEECH_RATE_HZ, progress=part(line, 0.0, DECODED_PART)
+    )
+    return SpeechModel.open(SPEECH_MODEL).track(
+        waveform,
+        sample_rate,
+        fps=fps,
+        seed=options.seed,
+        style=style,
+        progress=part(line, DECODED_PART, 1.0),
     )
 
 

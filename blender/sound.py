@@ -12,6 +12,7 @@ import numpy as np
 
 from ..core.audio import SPEECH_RATE_HZ, load_audio
 from ..core.errors import AudioError
+from ..core.progress import Progress
 from ..core.timing import SoundPlacement
 from .strips import is_retimed, placement
 
@@ -23,12 +24,14 @@ class StripSound:
     path: Path
     placement: SoundPlacement
 
-    def waveform(self) -> np.ndarray:
+    def waveform(self, progress: Progress | None = None) -> np.ndarray:
         """Mono samples `[S]` at 16 kHz from the first heard frame to the last, silence outside the file.
 
         Only what is heard counts: a sentence trimmed away must not move the lips.
         """
-        samples, rate = load_audio(self.path, decode_with_aud, target_rate=SPEECH_RATE_HZ)
+        samples, rate = load_audio(
+            self.path, decode_with_aud, target_rate=SPEECH_RATE_HZ, progress=progress
+        )
         place = self.placement
         start = round(place.file_sec(place.first_frame) * rate)
         length = int(place.num_frames * rate / place.fps)

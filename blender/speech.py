@@ -14,7 +14,8 @@ from ..core.assets import SPEECH_MODEL
 from ..core.audio import SPEECH_RATE_HZ
 from ..core.errors import TrackError
 from ..core.expression import ExpressionTrack
-from ..core.speech import Progress, SpeechModel, SpeechStyle
+from ..core.progress import Progress, part
+from ..core.speech import DECODED_PART, SpeechModel, SpeechStyle
 from .avatars import object_avatar
 from .bake import BakeResult, bake_track
 from .codes import require_code_space
@@ -68,13 +69,14 @@ def analyse(
 ) -> ExpressionTrack:
     """The strip's expression track, one frame for each whole scene frame at which it is heard."""
     place = request.sound.placement
+    waveform = request.sound.waveform(part(progress, 0.0, DECODED_PART))
     track = analyser.track(
-        request.sound.waveform(),
+        waveform,
         SPEECH_RATE_HZ,
         fps=place.fps,
         seed=request.seed,
         style=request.style,
-        progress=progress,
+        progress=part(progress, DECODED_PART, 1.0),
     )
     if track.num_frames != place.num_frames:
         raise TrackError(

@@ -41,7 +41,6 @@ def load_audio(
     at its own rate.
     """
     path = Path(path)
-    report(progress, 0.0)
     with _open_file(path) as stream:
         try:
             blocks, sample_rate, num_frames = _open_blocks(path, stream)

@@ -4,7 +4,7 @@ from ..progress import Progress
 from .blinks import BLINK_LAYER, Blink, blink_layer, blink_times
 from .brows import BROW_LAYER
 from .gaze import GAZE_LAYER
-from .model import SPEECH_LAYER, SpeechCurves, SpeechModel
+from .model import DECODED_PART, SPEECH_LAYER, SpeechCurves, SpeechModel
 from .presence import Presence
 from .prosody import Prosody, analyse_prosody
 from .style import STYLE_LIMITS, SpeechStyle
@@ -12,6 +12,7 @@ from .style import STYLE_LIMITS, SpeechStyle
 __all__ = [
     "BLINK_LAYER",
     "BROW_LAYER",
+    "DECODED_PART",
     "GAZE_LAYER",
     "SPEECH_LAYER",
     "STYLE_LIMITS",

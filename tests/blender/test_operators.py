@@ -174,7 +174,8 @@ def test_cancelled_job_keys_nothing(scene, head, strip, tmp_path):
         request_speech(scene, head, tmp_path), Endless(), head.session_uid, scratch
     )
     jobs.add_job(job)
-    assert waiting.wait(10) and jobs.running_job(head) is job and job.progress == 0.5
+    assert waiting.wait(10) and jobs.running_job(head) is job
+    assert 0.5 < job.progress < 0.6, "the sound was read, and the analysis is half done"
     assert "being analysed" in bake_speech.why_not(bpy.context)
     assert bpy.ops.gaussian_heads.cancel_bake() == {"FINISHED"}
     job.wait()
