@@ -240,7 +240,8 @@ def captured_motion(data: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
         for name in names:
             path = folder / "paired" / f"{name}.flac"
             waveform, _ = load_audio(path, target_rate=SPEECH_RATE_HZ)
-            curves = tracks[f"{name}_arkit"][:, chosen]
+            # The actor's rig says o and u with shapes of their own: these stand in for both.
+            curves = tracks[f"{name}_arkit_plus_oh_oo"][:, chosen]
             frames = np.arange(len(waveform) * FRAME_RATE_HZ // SPEECH_RATE_HZ)
             times_sec = (frames + 0.5) / FRAME_RATE_HZ
             position = (times_sec + CAPTURED_LATE_SEC) * CAPTURED_HZ
