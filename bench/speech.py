@@ -2,8 +2,9 @@
 
 Writes a stereo file in which the sample sentence comes again and again, louder and fainter, and lets a process
 of its own read and analyse it as the add-on does. `x_realtime` counts reading and analysis together; where other
-programs run beside it, look at `cpu_sec`, the processor time of all threads together. The peak of resident memory is told at the end of every stage (it never falls), `start` being Python with the network
-open. The track alone takes `track_mb`: four layers of 52 weights and the head's pose for every frame.
+programs run beside it, look at `cpu_sec`, the processor time of all threads together. The peak of resident memory
+is told at the end of every stage (it never falls), `start` being Python with the network open. `track_mb` is what
+the track alone takes: four layers of 52 weights and the head's pose for every frame.
 """
 
 from __future__ import annotations
