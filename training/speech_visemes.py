@@ -94,7 +94,7 @@ class MouthDecoder(nn.Module):
         self, posteriors: Tensor, effort: Tensor | None = None, style: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """`effort` `[B, F]` is 1 for a usual voice; `style` `[4]` holds the gains of `STYLES`."""
-        mixed = functional.conv1d(posteriors, self.mixing[:, : posteriors.shape[1]])
+        mixed = functional.conv1d(posteriors, self.mixing)
         padded = functional.pad(mixed, (self.past_frames, self.future_frames))
         blurred = functional.conv1d(padded, self.kernels, groups=mixed.shape[1])
         amounts = blurred[:, : len(CONTROLS)]
@@ -106,10 +106,11 @@ class MouthDecoder(nn.Module):
         controls = controls * (1.0 - self.lost_in_bite * bite)
         lip_gain = 1.0 if style is None else style[STYLES.index("lips")]
         arkit = (self.spread @ controls).transpose(1, 2)
-        closure, bite = closure.transpose(1, 2), bite.transpose(1, 2) * lip_gain
-        arkit = arkit + closure * self.closure_pose + bite * self.bite_pose
+        closure, bite = closure.transpose(1, 2), bite.transpose(1, 2)
+        arkit = arkit + closure * self.closure_pose + bite * lip_gain * self.bite_pose
         arkit = torch.clamp(arkit, 0.0, 1.0)
-        close = CLOSE_PER_JAW * closure * arkit[..., ARKIT_INDEX["jawOpen"], None]
+        close = CLOSE_PER_JAW[CLOSURE] * closure + CLOSE_PER_JAW[BITE] * bite
+        close = close * arkit[..., ARKIT_INDEX["jawOpen"], None]
         before, after = ARKIT_INDEX["mouthClose"], ARKIT_INDEX["mouthClose"] + 1
         return torch.cat([arkit[..., :before], close, arkit[..., after:]], -1), closure[..., 0]
 

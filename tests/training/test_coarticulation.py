@@ -42,8 +42,8 @@ def decode(*phones, effort=None, style=None):
 
 
 def gap(arkit):
-    """What parts the lips, in the jaw's units."""
-    return arkit[:, JAW] - arkit[:, CLOSE] + 0.3 * arkit[:, LOWER]
+    """What parts the lips, in the jaw's units; `mouthClose` takes a fifth more than an equal jaw."""
+    return arkit[:, JAW] - 1.18 * arkit[:, CLOSE] + 0.3 * arkit[:, LOWER]
 
 
 def test_every_class_has_a_target_and_only_known_controls():
@@ -70,7 +70,7 @@ def test_lips_close_between_open_vowels_in_fast_speech_too(phone, frames):
 @pytest.mark.parametrize("phone", [p for p in ALL_PHONES if p not in (*BILABIALS, "BH")])
 def test_lips_stay_apart_for_other_phones(phone):
     arkit, closure = decode(("AA", 12), (phone, 6), ("AA", 12))
-    assert closure.max() == 0 and arkit[:, CLOSE].max() == 0
+    assert closure.max() == 0 and (phone in ("F", "V") or arkit[:, CLOSE].max() == 0)
 
 
 def test_bilabial_fricatives_nearly_close():
@@ -84,8 +84,9 @@ def test_the_lip_meets_the_teeth_in_fast_speech_too(phone, frames):
     arkit, closure = decode(("AA", 8), (phone, frames), ("AA", 8))
     middle = 8 + frames // 2
     assert closure.max() == 0
-    assert arkit[middle, ROLL] > 0.35 and arkit[middle, LOWER] < 0.02
-    assert arkit[middle, JAW] < 0.5 * arkit[1, JAW] and arkit[1, ROLL] < 1e-5
+    assert arkit[middle, ROLL] > 0.45 and arkit[middle, LOWER] < 0.02
+    parted = arkit[:, JAW] - arkit[:, CLOSE]
+    assert parted[middle] < 0.2 * parted[1] and arkit[1, ROLL] < 1e-5
 
 
 def test_lips_round_before_the_rounded_sound_and_the_jaw_does_not():
@@ -137,10 +138,12 @@ def test_gradients_tell_a_network_to_close_the_lips():
     assert change.max() > 1e-4
 
 
-def test_the_tongue_shows_between_the_teeth_only_where_it_should():
+def test_the_tongue_shows_between_the_teeth_and_fills_the_mouth_behind_them():
     shown = {p: decode(("AH", 10), (p, 8), ("AH", 10))[0][13, TONGUE] for p in ALL_PHONES}
-    assert shown["TH"] > 0.15 and shown["DH"] > 0.08
-    assert max(shown[p] for p in ALL_PHONES if p not in ("TH", "DH", "L")) == 0
+    assert shown["TH"] > 0.25 and shown["DH"] > 0.18
+    behind = ("T", "D", "N", "L", "RR")
+    assert all(0.03 < shown[p] < 0.15 for p in behind)
+    assert max(shown[p] for p in ALL_PHONES if p not in ("TH", "DH", *behind)) == 0
 
 
 @pytest.mark.filterwarnings("default")
