@@ -10,18 +10,27 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import soundfile
 from gaussian_heads.core.audio import SPEECH_RATE_HZ, load_audio
+from gaussian_heads.core.files import replace_on_success
+from gaussian_heads.training.speech_corpus import read_shard
 from gaussian_heads.training.speech_data import HELD_OUT, VALIDATION, read_phones, recordings
-from gaussian_heads.training.speech_phones import PHONE_INDEX, flite_phone
+from gaussian_heads.training.speech_inventory import ALL_PHONES
+from gaussian_heads.training.speech_languages import HELD_OUT_LANGUAGES
+from gaussian_heads.training.speech_phones import flite_phone
+from gaussian_heads.training.speech_spoken import class_intervals
 
 from .curves import BenchmarkError, Curves
 
+# It alone speaks the held-out languages; another's English would compare engines.
+SYNTHETIC_ENGINE = "espeak"
+LIST_COLUMNS = ("clip", "audio", "phones", "language")
 SETS = {"validation": VALIDATION, "held-out": HELD_OUT}
 TRACKED_HZ = 25
 SOUND_SUFFIXES = (".wav", ".flac", ".mpg")
 
 Phone = tuple[str, float, float]
-"""Class (ARPAbet or SIL), start and end in seconds."""
+"""Class (of `speech_inventory.ALL_PHONES`: ARPAbet, SIL, and four that English lacks), start and end in seconds."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +42,7 @@ class Clip:
     phones: Sequence[Phone]
     language: str = ""
     tracked: Curves | None = None
+    sound: np.ndarray | None = None  # at 16 kHz, where it is a part of the file only
 
     @property
     def speech_end_sec(self) -> float:
@@ -41,6 +51,8 @@ class Clip:
 
     def waveform(self) -> np.ndarray:
         """Mono samples at 16 kHz; the sound of videos is read through Blender's audio library."""
+        if self.sound is not None:
+            return self.sound
         decoder = None
         if importlib.util.find_spec("bpy") is not None:
             from gaussian_heads.blender.sound import decode_with_aud as decoder
@@ -130,10 +142,55 @@ def read_listed_phones(path: Path) -> list[Phone]:
     phones = []
     for name, start_sec, end_sec in rows:
         upper = name.upper()
-        known = upper if upper in PHONE_INDEX else flite_phone(name)
+        known = upper if upper in ALL_PHONES else flite_phone(name)
         if known is None:
             raise BenchmarkError(
-                f"'{path}' names the phone '{name}': write ARPAbet names ({', '.join(PHONE_INDEX)})."
+                f"'{path}' names the phone '{name}': write ARPAbet names ({', '.join(ALL_PHONES)})."
             )
         phones.append((known, start_sec, end_sec))
     return phones
+
+
+def synthetic_clips(folder: Path, per_language: int) -> list[Clip]:
+    """Sentences of voices and languages that training never hears, evenly from a corpus's shards.
+
+    Of `training.speech_corpus --split held_out`: English and the held-out languages, all by the engine that
+    speaks every one of them.
+    """
+    clips = []
+    for language in ("en", *HELD_OUT_LANGUAGES):
+        shards = sorted(folder.glob(f"held_out-{language}-{SYNTHETIC_ENGINE}-*.json"))
+        spoken = [(shard, one) for shard in shards for one in read_shard(shard)]
+        if not spoken:
+            raise BenchmarkError(
+                f"'{folder}' holds no held-out speech in '{language}': make it with "
+                "training.speech_corpus --split held_out."
+            )
+        count = min(per_language, len(spoken))
+        for index in np.linspace(0, len(spoken) - 1, count).astype(int):
+            shard, one = spoken[index]
+            phones = class_intervals(one.phones, language)
+            audio = shard.with_suffix(".flac")
+            clips.append(
+                Clip(f"{language}-{index:04d}", audio, phones, language, sound=one.waveform)
+            )
+    return clips
+
+
+def write_clips(folder: Path, clips: Sequence[Clip]) -> Path:
+    """Sound, phones and a list of `clips` for other programs, as `listed_clips` reads them."""
+    rows = []
+    for clip in clips:
+        row = (clip.name, f"{clip.name}.flac", f"{clip.name}.json", clip.language)
+        with replace_on_success(folder / row[1]) as temporary:
+            soundfile.write(temporary, clip.waveform(), SPEECH_RATE_HZ, format="FLAC")
+        with replace_on_success(folder / row[2]) as temporary:
+            temporary.write_text(json.dumps([list(phone) for phone in clip.phones]), "utf8")
+        rows.append(row)
+    path = folder / "clips.csv"
+    with (
+        replace_on_success(path) as temporary,
+        temporary.open("w", encoding="utf8", newline="") as stream,
+    ):
+        csv.writer(stream).writerows([LIST_COLUMNS, *rows])
+    return path

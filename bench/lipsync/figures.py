@@ -21,7 +21,9 @@ from .bootstrap import (
 from .clips import TRACKED_HZ, Clip
 from .motion_scores import LAG_FRAMES, MotionScores, averaged, score_motion, speech_frames
 from .phone_scores import LONG_MS, SHORT_MS, PhoneScores, joined, score_phones
-from .sources import TIMING, Source
+from .sources import LOUDNESS, SHUFFLED, TIMING, Source
+
+ENGLISH = "en"
 
 
 @dataclass(frozen=True)
@@ -75,20 +77,21 @@ def motion_rows(sources: Mapping[str, Source], clips: Sequence[Clip], seed: int)
 
 
 def _rows(kinds: Mapping[str, Mapping[str, _Kind]], num_clips: int, seed: int) -> list[Row]:
-    first = next(iter(kinds.values()))
-    return [
-        Row(
-            name,
-            kind.title,
-            kind.counted,
-            kind.wanted,
-            {
-                label: estimate(of_source[name].statistic, num_clips, seed)
-                for label, of_source in kinds.items()
-            },
-        )
-        for name, kind in first.items()
-    ]
+    label, first = next(iter(kinds.items()))
+    others = [other for other in kinds if other not in (label, TIMING, LOUDNESS, SHUFFLED)]
+    rows = []
+    for name, kind in first.items():
+        statistics = {source: of_source[name].statistic for source, of_source in kinds.items()}
+        for other in others:
+            statistics[less(other, label)] = difference(statistics[other], kind.statistic)
+        figures = {key: estimate(value, num_clips, seed) for key, value in statistics.items()}
+        rows.append(Row(name, kind.title, kind.counted, kind.wanted, figures))
+    return rows
+
+
+def less(other: str, first: str) -> str:
+    """The name of the differences between two measured sources, of the same clips."""
+    return f"{other} less {first}"
 
 
 def _phone_kinds(scores: Sequence[PhoneScores], clips: Sequence[Clip]) -> dict[str, _Kind]:
@@ -124,24 +127,49 @@ def _phone_kinds(scores: Sequence[PhoneScores], clips: Sequence[Clip]) -> dict[s
         chosen = [s.hits[is_chosen(s.durations_ms)] for s in scores]
         counted = f"{_number(chosen)} p b m"
         kinds[name] = _Kind(title, "", difference(share(chosen), false), counted)
-    return kinds | _language_kinds(hits, vowels, clips)
+    return kinds | _language_kinds(scores, clips)
 
 
-def _language_kinds(
-    hits: Sequence[np.ndarray], vowels: Sequence[np.ndarray], clips: Sequence[Clip]
-) -> dict[str, _Kind]:
+def _language_kinds(scores: Sequence[PhoneScores], clips: Sequence[Clip]) -> dict[str, _Kind]:
     kinds = {}
     for language in sorted({clip.language for clip in clips} - {""}):
         keep = [slice(None if clip.language == language else 0) for clip in clips]
-        some_hits = [h[k] for h, k in zip(hits, keep, strict=True)]
-        some_vowels = [v[k] for v, k in zip(vowels, keep, strict=True)]
-        kinds[f"closure_j_language_{language}"] = _Kind(
+        hits, vowels, others = (
+            [getattr(s, name)[k] for s, k in zip(scores, keep, strict=True)]
+            for name in ("hits", "vowels_closed", "others_closed")
+        )
+        kinds[_of_language(language)] = _Kind(
             f"closure J, {language}",
             "",
-            difference(share(some_hits), share(some_vowels)),
-            f"{_number(some_hits)} p b m, {_number(some_vowels)} open vowels",
+            difference(share(hits), share(vowels)),
+            f"{_number(hits)} p b m, {_number(vowels)} open vowels",
         )
-    return kinds
+        kinds[f"others_closed_language_{language}"] = _Kind(
+            f"other consonants closed, {language}",
+            "<= .15",
+            share(others),
+            f"{_number(others)} consonants",
+        )
+    return kinds | _less_english(kinds)
+
+
+def _less_english(kinds: Mapping[str, _Kind]) -> dict[str, _Kind]:
+    """Closure J of every other language less that of English, where there is English."""
+    english = kinds.get(_of_language(ENGLISH))
+    return {
+        f"{name}_less_english": replace(
+            kind,
+            title=f"{kind.title} less {ENGLISH}",
+            wanted=">= -.05",
+            statistic=difference(kind.statistic, english.statistic),
+        )
+        for name, kind in kinds.items()
+        if name.startswith(_of_language("")) and english is not None and kind is not english
+    }
+
+
+def _of_language(language: str) -> str:
+    return f"closure_j_language_{language}"
 
 
 def _motion_kinds(scores: Sequence[MotionScores], clips: Sequence[Clip]) -> dict[str, _Kind]:

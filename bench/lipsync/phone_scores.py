@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
-from gaussian_heads.training.speech_phones import BILABIALS, PHONES, VOWELS
+from gaussian_heads.training.speech_inventory import ALL_PHONES
+from gaussian_heads.training.speech_phones import BILABIALS, VOWELS
 
 from .clips import Phone
 from .curves import Curves
@@ -20,9 +21,14 @@ BEFORE_SEC, AFTER_SEC = 0.04, 0.02
 MIN_BILABIAL_MS, MIN_VOWEL_MS = 30, 60
 SHORT_MS, LONG_MS = 40, 70
 OPEN_VOWELS = frozenset("AA AE AH AO AW AY EH".split())
-ROUNDED = frozenset("UW OW W AO UH".split())
+# YY and OE are front rounded vowels, RR taps and trills, BH fricatives of the lips: nearly shut as F and V are.
+ROUNDED = frozenset("UW OW W AO UH YY OE".split())
 SPREAD = frozenset("IY EY EH S Z IH".split())
-OTHER_CONSONANTS = frozenset(PHONES) - {"SIL", "F", "V", *BILABIALS, *VOWELS}
+OTHER_CONSONANTS = frozenset(ALL_PHONES) - {
+    *("SIL", "F", "V", "BH", "YY", "OE"),
+    *BILABIALS,
+    *VOWELS,
+}
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from .figures import Row
 NOTHING = "-"
 
 
-def table(rows: Sequence[Row], sources: Sequence[str]) -> str:
+def table(rows: Sequence[Row], sources: Sequence[str], titles: Sequence[str] = ()) -> str:
     """Rows of aligned text: every source's value and interval, what is wanted and what was counted."""
-    cells = [["", *sources, "wanted", "counted"]]
+    cells = [["", *(titles or sources), "wanted", "counted"]]
     for row in rows:
         figures = [_cell(row.figures.get(source)) for source in sources]
         cells.append([row.title, *figures, row.wanted or NOTHING, row.counted])
