@@ -9,11 +9,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..core.assets import ASSETS
+from ..core.avatar.members import Controls
 from ..core.spaces import ARKIT_INDEX
+from .code_targets import code_metric
+from .prior_controls import CONTROLS_FILE
+from .prior_file import load_prior
 from .speech_data import MOTION_COLUMNS
 from .speech_inventory import ALL_PHONES
 from .speech_phones import SILENCE
@@ -22,6 +28,8 @@ from .speech_visemes import MouthDecoder
 # Somebody speaks from this many frames before the first phone to as many after the last, pauses included.
 VOICE_REACH_FRAMES = 8
 UNKNOWN_LABEL = -1
+PRIOR = ASSETS / "prior"
+MM_PER_CM = 10.0
 
 
 @dataclass(frozen=True)
@@ -118,13 +126,18 @@ class SpeechLoss(nn.Module):
 
 
 def mouth_root(target: str) -> Tensor:
-    """Matrix `[52, R]` from an error of controls to one that is seen: as codes, or as controls alone."""
-    if target == "controls":
-        return torch.eye(52)
-    from ..core.assets import avatar_path, default_avatar_reference
-    from ..core.avatar import Avatar
+    """Matrix `[52, R]` from an error of ARKit weights to what the loss measures of it.
 
-    return torch.tensor(Avatar.open(avatar_path(default_avatar_reference())).controls.arkit52)
+    For "codes": through the prior's map to codes, in centimetres about the mouth and as much of its colours; for
+    "controls": the weights as they are.
+    """
+    if target == "controls":
+        return torch.eye(len(ARKIT_INDEX))
+    metric = code_metric(load_prior(PRIOR))
+    controls = Controls.from_bytes((PRIOR / CONTROLS_FILE).read_bytes(), len(metric))
+    strengths, directions = np.linalg.eigh(metric)
+    root = directions * np.sqrt(np.maximum(strengths, 0.0)) / MM_PER_CM
+    return torch.tensor(controls.arkit52 @ root, dtype=torch.float32)
 
 
 def speaks(labels: Tensor) -> Tensor:
