@@ -22,7 +22,15 @@ MAKERS = {
 # Sounds that leave the mouth at rest.
 RESTING = ("coloured", "fan", "hum")
 # Damages under which the mouth moves as for the clean voice, and sounds 10 dB fainter than the voice.
-FOLLOWED = ("small_room", "telephone", "eight_bits", "lost_packets", "gain", "offset")
+FOLLOWED = (
+    "small_room",
+    "soft_clipping",
+    "telephone",
+    "eight_bits",
+    "lost_packets",
+    "gain",
+    "offset",
+)
 FOLLOWED_BESIDE = ("noise", "tones", "music")
 LEAST_JAW_R, LEAST_CLOSURE_R = 0.9, 0.6
 
