@@ -19,7 +19,15 @@ from torch.nn import functional
 from ..core.audio import SPEECH_RATE_HZ
 from ..core.files import replace_on_success
 from ..core.spaces import ARKIT_SPACE
-from .networks.speech import FRAME_RATE_HZ, HOP, FrontEnd, SpeechNetwork, normalise
+from .networks.speech import (
+    ABSOLUTE_FLOOR,
+    FRAME_RATE_HZ,
+    HOP,
+    FrontEnd,
+    SpeechNetwork,
+    normalise,
+    past_mean,
+)
 from .speech_inventory import ALL_PHONES
 from .speech_phones import SILENCE
 from .speech_visemes import MouthDecoder
@@ -28,9 +36,11 @@ SAMPLES_STEP = 2 * HOP
 KIND, VERSION = "gaussian_heads.speech", 2
 STYLE_NAMES = ("effort", "jaw", "lips", "rounding")
 OPSET = 18
-# Louder speech opens the jaw wider: slope per unit of normalised log power around its usual value.
-EFFORT_SLOPE, EFFORT_CENTRE, EFFORT_LOW, EFFORT_HIGH = 0.6, 0.45, 0.6, 1.4
+# Effort is loudness about a frame against that of the loud parts of the seconds before: slope per decade of
+# power around its usual value in vowels.
+EFFORT_SLOPE, EFFORT_CENTRE, EFFORT_LOW, EFFORT_HIGH = 0.5, -0.5, 0.6, 1.4
 EFFORT_PAST_FRAMES, EFFORT_FUTURE_FRAMES = 18, 12
+EFFORT_MEMORY_FRAMES = 800
 # Below the first probability that somebody speaks the mouth rests, above the second it is free.
 VOICE_LOW, VOICE_HIGH = 0.15, 0.5
 # Frames of the features' own window that reach past a frame's end.
@@ -50,22 +60,24 @@ class SpeechGraph(nn.Module):
         self.register_buffer("silence", silence)
 
     def posteriors(self, waveform: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Features `[1, M, F]`, phone posteriors `[1, 44, F]` and voice `[1, F]`; no voice is silence."""
-        features = normalise(self.front_end(waveform[None]), self.network.config.context_frames)
+        """Mel power `[1, M, F]`, phone posteriors `[1, 44, F]` and voice `[1, F]`; no voice is silence."""
+        mel_power = self.front_end(waveform[None])
+        features = normalise(mel_power, self.network.config.context_frames)
         logits, voice_logits = self.network(features)
         voice = torch.sigmoid(voice_logits)
         gate = torch.clamp((voice - VOICE_LOW) / (VOICE_HIGH - VOICE_LOW), 0.0, 1.0)[:, None]
-        return features, gate * torch.softmax(logits, 1) + (1.0 - gate) * self.silence, voice
+        return mel_power, gate * torch.softmax(logits, 1) + (1.0 - gate) * self.silence, voice
 
     def forward(self, waveform: Tensor, style: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        features, posteriors, voice = self.posteriors(waveform)
-        arkit, closure = self.decoder(posteriors, effort(features), style)
+        mel_power, posteriors, voice = self.posteriors(waveform)
+        arkit, closure = self.decoder(posteriors, effort(mel_power), style)
         return torch.clamp(arkit[0], 0.0, 1.0), closure[0], voice[0]
 
     @property
     def past_frames(self) -> int:
         """How many frames before a frame its output depends on."""
-        return self.network.past_frames + self.decoder.past_frames + WINDOW_FRAMES
+        through_network = self.network.past_frames + self.decoder.past_frames
+        return max(through_network, EFFORT_MEMORY_FRAMES) + WINDOW_FRAMES
 
     @property
     def future_frames(self) -> int:
@@ -74,15 +86,16 @@ class SpeechGraph(nn.Module):
         return max(through_network, EFFORT_FUTURE_FRAMES) + WINDOW_FRAMES
 
 
-def effort(features: Tensor) -> Tensor:
-    """How loud speech is against what is usual, 1, about each frame `[B, F]` of features `[B, M, F]`."""
+def effort(mel_power: Tensor) -> Tensor:
+    """How loud speech is about each frame against what is usual, 1, `[B, F]` of mel power `[B, M, F]`."""
+    power = mel_power.mean(1, keepdim=True) / ABSOLUTE_FLOOR + 1.0
+    # Weighted by power itself, so that pauses do not count.
+    usual = past_mean(power**2, EFFORT_MEMORY_FRAMES) / past_mean(power, EFFORT_MEMORY_FRAMES)
     span = EFFORT_PAST_FRAMES + EFFORT_FUTURE_FRAMES + 1
-    level = functional.pad(
-        features.mean(1, keepdim=True), (EFFORT_PAST_FRAMES, EFFORT_FUTURE_FRAMES)
-    )
-    level = functional.avg_pool1d(level, span, stride=1)[:, 0]
-    raw = 1.0 + EFFORT_SLOPE * (level - EFFORT_CENTRE)
-    return torch.clamp(raw, EFFORT_LOW, EFFORT_HIGH)
+    padded = functional.pad(power, (EFFORT_PAST_FRAMES, EFFORT_FUTURE_FRAMES))
+    local = functional.avg_pool1d(padded, span, stride=1)
+    raw = 1.0 + EFFORT_SLOPE * (torch.log10(local / usual) - EFFORT_CENTRE)
+    return torch.clamp(raw, EFFORT_LOW, EFFORT_HIGH)[:, 0]
 
 
 def export_speech(network: SpeechNetwork, path: Path) -> None:
