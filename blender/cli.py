@@ -87,6 +87,12 @@ def _add_bench(subparsers: argparse._SubParsersAction) -> None:
     bench.add_argument(
         "--backends", nargs="+", choices=BACKENDS[1:], default=[], help="all that work by default"
     )
+    bench.add_argument(
+        "--speech-minutes",
+        type=float,
+        metavar="M",
+        help="also listen to a file of so many minutes: time of each stage and memory",
+    )
     bench.set_defaults(run=commands.bench)
 
 

@@ -133,7 +133,11 @@ def render(options: argparse.Namespace) -> None:
 def bench(options: argparse.Namespace) -> None:
     """Print this machine's figures: decoding, drawing with every backend, listening to speech."""
     from .bench import measure_machine
+    from .long_speech import measure_long_speech
 
+    # First of all, so that the peak of memory is its own.
+    minutes = options.speech_minutes
+    long = measure_long_speech(minutes, ProgressLine("speech")) if minutes is not None else None
     with _quiet_blender():
         if importlib.util.find_spec("bpy") is not None:
             # Blender's own backends are known only then.
@@ -141,7 +145,11 @@ def bench(options: argparse.Namespace) -> None:
 
             ensure_registered()
         figures = measure_machine(_open_avatar(options), ProgressLine("bench"), options.backends)
-    _say(json.dumps(figures.as_json(), indent=2) if options.json else figures.as_text())
+    parts = [figures] if long is None else [figures, long]
+    if options.json:
+        _say(json.dumps({k: v for p in parts for k, v in p.as_json().items()}, indent=2))
+    else:
+        _say("\n".join(p.as_text() for p in parts))
 
 
 def export_ply(options: argparse.Namespace) -> None:

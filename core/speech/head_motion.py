@@ -7,6 +7,8 @@ Davis 2014). Large gaze shifts take the head along, later and slower than the ey
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from jaxtyping import Float32, Float64
 
@@ -36,20 +38,29 @@ LEAN_MM = 0.8
 GAZE_FREE_DEG, GAZE_SHARE, GAZE_DELAY_SEC, GAZE_SEC = 4.0, 0.35, 0.04, 0.45
 
 
-def sample_head(
-    times_sec: Float64[np.ndarray, " T"],
-    prosody: Prosody,
-    shifts: list[GazeShift],
-    *,
-    amount: float | int,
-    liveliness: float | int,
-    seed: int,
+@dataclass(frozen=True)
+class HeadStrokes:
+    """Postures and nods of one performance, in degrees and millimetres."""
+
+    steps: list[Step]
+    nods: list[Pulse]
+
+
+def sample_strokes(
+    prosody: Prosody, shifts: list[GazeShift], *, liveliness: float | int, seed: int
+) -> HeadStrokes:
+    """All strokes of the sound; `liveliness` scales how often the head nods."""
+    steps = _postures(prosody, [seed, 3]) + _gaze_steps(shifts)
+    return HeadStrokes(steps, _nods(prosody, liveliness, [seed, 4]))
+
+
+def head_motion(
+    times_sec: Float64[np.ndarray, " T"], strokes: HeadStrokes, *, amount: float | int, seed: int
 ) -> Float64[np.ndarray, "T 6"]:
-    """Degrees and millimetres at the times; `amount` scales how far, `liveliness` how often it nods."""
+    """Degrees and millimetres at the times; `amount` scales how far the head moves."""
     if amount <= 0:
         return np.zeros((len(times_sec), NUM_CHANNELS))
-    steps = _postures(prosody, [seed, 3]) + _gaze_steps(shifts)
-    nods = _nods(prosody, liveliness, [seed, 4])
+    steps, nods = strokes.steps, strokes.nods
     slow = SLOW * drift(times_sec, SLOW_KNOTS_HZ, NUM_CHANNELS, [seed, 5])
     quick = QUICK * drift(times_sec, QUICK_KNOTS_HZ, NUM_CHANNELS, [seed, 6])
     total = sum_steps(times_sec, steps, NUM_CHANNELS) + sum_pulses(times_sec, nods, NUM_CHANNELS)

@@ -26,7 +26,7 @@ SPEECH_LAYER = "speech"
 # Twenty seconds: a piece is over soon after somebody cancels, and its context costs little.
 CHUNK_FRAMES = 2000
 # Frames of a track that are sampled between two reports of progress.
-TRACK_FRAMES = 10_000
+TRACK_FRAMES = 40_000
 MAX_THREADS = 4
 # Reading the sound from its file comes before, and takes this part of the whole.
 DECODED_PART = 0.15
@@ -145,9 +145,10 @@ class SpeechModel:
         num_frames = max(-(-len(samples) // spec.hop), 1)
         manner = np.array([getattr(style, name) for name in spec.style_names], np.float32)
         pieces = []
-        for first in range(0, num_frames, CHUNK_FRAMES):
+        size = _rounded_up(CHUNK_FRAMES, spec.samples_step // spec.hop)
+        for first in range(0, num_frames, size):
             report(progress, first / num_frames)
-            pieces.append(self._run_piece(samples, first, first + CHUNK_FRAMES, manner))
+            pieces.append(self._run_piece(samples, first, first + size, manner))
         report(progress, 1.0)
         outputs = (np.concatenate(column)[:num_frames] for column in zip(*pieces, strict=True))
         return SpeechCurves(*outputs, rate_hz=spec.frame_rate_hz)

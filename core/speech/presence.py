@@ -11,7 +11,7 @@ from ..spaces import ARKIT_INDEX
 from .blinks import BLINK_LAYER, Blink, blink_layer, blink_occasions, blink_times
 from .brows import BROW_LAYER, BrowRaise, brow_layer, sample_raises
 from .gaze import GAZE_LAYER, GazeShift, gaze_direction, gaze_layer, sample_gaze
-from .head_motion import head_pose, sample_head
+from .head_motion import HeadStrokes, head_motion, head_pose, sample_strokes
 from .prosody import Prosody
 from .style import SpeechStyle
 
@@ -28,6 +28,7 @@ class Presence:
     shifts: list[GazeShift]
     blinks: list[Blink]
     raises: list[BrowRaise]
+    strokes: HeadStrokes
 
     @classmethod
     def sample(cls, prosody: Prosody, style: SpeechStyle, seed: int) -> Presence:
@@ -40,7 +41,8 @@ class Presence:
             occasions_sec=blink_occasions(prosody, shifts),
         )
         raises = sample_raises(prosody, liveliness=style.liveliness, seed=seed)
-        return cls(prosody, style, seed, shifts, blinks, raises)
+        strokes = sample_strokes(prosody, shifts, liveliness=style.liveliness, seed=seed)
+        return cls(prosody, style, seed, shifts, blinks, raises, strokes)
 
     def head_pose(self, times_sec: Float64[np.ndarray, " T"]) -> Float32[np.ndarray, "T 6"]:
         """Rotation vectors (rad) and translations (m) at ascending times."""
@@ -62,12 +64,4 @@ class Presence:
         return layers
 
     def _head(self, times_sec: np.ndarray) -> np.ndarray:
-        style = self.style
-        return sample_head(
-            times_sec,
-            self.prosody,
-            self.shifts,
-            amount=style.head,
-            liveliness=style.liveliness,
-            seed=self.seed,
-        )
+        return head_motion(times_sec, self.strokes, amount=self.style.head, seed=self.seed)

@@ -21,8 +21,8 @@ MIN_PHRASE_SEC = 0.12
 NEAR_VOICE_SEC = 0.12
 PERIODIC, LINE_SHARE = 0.55, 0.985
 SPOKEN = 0.5
-# Of the time that an analysis takes, this goes by while pitch is tracked.
-TRACKED_PART = 0.85
+# Where in the whole analysis pitch is tracked, syllables are found and weighed.
+TRACKED_PART, PEAKED_PART, WEIGHED_PART = 0.85, 0.9, 0.97
 FLAT_SEC, FLAT_SEMITONES, FLAT_PART = 0.11, 0.02, 0.2
 MIN_VOICED_SEC = 0.03
 FAINTEST_DB = -80.0
@@ -75,6 +75,7 @@ def analyse_prosody(
     report(progress, TRACKED_PART)
     level = _smooth(track.level_db.astype(np.float64), SMOOTH_SEC)
     peaks = _syllables(level, voiced & speaking)
+    report(progress, PEAKED_PART)
     # A stretch without any syllable is a sound, not speech.
     spoken = [
         run
@@ -84,6 +85,7 @@ def analyse_prosody(
     phrases = np.array(spoken, np.float64).reshape(-1, 2) / FRAME_HZ
     phrases = np.minimum(phrases, float(duration_sec))
     prominence = _prominence(track, level, voiced, peaks)
+    report(progress, WEIGHED_PART)
     times = (peaks + 0.5) / FRAME_HZ
     chosen = _accents(times, prominence)
     strengths = np.clip((prominence[chosen] + 0.2) / 2.0, 0.1, 1.0)
