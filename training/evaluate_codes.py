@@ -23,13 +23,14 @@ from ..core.gaussians import Gaussians
 from ..core.spaces import ARKIT_INDEX
 from .code_targets import MouthMetric, Residual, code_metric, mean_identity
 from .dataset import open_capture
-from .dataset.layout import HELD_OUT, TRAIN, VALIDATE
+from .dataset.layout import HELD_OUT, TRAIN, VALIDATE, CaptureError
 from .dataset.reader import Subject
 from .evaluate import evaluation_images
 from .evaluate_metrics import region_masks, score
 from .evaluate_prior import TestedPrior, decode, draw, gaussians_of
 from .networks.prior import BakedHead
 from .prior_bake import encode_subject
+from .prior_controls import CONTROLS_FILE
 
 # Ridges tried, as shares of the inputs' mean square; chosen on every eighth training person, left out.
 RIDGES = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
@@ -70,6 +71,10 @@ def encoded(tested: TestedPrior, subjects: list[Subject], *, textures: bool) -> 
         codes = encode_subject(tested.prior, subject, names, textures=textures)
         rows.append(
             (subject.controls[picks].astype(np.float32), codes, np.full(len(names), number))
+        )
+    if not rows:
+        raise CaptureError(
+            "The capture lacks persons of a split, controls or lit textures: codes cannot be compared."
         )
     return Frames(*(np.concatenate(column) for column in zip(*rows, strict=True)))
 
@@ -218,6 +223,10 @@ def run(prior: Path, data: Path) -> dict:
     """All figures."""
     tested, dataset = TestedPrior("prior", prior), open_capture(data)
     tested.require_topology(dataset.topology)
+    if tested.controls is None:
+        raise CaptureError(
+            f"'{prior}' has no '{CONTROLS_FILE}': run training.prior_controls first."
+        )
     subjects = dataset.subjects()
     residual, codes = code_report(tested, tested.controls, subjects)
     pictures = {}
