@@ -23,8 +23,8 @@ from .resampling import count_frames, frame_times_sec, resample_curves
 from .style import SpeechStyle
 
 SPEECH_LAYER = "speech"
-# Twenty seconds: a piece is over soon after somebody cancels, and its context costs little.
-CHUNK_FRAMES = 2000
+# Thirty seconds: a piece is over soon after somebody cancels, and its context costs little.
+CHUNK_FRAMES = 3000
 # Frames of a track that are sampled between two reports of progress.
 TRACK_FRAMES = 40_000
 MAX_THREADS = 4

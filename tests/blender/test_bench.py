@@ -5,6 +5,7 @@ import json
 import pytest
 from gaussian_heads.blender.bench import measure_machine
 from gaussian_heads.blender.cli import main
+from gaussian_heads.blender.long_speech import LongSpeechFigures
 from gaussian_heads.core.avatar import Avatar
 from gaussian_heads.core.errors import RenderError
 from gaussian_heads.core.render import backends
@@ -39,3 +40,23 @@ def test_a_backend_that_does_not_work_is_named_with_its_reason(avatar_file, quic
     assert "There is no driver" in figures.as_text() and "600 Gaussians" in figures.as_text()
     with pytest.raises(RenderError, match="no driver"):
         measure_machine(avatar, lambda done: None, ["gpu"])
+
+
+def test_a_long_sound_is_measured_stage_by_stage(avatar_file, quick, capsys):
+    words = ["bench", "--json", "--avatar", str(avatar_file), "--backends", "cpu"]
+    assert main([*words, "--speech-minutes", "0.5"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["speech_long_minutes"] == 0.5 and report["speech_x_realtime"] > 0
+    stages = [
+        report[f"speech_long_sec_{name}"] for name in ("decoding", "network", "prosody", "sampling")
+    ]
+    assert min(stages) >= 0 and report["speech_long_peak_mb"] > 50
+    assert report["speech_long_x_realtime"] == pytest.approx(30 / sum(stages), rel=0.1)
+    assert main(words[:1] + ["--speech-minutes", "0"]) == 1
+    assert "more than 0" in capsys.readouterr().err
+
+
+def test_a_long_sound_speaks_for_people_too():
+    stages = {"decoding": 2.0, "network": 10.0, "prosody": 5.0, "sampling": 3.0}
+    text = LongSpeechFigures(60.0, stages, 800.4).as_text()
+    assert "180 times" in text and "network 10.0 s" in text and "800 MB" in text
