@@ -51,7 +51,7 @@ class TrainingConfig:
     loss: LossConfig = field(default_factory=LossConfig)
     seed: int = 0
     synthetic_hours: float = 12.0
-    steps: int = 6000
+    steps: int = 8500
     batch: int = 24
     learning_rate: float = 1.5e-3
     warm_up_steps: int = 150

@@ -42,9 +42,9 @@ class LossConfig:
     motion: float = 1.0
     velocity: float = 3.0
     closure: float = 1.0
-    captured: float = 1.0
+    captured: float = 5.0
     # The motion's parts begin when this share of the steps is done: phones must be heard first.
-    motion_from: float = 0.45
+    motion_from: float = 0.32
 
 
 @dataclass(frozen=True)
