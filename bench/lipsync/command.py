@@ -15,7 +15,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gaussian_heads.blender.commands import ProgressLine
@@ -203,6 +203,7 @@ def _printed(
     )
     tables = [title, table(rows, (*names, TIMING, LOUDNESS, SHUFFLED))]
     if len(names) > 1:
+        apart = [replace(row, wanted="") for row in rows]
         tables.append(f"Less {names[0]}, of the same clips:")
-        tables.append(table(rows, [less(name, names[0]) for name in names[1:]], names[1:]))
+        tables.append(table(apart, [less(name, names[0]) for name in names[1:]], names[1:]))
     return "\n\n".join(tables)
