@@ -68,7 +68,7 @@ def decode_with_aud(path: Path) -> tuple[np.ndarray, int]:
     try:
         sound = aud.Sound(str(path))
         rate = int(sound.specs[0])
-        return np.array(sound.data(), np.float32), rate
+        return np.asarray(sound.data(), np.float32), rate
     except aud.error as error:
         raise AudioError(
             f"'{path}' is no sound that Blender reads ({error}): convert it to wav or flac."
