@@ -45,7 +45,7 @@ ARTICULATORS: tuple[Articulator, ...] = (
         "jaw",
         ("jawOpen",),
         0.08,
-        0.11,
+        0.12,
         0.02,
         {
             "HH": 0.15,
@@ -167,7 +167,8 @@ TARGETS: Mapping[str, Mapping[str, float]] = MappingProxyType(_targets())
 # How fast a contact comes about: the closing phones' share of the mouth against all others' share, to
 # this power. A network hedges between P and its neighbours: half a closure has to look like one.
 CONTACT_POWER = 4.0
-CONTACT_SMOOTHING = (0.1, 0.25, 0.3, 0.25, 0.1)  # lips need time to come together, 10 ms each
+# Lips need time to come together: a contact is spread by a Hann window this many frames to either side.
+CONTACT_SMOOTHING_FRAMES = 4
 # What full contacts add to the face, and how much of the open jaw `mouthClose` takes back: all but what
 # the lips' own softness bridges, and for a bite as much as leaves the upper teeth's edge on the lip.
 CLOSURE_POSE: Mapping[str, float] = MappingProxyType(

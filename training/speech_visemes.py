@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from ..core.spaces import ARKIT_BLENDSHAPES, ARKIT_INDEX, expand_sides
+from .coarticulation_parameters import load_parameters
 from .coarticulation_tables import (
     ARTICULATORS,
     BITE,
@@ -25,33 +25,17 @@ from .coarticulation_tables import (
     CLOSURE,
     CLOSURE_POSE,
     CONTACT_POWER,
-    CONTACT_SMOOTHING,
+    CONTACT_SMOOTHING_FRAMES,
     CONTROLS,
     KEPT_IN_BITE,
     KEPT_IN_CLOSURE,
-    TARGETS,
 )
 from .networks.speech import FRAME_RATE_HZ
-from .speech_inventory import ALL_PHONES
 
 STYLES: tuple[str, ...] = ("effort", "jaw", "lips", "rounding")
 FUTURE_FRAMES, PAST_FRAMES = 9, 18
-_SMOOTHING_FRAMES = len(CONTACT_SMOOTHING) // 2
 _OWNERS = [row for row, a in enumerate(ARTICULATORS) for _ in a.controls]
 _EPSILON = 1e-6
-
-
-def start_parameters() -> dict[str, Tensor]:
-    """The hand-set model: targets `[C, 44]`, log dominances `[A, 44]`, windows `[A, 3]`, effort `[A]`."""
-    targets = [[TARGETS[phone].get(name, 0.0) for phone in ALL_PHONES] for name in CONTROLS]
-    dominances = np.log([a.dominances() for a in ARTICULATORS])
-    windows = [(a.ahead_sec, a.behind_sec, a.lead_sec) for a in ARTICULATORS]
-    values = (targets, dominances, windows, [a.effort for a in ARTICULATORS])
-    names = ("targets", "log_dominances", "windows_sec", "effort")
-    return {
-        name: torch.tensor(np.array(value), dtype=torch.float32)
-        for name, value in zip(names, values, strict=True)
-    }
 
 
 def window(ahead_sec: Tensor, behind_sec: Tensor, lead_sec: Tensor) -> Tensor:
@@ -81,9 +65,10 @@ class MouthDecoder(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.controls, self.past_frames, self.future_frames = CONTROLS, PAST_FRAMES, FUTURE_FRAMES
-        for name, table in tables(start_parameters()).items():
+        for name, table in tables(load_parameters()).items():
             self.register_buffer(name, table)
-        self.register_buffer("smoothing", torch.tensor(CONTACT_SMOOTHING)[None, None])
+        hann = torch.hann_window(2 * CONTACT_SMOOTHING_FRAMES + 3, periodic=False)[1:-1]
+        self.register_buffer("smoothing", (hann / hann.sum())[None, None])
         self.register_buffer("lost_in_closure", _lost(KEPT_IN_CLOSURE))
         self.register_buffer("lost_in_bite", _lost(KEPT_IN_BITE))
         self.register_buffer("spread", _spread())
@@ -120,8 +105,8 @@ class MouthDecoder(nn.Module):
         share = amounts[:, row : row + 1] / (totals[:, row : row + 1] + _EPSILON)
         touching, apart = share**CONTACT_POWER, (1.0 - share) ** CONTACT_POWER
         decided = touching / (touching + apart)
-        radius = _SMOOTHING_FRAMES
-        decided = functional.pad(decided, (radius, radius), mode="replicate")
+        both = (CONTACT_SMOOTHING_FRAMES, CONTACT_SMOOTHING_FRAMES)
+        decided = functional.pad(decided, both, mode="replicate")
         return functional.conv1d(decided, self.smoothing)
 
     def _gains(self, effort: Tensor | None, style: Tensor | None) -> Tensor:
