@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import sys
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -23,20 +23,24 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from ..core.assets import SPEECH_MODEL, avatar_path, default_avatar_reference
-from ..core.audio import SPEECH_RATE_HZ, load_audio
+from ..core.audio import SPEECH_RATE_HZ
 from ..core.avatar import Avatar
 from ..core.camera import Camera, intrinsics, look_at
 from ..core.errors import GaussianHeadsError
+from ..core.expression import ExpressionTrack
 from ..core.files import replace_on_success
 from ..core.measure import measure_landmarks
 from ..core.render import render
+from ..core.spaces import ARKIT_SPACE
 from ..core.spaces.conversion import convert_track
-from ..core.speech import SpeechModel
+from ..core.speech import SPEECH_LAYER, SpeechModel
+from .lip_curves import true_codes
 from .prior_settings import TrainingError
-from .speech_corpus import read_shard
-from .speech_data import HELD_OUT, data_folder, recordings
-from .speech_inventory import ARPABET_TO_IPA, SILENT, Articulation, parts
-from .speech_languages import HELD_OUT_LANGUAGES, sentences
+from .speech_data import data_folder
+from .speech_inventory import SILENT, Articulation, parts
+from .speech_languages import HELD_OUT_LANGUAGES
+from .speech_spoken import class_intervals
+from .speech_unheard import Sentence, recorded_sentences, synthetic_sentences
 
 FPS = Fraction(100)
 SECONDS, PICTURES, COLUMNS, SIDE_PX = 7.5, 24, 8, 256
@@ -55,15 +59,7 @@ CHIN_AND_FACE = np.r_[7:10, 17:68]
 QUALITY = 85
 
 
-@dataclass(frozen=True)
-class Sentence:
-    """What is said: a sound `[S]` at 16 kHz and its phones in IPA with start and end in seconds."""
-
-    text: str
-    voice: str
-    language: str
-    waveform: np.ndarray
-    phones: Sequence[tuple[str, float, float]]
+TrackOf = Callable[[Sentence], ExpressionTrack]
 
 
 @dataclass(frozen=True)
@@ -84,37 +80,6 @@ class Picture:
     pixels: np.ndarray  # [H, W, 3]
     gap_mm: float
     width_mm: float
-
-
-def recorded_sentences(data: Path, name: str, seconds: float) -> Iterator[Sentence]:
-    """A kept-out recording, cut at the first pause between phones after so many seconds."""
-    if name not in HELD_OUT:
-        raise TrainingError(f"'{name}' is not kept out of training: choose one of speech_data.")
-    found = next(r for r in recordings(data) if r.corpus == "multi_en" and r.name == name)
-    waveform, _ = load_audio(found.path, target_rate=SPEECH_RATE_HZ)
-    ends = [end for _, _, end in found.phones if end >= seconds] or [found.phones[-1][2]]
-    phones = [(ARPABET_TO_IPA[p], a, b) for p, a, b in found.phones if b <= ends[0]]
-    sound = waveform[: round(ends[0] * SPEECH_RATE_HZ)]
-    voice = "a recording"
-    yield Sentence(found.text, voice, "en", sound, phones)
-
-
-def synthetic_sentences(corpus: Path, language: str, seconds: float) -> Iterator[Sentence]:
-    """Whole sentences of held-out synthetic speech that last so many seconds together."""
-    known, said, left_sec = set(sentences(language)), set(), seconds
-    for shard in sorted(corpus.glob(f"held_out-{language}-*.json")):
-        for one in read_shard(shard):
-            order = one.order
-            if order.text not in known or order.text in said or left_sec <= 0:
-                continue
-            said.add(order.text)
-            left_sec -= len(one.waveform) / SPEECH_RATE_HZ
-            yield Sentence(order.text, order.voice, language, one.waveform, one.phones)
-    if not said:
-        raise TrainingError(
-            f"'{corpus}' holds no held-out sentence in '{language}': make some with "
-            f"training.speech_corpus --split held_out --languages {language}."
-        )
 
 
 def kind_of(shape: Articulation) -> str:
@@ -159,6 +124,7 @@ def face_camera(avatar: Avatar, side_px: int) -> Camera:
         raise TrainingError(f"'{avatar.name}' has no landmarks: choose another avatar.")
     points = points[CHIN_AND_FACE]
     center, height_m = (points.min(0) + points.max(0)) / 2, np.ptp(points[:, 1])
+    center[2] = points[:, 2].max()
     turn = np.radians(TURN_DEG)
     eye = center + DISTANCE_M * np.array([np.sin(turn), 0.0, np.cos(turn)])
     view = look_at(eye, center, np.array([0.0, 1.0, 0.0]))
@@ -166,8 +132,22 @@ def face_camera(avatar: Avatar, side_px: int) -> Camera:
     return Camera(view, matrix, side_px, side_px)
 
 
+def heard_track(model: SpeechModel) -> TrackOf:
+    """What a network makes of a sentence's sound."""
+    return lambda sentence: model.track(sentence.waveform, SPEECH_RATE_HZ, fps=FPS)
+
+
+def true_track(sentence: Sentence) -> ExpressionTrack:
+    """What the mouth decoder makes of a sentence's own phones: what a perfect ear would show."""
+    times_sec = np.arange(int(len(sentence.waveform) / SPEECH_RATE_HZ * FPS)) / float(FPS)
+    phones = class_intervals(list(sentence.phones), sentence.language)
+    codes = true_codes(phones, times_sec, FPS)
+    pose = np.zeros((len(codes), 6), np.float32)
+    return ExpressionTrack({SPEECH_LAYER: codes}, pose, ARKIT_SPACE, FPS)
+
+
 def pictures(
-    model: SpeechModel, avatar: Avatar, spoken: Sequence[Sentence], count: int, side_px: int
+    track_of: TrackOf, avatar: Avatar, spoken: Sequence[Sentence], count: int, side_px: int
 ) -> list[Picture]:
     """The avatar at `count` moments of what is spoken."""
     camera, neutral = face_camera(avatar, side_px), np.zeros(avatar.code_dim, np.float32)
@@ -175,9 +155,7 @@ def pictures(
     found = []
     for moment in moments(spoken, count):
         if moment.sentence not in tracks:
-            waveform = spoken[moment.sentence].waveform
-            track = model.track(waveform, SPEECH_RATE_HZ, fps=FPS)
-            tracks[moment.sentence] = convert_track(track, avatar)
+            tracks[moment.sentence] = convert_track(track_of(spoken[moment.sentence]), avatar)
         track = tracks[moment.sentence]
         row = min(round(moment.time_sec * FPS), track.num_frames - 1)
         code = track.codes()[row]
@@ -247,6 +225,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--recording", default=RECORDING, help="of English, kept out of training")
     parser.add_argument("--languages", nargs="+", default=["fr", "pl", "tr"])
     parser.add_argument("--model", type=Path, default=SPEECH_MODEL)
+    parser.add_argument(
+        "--true-phones", action="store_true", help="show the phones themselves, not what is heard"
+    )
     parser.add_argument("--avatar", default=None, help="a .uhap file or builtin:NAME")
     parser.add_argument("--seconds", type=float, default=SECONDS, help="of each language")
     parser.add_argument("--pictures", type=int, default=PICTURES, help="of each language")
@@ -271,12 +252,14 @@ def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
     options = parse(arguments)
     try:
-        model = SpeechModel.open(options.model)
+        track_of = true_track
+        if not options.true_phones:
+            track_of = heard_track(SpeechModel.open(options.model))
         avatar = Avatar.open(avatar_path(options.avatar or default_avatar_reference()))
         groups = []
         for language in ("en", *options.languages):
             spoken = spoken_in(options, language)
-            shown = pictures(model, avatar, spoken, options.pictures, options.side)
+            shown = pictures(track_of, avatar, spoken, options.pictures, options.side)
             groups.append((spoken, shown))
         sheet = draw_sheet(groups, options.side, options.font)
     except (GaussianHeadsError, OSError) as error:

@@ -13,11 +13,15 @@ from gaussian_heads.core.speech import SpeechModel
 from gaussian_heads.training.prior_settings import TrainingError
 from gaussian_heads.training.speech_inventory import parts
 from gaussian_heads.training.speech_sheet import (
-    Sentence,
     face_camera,
+    heard_track,
     kind_of,
     moments,
     pictures,
+    true_track,
+)
+from gaussian_heads.training.speech_unheard import (
+    Sentence,
     recorded_sentences,
     synthetic_sentences,
 )
@@ -62,9 +66,17 @@ def test_pictures_show_the_face_at_the_phones(tmp_path):
     pixels = pixels[:, :2] / pixels[:, 2:]
     assert pixels[:, 1].min() > 0 and pixels[:, 1].max() < 64
     spoken = [sentence("apaka", seed=seed) for seed in range(2)]
-    shown = pictures(SpeechModel.open(SPEECH_MODEL), avatar, spoken, 4, 64)
+    shown = pictures(heard_track(SpeechModel.open(SPEECH_MODEL)), avatar, spoken, 4, 64)
     assert [p.pixels.shape for p in shown] == [(64, 64, 3)] * 4
     assert all(p.pixels.std() > 0.01 and p.gap_mm >= 0 < p.width_mm for p in shown)
+
+
+def test_true_phones_shut_the_lips_where_they_are_said(tmp_path):
+    avatar = Avatar.open(small_linear_avatar(tmp_path / "small.uhap"))
+    spoken = [sentence("_apapa_")]
+    shown = pictures(true_track, avatar, spoken, 5, 32)
+    gaps = {kind: [p.gap_mm for p in shown if p.moment.kind == kind] for kind in ("shut", "open")}
+    assert max(gaps["shut"]) < 0.5 * min(gaps["open"])
 
 
 def test_what_training_heard_is_refused(tmp_path):
