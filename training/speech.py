@@ -24,19 +24,12 @@ from ..core.audio import SPEECH_RATE_HZ, load_audio
 from ..core.files import replace_on_success
 from .networks.speech import FrontEnd, SpeechNetwork, SpeechNetworkConfig, normalise
 from .speech_augment import REST_WEIGHT, SOURCE_WEIGHTS, AugmentConfig, Crop, Crops, mask_features
-from .speech_data import (
-    CAPTURED_HELD_OUT,
-    HELD_OUT,
-    VALIDATION,
-    SpectrumCache,
-    data_folder,
-    frame_labels,
-    make_data,
-    recordings,
-)
+from .speech_captured import CAPTURED_HELD_OUT
+from .speech_data import SpectrumCache, frame_labels, make_data
 from .speech_export import SAMPLES_STEP, export_speech
 from .speech_languages import HELD_OUT_LANGUAGES, HELD_OUT_VOICES
 from .speech_loss import LossConfig, Parts, SpeechLoss, mouth_root
+from .speech_recordings import HELD_OUT, VALIDATION, data_folder, recordings
 
 LOG = logging.getLogger(__name__)
 CHECKPOINT, CURVE = "checkpoint.pt", "curve.csv"

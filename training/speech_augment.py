@@ -16,7 +16,8 @@ from scipy.signal import lfilter
 from torch.utils.data import IterableDataset
 
 from .networks.speech import HOP, MEL_HIGH_HZ, MEL_LOW_HZ, SPEECH_RATE_HZ, mel_bank
-from .speech_data import CAPTURED, UNKNOWN, SpectrumCache
+from .speech_captured import CAPTURED
+from .speech_data import UNKNOWN, SpectrumCache
 from .speech_distractors import KINDS
 from .speech_phones import SILENCE
 

@@ -243,7 +243,7 @@ def english_transcripts(data: Path | None) -> list[str]:
         LOG.info("no --data and no %s: English says only the sentences of its own", DATA_VARIABLE)
         return []
     # Imported here: who only speaks needs no torch.
-    from .speech_data import data_folder, recordings, training_recordings
+    from .speech_recordings import data_folder, recordings, training_recordings
 
     return [clip.text for clip in training_recordings(recordings(data_folder(data)))]
 

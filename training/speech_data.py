@@ -4,14 +4,13 @@ Run: python -m gaussian_heads.training.speech_data --data DATA --work build/spee
 
 Log power spectra with a phone class per 10 ms: real recordings from the folder `speech/` of the data (option
 or GAUSSIAN_HEADS_DATA), hours of synthetic speech (`speech_corpus`), sounds that nobody speaks
-(`speech_distractors`), and captured motion of an actor (FACEGOOD), which has curves instead of phones. The
-recordings named here stay out of training, as do the languages and voices named in `speech_languages`.
+(`speech_distractors`), and captured motion of an actor (FACEGOOD), which has curves instead of phones. What
+stays out of training is named in `speech_recordings`, `speech_captured` and `speech_languages`.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import logging
 import os
@@ -24,152 +23,30 @@ import numpy as np
 
 from ..core.audio import SPEECH_RATE_HZ, load_audio, resample
 from ..core.files import replace_on_success
-from . import DATA_VARIABLE
 from .networks.speech import FRAME_RATE_HZ, NUM_BINS, power_spectrum
+from .speech_captured import (
+    CAPTURED,
+    CAPTURED_HELD_OUT,
+    MOTION_COLUMNS,
+    captured_motion,
+)
 from .speech_corpus import SHARD_MINUTES, check_settings, make_corpus, plan, read_shard
 from .speech_distractors import degrade, distractors
 from .speech_inventory import ALL_PHONES
 from .speech_languages import HELD_OUT_LANGUAGES, LANGUAGES
-from .speech_phones import PHONE_INDEX, SILENCE
+from .speech_phones import SILENCE
+from .speech_recordings import Recording, data_folder, recordings, training_recordings
 from .speech_spoken import Interval, class_intervals
 
 LOG = logging.getLogger(__name__)
-# Kept for the reported figures: all readers but the crowd's are heard nowhere else in training.
-HELD_OUT: tuple[str, ...] = (
-    "533-1066-0001",
-    "533-1066-0003",
-    "533-1066-0007",
-    "367-130732-0002",
-    "367-130732-0004",
-    "367-130732-0007",
-    "3080-5032-0001",
-    "3080-5032-0003",
-    "3080-5032-0005",
-    "LJ001-0003",
-    "LJ001-0005",
-    "1034-121119-0000",
-    "1246-124548-0000",
-    "1455-134435-0000",
-    "2002-139469-0000",
-    "233-134440-0000",
-    "289-121652-0000",
-    "coffee_00e09cf0a01d",
-    "coffee_02b77977ada7",
-    "coffee_05b2d3484ab5",
-)
-# Kept for choosing settings, so that the reported figures are of recordings nothing was tuned on.
-VALIDATION: tuple[str, ...] = (
-    "2414-128291-0001",
-    "2414-128291-0004",
-    "2414-128291-0005",
-    "2414-128291-0007",
-    "150-126107-0000",
-    "2384-152900-0000",
-    "2836-5354-0000",
-    "311-124404-0000",
-    "coffee_05da5bb15c0e",
-)
-CROWD = "crowd_unknown"
-# The aligner's times lie this much before the sound (fricatives and vowels against band energies).
-ALIGNER_EARLY_SEC = 0.01
 CLASS_INDEX = {phone: index for index, phone in enumerate(ALL_PHONES)}
 # Frames of captured motion have no phone class.
 UNKNOWN = 255
-# The captured curves; left and right are equal.
-MOTION_COLUMNS = ("jawOpen", "mouthFunnel", "mouthPucker", "mouthPressLeft")
-CAPTURED = "facegood_zh"
-CAPTURED_HZ = 30.0
-# The captured motion comes this much after its sound.
-CAPTURED_LATE_SEC = 0.033
-CAPTURED_HELD_OUT = "1114_3_15"
 # A recording played as if it had been made at these rates is another voice at another pace.
 OTHER_RATES_HZ = (14000, 15000, 17000, 18000)
 REAL_COPIES = 3  # one as it is, the others at another rate and through a bad device
 DEGRADED_SHARE = 0.35  # of the synthetic utterances
 DISTRACTOR_MINUTES = 30.0
-
-
-@dataclass(frozen=True)
-class Recording:
-    """One real recording: its sound file and its phones as (class, start, end) in seconds."""
-
-    name: str
-    corpus: str
-    speaker: str
-    text: str
-    path: Path
-    phones: list[tuple[str, float, float]]
-
-
-def data_folder(option: Path | None) -> Path:
-    """The folder with `speech/` in it, from the option or the environment."""
-    value = option or os.environ.get(DATA_VARIABLE)
-    if not value or not (Path(value) / "speech").is_dir():
-        raise SystemExit(
-            f"The speech recordings are missing: give --data or set {DATA_VARIABLE} to a folder with "
-            "speech/reading_en and speech/multi_en (LibriSpeech, LJSpeech and other open corpora "
-            "with phone times; docs/TRAINING.md names the sources)."
-        )
-    return Path(value)
-
-
-def read_phones(path: Path) -> list[tuple[str, float, float]]:
-    """Phones of one aligned recording, corrected for the aligner's lead; noises count as silence."""
-    phones = []
-    for word in json.loads(path.read_text("utf8"))["w"]:
-        for phone in word["w"]:
-            name = phone["t"] if phone["t"] in PHONE_INDEX else "SIL"
-            start_sec = phone["b"] + ALIGNER_EARLY_SEC
-            phones.append((name, start_sec, start_sec + phone["d"]))
-    return phones
-
-
-def recordings(data: Path) -> list[Recording]:
-    """Every aligned recording of both corpora, in a fixed order."""
-    found = []
-    for name, speaker, text in _multi_rows(data):
-        found.append(_recording(data, "multi_en", name, speaker, text))
-    for name, text in _reading_rows(data):
-        found.append(_recording(data, "reading_en", name, "reading_en", text))
-    return [recording for recording in found if recording is not None]
-
-
-def _multi_rows(data: Path) -> Iterator[tuple[str, str, str]]:
-    with (data / "speech/multi_en/transcripts.csv").open(encoding="utf8", newline="") as stream:
-        for row in csv.DictReader(stream):
-            yield row["clip"], row["speaker"], row["text"]
-
-
-def _reading_rows(data: Path) -> Iterator[tuple[str, str]]:
-    for line in (data / "speech/reading_en/transcript.csv").read_text("utf8").splitlines():
-        name, _, texts = line.partition("|")
-        yield name, texts.rpartition("|")[2]
-
-
-def _recording(data: Path, corpus: str, name: str, speaker: str, text: str) -> Recording | None:
-    folder = data / "speech" / corpus
-    audio, phones = folder / "audio" / f"{name}.flac", folder / "phones" / f"{name}.json"
-    if not (audio.exists() and phones.exists()):
-        return None
-    return Recording(name, corpus, speaker, text, audio, read_phones(phones))
-
-
-def training_recordings(everything: list[Recording]) -> list[Recording]:
-    """What may be trained on: no kept recording, no other one of its reader, none of its text."""
-    kept = [r for r in everything if r.corpus == "multi_en" and r.name in HELD_OUT + VALIDATION]
-    speakers = {r.speaker for r in kept} - {CROWD}
-    texts = {_words(r.text) for r in kept if r.speaker != CROWD}
-    names = {r.name for r in kept}
-    return [
-        r
-        for r in everything
-        if not (r.corpus == "multi_en" and (r.name in names or r.speaker in speakers))
-        and _words(r.text) not in texts
-    ]
-
-
-def _words(text: str) -> tuple[str, ...]:
-    return tuple("".join(c if c.isalpha() or c == "'" else " " for c in text.lower()).split())
 
 
 def frame_labels(phones: list[Interval], num_frames: int) -> np.ndarray:
@@ -226,28 +103,6 @@ def captured_clips(data: Path, rng: np.random.Generator) -> Iterator[Clip]:
             clip = Clip(CAPTURED, waveform, [], motion)
             yield clip
             yield replace(clip, waveform=degrade(waveform, rng))
-
-
-def captured_motion(data: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    """(clip, waveform `[S]` at 16 kHz, `MOTION_COLUMNS` `[F, 4]` at 100 Hz) of FACEGOOD, if it is there."""
-    folder = data / "speech" / CAPTURED
-    if not (folder / "arkit_30fps.npz").exists():
-        return
-    with np.load(folder / "arkit_30fps.npz") as tracks:
-        columns = [str(name) for name in tracks["arkit_names"]]
-        chosen = [columns.index(name) for name in MOTION_COLUMNS]
-        names = sorted(key.removesuffix("_arkit") for key in tracks if key.endswith("_arkit"))
-        for name in names:
-            path = folder / "paired" / f"{name}.flac"
-            waveform, _ = load_audio(path, target_rate=SPEECH_RATE_HZ)
-            # The actor's rig says o and u with shapes of their own: these stand in for both.
-            curves = tracks[f"{name}_arkit_plus_oh_oo"][:, chosen]
-            frames = np.arange(len(waveform) * FRAME_RATE_HZ // SPEECH_RATE_HZ)
-            times_sec = (frames + 0.5) / FRAME_RATE_HZ
-            position = (times_sec + CAPTURED_LATE_SEC) * CAPTURED_HZ
-            rows = np.arange(len(curves))
-            motion = np.stack([np.interp(position, rows, curve) for curve in curves.T], 1)
-            yield name, waveform, motion.astype(np.float32)
 
 
 def distractor_clips(minutes: float, seed: int) -> Iterator[Clip]:

@@ -20,7 +20,7 @@ from ..core.spaces import ARKIT_INDEX
 from .code_targets import code_metric
 from .prior_controls import CONTROLS_FILE
 from .prior_file import load_prior
-from .speech_data import MOTION_COLUMNS
+from .speech_captured import MOTION_COLUMNS
 from .speech_inventory import ALL_PHONES
 from .speech_phones import SILENCE
 from .speech_visemes import MouthDecoder

@@ -36,9 +36,9 @@ from ..core.spaces.conversion import convert_track
 from ..core.speech import SPEECH_LAYER, SpeechModel
 from .lip_curves import true_codes
 from .prior_settings import TrainingError
-from .speech_data import data_folder
 from .speech_inventory import SILENT, Articulation, parts
 from .speech_languages import HELD_OUT_LANGUAGES
+from .speech_recordings import data_folder
 from .speech_spoken import class_intervals
 from .speech_unheard import Sentence, recorded_sentences, synthetic_sentences
 

@@ -14,10 +14,10 @@ import soundfile
 from gaussian_heads.core.audio import SPEECH_RATE_HZ, load_audio
 from gaussian_heads.core.files import replace_on_success
 from gaussian_heads.training.speech_corpus import read_shard
-from gaussian_heads.training.speech_data import HELD_OUT, VALIDATION, read_phones, recordings
 from gaussian_heads.training.speech_inventory import ALL_PHONES
 from gaussian_heads.training.speech_languages import HELD_OUT_LANGUAGES
 from gaussian_heads.training.speech_phones import flite_phone
+from gaussian_heads.training.speech_recordings import HELD_OUT, VALIDATION, read_phones, recordings
 from gaussian_heads.training.speech_spoken import class_intervals
 
 from .curves import BenchmarkError, Curves

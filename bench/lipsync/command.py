@@ -24,8 +24,8 @@ from gaussian_heads.core.avatar import Avatar
 from gaussian_heads.core.errors import GaussianHeadsError
 from gaussian_heads.core.speech import SpeechModel
 from gaussian_heads.core.timing import frame_rate
-from gaussian_heads.training.speech_data import data_folder
 from gaussian_heads.training.speech_heads import IctHead
+from gaussian_heads.training.speech_recordings import data_folder
 
 from .clips import (
     SETS,

@@ -12,23 +12,21 @@ import pytest
 torch = pytest.importorskip("torch", reason="the training environment is not installed")
 pytest.importorskip("onnxscript", reason="the training environment is not installed")
 
-from gaussian_heads.training import DATA_VARIABLE, speech_data
-from gaussian_heads.training.evaluate_speech import Tally, count_closures, summary
+from gaussian_heads.training import DATA_VARIABLE
 from gaussian_heads.training.lip_curves import correlation
 from gaussian_heads.training.networks.speech import SpeechNetworkConfig, mel_bank
 from gaussian_heads.training.speech import SMALL, Trainer
 from gaussian_heads.training.speech_augment import AugmentConfig, Crop, CropMaker
-from gaussian_heads.training.speech_data import (
+from gaussian_heads.training.speech_data import UNKNOWN, SpectrumCache, frame_labels
+from gaussian_heads.training.speech_phones import PHONE_INDEX, SILENCE, flite_phone
+from gaussian_heads.training.speech_recordings import (
     HELD_OUT,
-    UNKNOWN,
     VALIDATION,
     Recording,
-    SpectrumCache,
-    frame_labels,
+    data_folder,
     read_phones,
     training_recordings,
 )
-from gaussian_heads.training.speech_phones import PHONE_INDEX, SILENCE, flite_phone
 
 TINY = replace(SMALL, network=SpeechNetworkConfig(num_mels=20, width=16, blocks=((1, 1),)), batch=2)
 CROP = AugmentConfig(crop_frames=60, silent_chance=0.0)
@@ -87,7 +85,7 @@ def test_phone_times_are_read_with_the_aligners_lead_taken_off(tmp_path):
 def test_missing_data_are_reported_with_what_to_do(tmp_path, monkeypatch):
     monkeypatch.delenv(DATA_VARIABLE, raising=False)
     with pytest.raises(SystemExit, match="--data or set GAUSSIAN_HEADS_DATA"):
-        speech_data.data_folder(tmp_path)
+        data_folder(tmp_path)
 
 
 def test_phone_names_of_flite_map_to_classes():
@@ -177,30 +175,6 @@ def test_a_checkpoint_of_other_settings_is_not_taken(tmp_path):
     Trainer(TINY, tmp_path).save()
     with pytest.raises(SystemExit, match="other settings"):
         Trainer(replace(TINY, batch=3), tmp_path).resume()
-
-
-def test_closures_are_counted_within_a_frame_of_the_phone():
-    times = np.arange(30) / 30
-    gap = np.full(30, 5.0)
-    gap[9] = 0.0
-    spoken = Recording("a", "multi_en", "s", "", Path("a"), [])
-    phones = [
-        ("K", 0.1, 0.2),
-        ("P", 0.32, 0.4),
-        ("B", 0.5, 0.6),
-        ("T", 0.29, 0.31),
-        ("S", 0.7, 0.8),
-    ]
-    tally = Tally()
-    count_closures(tally, replace(spoken, phones=phones), times, gap)
-    figures = summary(replace(tally, gap_r=[1.0], loudness_r=[[0.2, 0.5]], **PARTED))
-    assert figures["bilabials_closed"] == 0.5
-    assert figures["others_closed"] == pytest.approx(1 / 3, abs=1e-3)
-    assert figures["others_apart_closed"] == 0.0 and figures["closed_by_phone"]["T"] == "1/1"
-    assert figures["loudness_r"] == 0.5 and figures["gap_r_above_loudness"] == 0.5
-
-
-PARTED = {"gap_r_parted": [1.0], "loudness_r_parted": [[0.0, 0.0]]}
 
 
 def test_correlation_of_a_still_curve_is_nothing():

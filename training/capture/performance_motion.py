@@ -85,8 +85,9 @@ def speech_curves(phones: Path) -> np.ndarray:
     import torch
 
     from ..networks.speech import FRAME_RATE_HZ
-    from ..speech_data import frame_labels, read_phones
+    from ..speech_data import frame_labels
     from ..speech_inventory import ALL_PHONES
+    from ..speech_recordings import read_phones
     from ..speech_visemes import MouthDecoder
 
     spoken = read_phones(phones)
