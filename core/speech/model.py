@@ -188,18 +188,21 @@ def _sample(
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Layers `[T, 52]` by name and head poses `[T, 6]` at ascending times, some frames at a time."""
     gain = np.float32(presence.style.articulation)
-    rows: list[tuple[np.ndarray, ...]] = []
-    names: list[str] = []
-    for first in range(0, len(times_sec), TRACK_FRAMES):
-        report(progress, first / len(times_sec))
-        moment = times_sec[first : first + TRACK_FRAMES]
+    num_frames = len(times_sec)
+    whole: dict[str, np.ndarray] = {}
+    head_pose = np.empty((num_frames, 6), np.float32)
+    for first in range(0, num_frames, TRACK_FRAMES):
+        report(progress, first / num_frames)
+        rows = slice(first, first + TRACK_FRAMES)
+        moment = times_sec[rows]
         mouth = resample_curves(curves.arkit, curves.lip_closure, curves.rate_hz, moment, frame_sec)
         layers = {SPEECH_LAYER: np.clip(gain * mouth, 0.0, 1.0)} | presence.layers(moment)
-        names = [*layers]
-        rows.append((*layers.values(), presence.head_pose(moment)))
-    *columns, head_pose = (np.concatenate(column) for column in zip(*rows, strict=True))
+        for name, values in layers.items():
+            column = whole.setdefault(name, np.empty((num_frames, values.shape[1]), np.float32))
+            column[rows] = values
+        head_pose[rows] = presence.head_pose(moment)
     report(progress, 1.0)
-    return dict(zip(names, columns, strict=True)), head_pose
+    return whole, head_pose
 
 
 def _require_sound(waveform: np.ndarray) -> None:
