@@ -51,7 +51,7 @@ def save_parameters(
     parameters: Mapping[str, Tensor], articulators: tuple[str, ...], path: Path
 ) -> None:
     """Write the named articulators and the targets of their controls."""
-    content: dict[str, dict] = {"targets": {}, "articulators": {}}
+    content: dict[str, dict] = {"articulators": {}, "targets": {}}
     for row, articulator in enumerate(ARTICULATORS):
         if articulator.name not in articulators:
             continue

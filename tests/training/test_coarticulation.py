@@ -64,7 +64,7 @@ def test_lips_close_between_open_vowels_in_fast_speech_too(phone, frames):
         assert closure[start : start + frames].max() > 0.9
         assert gap(arkit)[start : start + frames].min() < 0.05
     vowel = slice(7 + frames, 14 + frames)
-    assert closure[vowel].min() < 0.4 and gap(arkit)[vowel].max() > 0.2
+    assert closure[vowel].min() < 0.4 and gap(arkit)[vowel].max() > 0.15
 
 
 @pytest.mark.parametrize("phone", [p for p in ALL_PHONES if p not in (*BILABIALS, "BH")])
@@ -100,11 +100,12 @@ def test_lips_round_before_the_rounded_sound_and_the_jaw_does_not():
 def test_gains_scale_their_part_and_leave_closures_closed():
     phones = (("AA", 12), ("M", 4), ("UW", 12))
     usual, usual_closure = decode(*phones)
+    slope = float(MouthDecoder().effort_slopes[CONTROLS.index("jawOpen")])
     for style in ([1.0, 2.0, 2.0, 2.0], [1.0, 0.2, 0.2, 0.2], [0.0, 1.5, 0.0, 2.0]):
         arkit, closure = decode(*phones, effort=1.4, style=style)
         assert np.array_equal(closure, usual_closure)
         assert gap(arkit)[13] < 0.06
-        expected = np.clip(usual[4, JAW] * style[1] * (1.0 + 0.4 * style[0]), 0.0, 1.0)
+        expected = np.clip(usual[4, JAW] * style[1] * (1.0 + 0.4 * slope * style[0]), 0.0, 1.0)
         assert arkit[4, JAW] == pytest.approx(expected, rel=1e-4)
     narrow, _ = decode(*phones, style=[1.0, 1.0, 1.0, 0.5])
     assert narrow[24, PUCKER] == pytest.approx(0.5 * usual[24, PUCKER], rel=1e-4)
