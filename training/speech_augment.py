@@ -25,13 +25,14 @@ NUM_WARPS = 17
 REAL_SOURCES = frozenset(("multi_en", "reading_en", CAPTURED))
 # Shares of the speech that is drawn; all other sources (synthetic voices) share the rest by their length.
 SOURCE_WEIGHTS: Mapping[str, float] = {
-    "multi_en": 0.36,
+    "multi_en": 0.31,
     "reading_en": 0.08,
     CAPTURED: 0.07,
     "en-flite": 0.07,
     "en-festival": 0.05,
 }
-REST_WEIGHT = 0.37
+REST_WEIGHT = 0.42
+NUM_MASKS, MASKED_BANDS, MASKED_FRAMES = 2, 13, 10
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class AugmentConfig:
     crop_frames: int = 400
     outside_frames: int = 60  # a crop may begin or end this far outside its clip
     time_scale: tuple[float, float] = (0.82, 1.25)
-    warp: tuple[float, float] = (0.82, 1.22)
+    warp: tuple[float, float] = (0.8, 1.25)
     tilt_db: float = 9.0
     ripple_db: float = 4.0
     reverb_chance: float = 0.5
@@ -250,17 +251,18 @@ class Crops(IterableDataset):
 
 
 def mask_features(features: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Random contrast, one band mask and one time mask (half of the crops each) on `[B, M, F]`."""
+    """Random contrast, two band masks and two time masks (each on half of the crops) on `[B, M, F]`."""
 
     def draw(low: float, high: float) -> float:
         return low + (high - low) * torch.rand((), generator=generator).item()
 
     for crop in features:
         crop *= draw(0.85, 1.15)
-        if draw(0, 1) < 0.5:
-            width, start = int(draw(2, 8)), int(draw(0, crop.shape[0] - 8))
-            crop[start : start + width] = 0.0
-        if draw(0, 1) < 0.5:
-            width, start = int(draw(2, 7)), int(draw(0, crop.shape[1] - 7))
-            crop[:, start : start + width] = 0.0
+        for _ in range(NUM_MASKS):
+            if draw(0, 1) < 0.5:
+                width, start = int(draw(2, MASKED_BANDS)), int(draw(0, crop.shape[0]))
+                crop[start : start + width] = 0.0
+            if draw(0, 1) < 0.5:
+                width, start = int(draw(2, MASKED_FRAMES)), int(draw(0, crop.shape[1]))
+                crop[:, start : start + width] = 0.0
     return features

@@ -29,7 +29,7 @@ from .networks.speech import (
     past_mean,
 )
 from .speech_inventory import ALL_PHONES
-from .speech_phones import SILENCE
+from .speech_phones import BILABIALS, SILENCE
 from .speech_visemes import MouthDecoder
 
 SAMPLES_STEP = 2 * HOP
@@ -41,6 +41,9 @@ OPSET = 18
 EFFORT_SLOPE, EFFORT_CENTRE, EFFORT_LOW, EFFORT_HIGH = 0.5, -0.5, 0.6, 1.4
 EFFORT_PAST_FRAMES, EFFORT_FUTURE_FRAMES = 18, 12
 EFFORT_MEMORY_FRAMES = 800
+# What the logits of p, b and m are raised by: a lip closure that is missed is seen sooner than a false one.
+# Chosen on the validation recordings, as high as closes no more than .15 of the other consonants.
+CLOSURE_EMPHASIS = 1.2
 # Below the first probability that somebody speaks the mouth rests, above the second it is free.
 VOICE_LOW, VOICE_HIGH = 0.15, 0.5
 # Frames of the features' own window that reach past a frame's end.
@@ -58,6 +61,9 @@ class SpeechGraph(nn.Module):
         silence = torch.zeros(1, len(ALL_PHONES), 1)
         silence[0, SILENCE] = 1.0
         self.register_buffer("silence", silence)
+        emphasis = torch.zeros(1, len(ALL_PHONES), 1)
+        emphasis[0, [ALL_PHONES.index(phone) for phone in BILABIALS]] = CLOSURE_EMPHASIS
+        self.register_buffer("emphasis", emphasis)
 
     def posteriors(self, waveform: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Mel power `[1, M, F]`, phone posteriors `[1, 44, F]` and voice `[1, F]`; no voice is silence."""
@@ -66,7 +72,11 @@ class SpeechGraph(nn.Module):
         logits, voice_logits = self.network(features)
         voice = torch.sigmoid(voice_logits)
         gate = torch.clamp((voice - VOICE_LOW) / (VOICE_HIGH - VOICE_LOW), 0.0, 1.0)[:, None]
-        return mel_power, gate * torch.softmax(logits, 1) + (1.0 - gate) * self.silence, voice
+        return (
+            mel_power,
+            gate * torch.softmax(logits + self.emphasis, 1) + (1.0 - gate) * self.silence,
+            voice,
+        )
 
     def forward(self, waveform: Tensor, style: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         mel_power, posteriors, voice = self.posteriors(waveform)

@@ -28,6 +28,7 @@ from .speech_visemes import MouthDecoder
 # Somebody speaks from this many frames before the first phone to as many after the last, pauses included.
 VOICE_REACH_FRAMES = 8
 UNKNOWN_LABEL = -1
+ROUNDING = ("mouthFunnel", "mouthPucker", "mouthStretchLeft", "mouthSmileLeft")
 PRIOR = ASSETS / "prior"
 MM_PER_CM = 10.0
 
@@ -42,6 +43,7 @@ class LossConfig:
     motion: float = 1.0
     velocity: float = 3.0
     closure: float = 1.0
+    rounding: float = 1.0
     captured: float = 5.0
     # The motion's parts begin when this share of the steps is done: phones must be heard first.
     motion_from: float = 0.32
@@ -77,6 +79,7 @@ class SpeechLoss(nn.Module):
         self.actor_gain = nn.Parameter(torch.ones(len(MOTION_COLUMNS)))
         self.actor_offset = nn.Parameter(torch.zeros(len(MOTION_COLUMNS)))
         self.columns = [ARKIT_INDEX[name] for name in MOTION_COLUMNS]
+        self.rounded = [ARKIT_INDEX[name] for name in ROUNDING]
 
     def forward(
         self, logits: Tensor, voice_logits: Tensor, labels: Tensor, motion: Tensor, done: float
@@ -112,8 +115,11 @@ class SpeechLoss(nn.Module):
         position = _robust(error)
         velocity = _robust(error.diff(dim=1))
         lips = (weight * (closure - true_closure).abs()).mean()
+        # Millimetres of the jaw drown the lips' shape, which eyes read as the vowel.
+        rounding = (weight * (arkit - true)[..., self.rounded].abs().sum(-1)).mean()
         config = self.config
-        return position + config.velocity * velocity + config.closure * lips
+        contact = config.closure * lips + config.rounding * rounding
+        return position + config.velocity * velocity + contact
 
     def _captured(self, arkit: Tensor, motion: Tensor) -> Tensor:
         """Error of jaw, funnel, pucker and press against an actor's."""

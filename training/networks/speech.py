@@ -45,7 +45,7 @@ class SpeechNetworkConfig:
     blocks: tuple[tuple[int, int], ...] = (
         (1, 1), (1, 0), (1, 1), (2, 0), (1, 1), (4, 0), (8, 0), (16, 0), (2, 0), (4, 0),
     )  # fmt: skip
-    dropout: float = 0.1
+    dropout: float = 0.15
     context_frames: int = 300  # normalisation knows this much of the past, 10 ms each
 
 
