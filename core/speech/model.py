@@ -32,8 +32,8 @@ MAX_THREADS = 4
 DECODED_PART = 0.15
 # Where in the rest the resampling, the network and the prosody end; what is left is sampling.
 RESAMPLED_PART, NETWORK_PART, PROSODY_PART = 0.05, 0.65, 0.95
-# Samples beyond this would leave the range of float32 when squared and summed.
-LOUDEST = 1e6
+# Sound lies between -1 and 1, or is whole numbers of 16 bits; powers of more leave float32's range.
+LOUDEST = 32768.0
 
 
 @dataclass(frozen=True)
@@ -144,39 +144,41 @@ class SpeechModel:
         samples = resample(waveform, sample_rate, spec.sample_rate_hz)
         num_frames = max(-(-len(samples) // spec.hop), 1)
         manner = np.array([getattr(style, name) for name in spec.style_names], np.float32)
+        # A recorder's offset is no sound, but it would reach the lowest bands.
+        offset = samples.mean(dtype=np.float64).astype(np.float32)
         pieces = []
         size = _rounded_up(CHUNK_FRAMES, spec.samples_step // spec.hop)
         for first in range(0, num_frames, size):
             report(progress, first / num_frames)
-            pieces.append(self._run_piece(samples, first, first + size, manner))
+            around, kept = self._around(first, first + size)
+            heard = np.clip(samples[around], -LOUDEST, LOUDEST) - np.clip(offset, -LOUDEST, LOUDEST)
+            missing = _rounded_up(len(heard), spec.samples_step) - len(heard)
+            outputs = self._run(np.pad(heard, (0, missing)), manner)
+            pieces.append([values[kept] for values in outputs])
         report(progress, 1.0)
-        outputs = (np.concatenate(column)[:num_frames] for column in zip(*pieces, strict=True))
-        return SpeechCurves(*outputs, rate_hz=spec.frame_rate_hz)
+        whole = (np.concatenate(column)[:num_frames] for column in zip(*pieces, strict=True))
+        return SpeechCurves(*whole, rate_hz=spec.frame_rate_hz)
 
-    def _run_piece(
-        self, samples: np.ndarray, first: int, last: int, manner: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Frames [first, last) of `samples`, computed with as much around them as they depend on."""
+    def _around(self, first: int, last: int) -> tuple[slice, slice]:
+        """The samples that frames [first, last) depend on, and where these frames lie among theirs."""
         spec = self.specification
-        frames_step = spec.samples_step // spec.hop
-        begin = max(first - _rounded_up(spec.past_frames, frames_step), 0)
-        end = last + _rounded_up(spec.future_frames, frames_step)
-        heard = samples[begin * spec.hop : end * spec.hop]
-        heard = np.pad(heard, (0, _rounded_up(len(heard), spec.samples_step) - len(heard)))
-        feeds = {WAVEFORM: np.clip(heard, -LOUDEST, LOUDEST)}
-        if not spec.style_names:  # version 1
-            arkit, closure = self._session.run([ARKIT, CLOSURE], feeds)
-            voice = np.ones_like(closure)
+        step = spec.samples_step // spec.hop
+        begin = max(first - _rounded_up(spec.past_frames, step), 0)
+        end = last + _rounded_up(spec.future_frames, step)
+        return slice(begin * spec.hop, end * spec.hop), slice(first - begin, last - begin)
+
+    def _run(self, heard: np.ndarray, manner: np.ndarray) -> tuple[np.ndarray, ...]:
+        """ARKit weights `[F, 52]`, lip closure `[F]` and voice `[F]` of whole steps of samples."""
+        if not self.specification.style_names:  # version 1
+            outputs = self._session.run([ARKIT, CLOSURE], {WAVEFORM: heard})
+            outputs.append(np.ones_like(outputs[1]))
         else:
-            arkit, closure, voice = self._session.run(
-                [ARKIT, CLOSURE, VOICE], feeds | {STYLE: manner}
-            )
-        if not all(np.isfinite(values).all() for values in (arkit, closure, voice)):
+            outputs = self._session.run([ARKIT, CLOSURE, VOICE], {WAVEFORM: heard, STYLE: manner})
+        if not all(np.isfinite(values).all() for values in outputs):
             raise ModelError(
                 "The speech network gave numbers that are not finite: reinstall the extension."
             )
-        kept = slice(first - begin, last - begin)
-        return arkit[kept], closure[kept], voice[kept]
+        return tuple(outputs)
 
 
 def _sample(

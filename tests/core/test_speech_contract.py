@@ -10,7 +10,7 @@ from gaussian_heads.core.progress import AnalysisCancelled
 from gaussian_heads.core.spaces import ARKIT_INDEX
 from gaussian_heads.core.speech import SpeechModel, SpeechStyle, model
 
-from .tiny_speech import FUTURE, HOP, PAST, STYLES, Faults, expected, write_network
+from .tiny_speech import FUTURE, HOP, MARK, PAST, STYLES, Faults, expected, write_network
 from .voices import speak
 
 pytest.importorskip("onnx")
@@ -29,10 +29,11 @@ def tiny(path):
 
 
 def noise(num_frames, seed=0):
-    """Whole frames of noise whose loudness and mean change from frame to frame."""
+    """Whole frames of noise whose loudness and mark change from frame to frame."""
     random = np.random.default_rng(seed)
     frames = random.normal(0, 0.3, (num_frames, HOP)) * random.uniform(0, 1, (num_frames, 1))
-    return (frames + random.normal(0, 0.02, (num_frames, 1))).astype(np.float32).ravel()
+    frames += MARK * random.normal(0, 0.02, (num_frames, 1))
+    return (frames - frames.mean()).astype(np.float32).ravel()
 
 
 def assert_same(curves, wanted):
@@ -52,6 +53,19 @@ def test_a_network_says_how_far_it_looks(tiny):
 def test_curves_are_those_of_the_network(tiny, num_frames):
     waveform = noise(num_frames)
     assert_same(tiny.curves(waveform, RATE), expected(waveform, np.ones(4)))
+
+
+@pytest.mark.parametrize("offset", [-0.7, 0.002])
+def test_an_offset_is_no_sound(tiny, offset):
+    waveform = noise(100)
+    assert_same(tiny.curves(waveform + np.float32(offset), RATE), expected(waveform, np.ones(4)))
+
+
+@pytest.mark.parametrize("loudest", [1e-30, 3e38])
+def test_no_level_leads_to_other_than_numbers(tiny, loudest):
+    waveform = (np.float32(loudest) * np.sign(noise(100))).astype(np.float32)
+    track = tiny.track(waveform, RATE, fps=FPS)
+    assert track.layers["speech"].max() <= 1.0
 
 
 @pytest.mark.parametrize("index", range(4))
@@ -77,6 +91,7 @@ def test_styles_shape_the_track_and_articulation_scales_all_of_it(tiny):
 @pytest.mark.parametrize("size", [40, 44, 130, 1000])
 def test_pieces_see_all_that_a_frame_depends_on(tiny, monkeypatch, size):
     waveform = noise(301)[: 301 * HOP - 77]
+    waveform -= waveform.mean()
     padded = np.pad(waveform, (0, 302 * HOP - len(waveform)))
     monkeypatch.setattr(model, "CHUNK_FRAMES", size)
     wanted = [values[:301] for values in expected(padded, np.ones(4))]
@@ -93,13 +108,12 @@ def test_tracks_are_the_same_in_any_number_of_steps(tiny, monkeypatch):
 
 
 def test_the_head_acts_on_nothing_that_is_no_voice(tiny):
-    """The tiny network takes sound for a voice where its mean is above zero."""
     waveform = speak(40.0, seed=5).waveform
     is_late = np.arange(len(waveform)) >= 20 * RATE
-    offset = np.float32(0.05)
-    everywhere = tiny.track(waveform + offset, RATE, fps=FPS)
-    nowhere = tiny.track(waveform - offset, RATE, fps=FPS)
-    late = tiny.track(np.where(is_late, waveform + offset, waveform - offset), RATE, fps=FPS)
+    mark = 0.004 * np.tile(MARK, len(waveform) // HOP)
+    everywhere = tiny.track(waveform + mark, RATE, fps=FPS)
+    nowhere = tiny.track(waveform - mark, RATE, fps=FPS)
+    late = tiny.track(waveform + np.where(is_late, mark, -mark), RATE, fps=FPS)
     tune = slice(25, 450)
     brows = ARKIT_INDEX["browInnerUp"]
 

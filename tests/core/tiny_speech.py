@@ -15,6 +15,8 @@ STYLES = ("effort", "jaw", "lips", "rounding")
 # The channel that each style moves.
 CHANNELS = [ARKIT_INDEX[n] for n in ("jawForward", "jawOpen", "mouthLowerDownLeft", "mouthPucker")]
 VOICE_GAIN = 1000.0
+# A tone at half the sample rate, which neither people nor the analysis of prosody hear.
+MARK = np.tile(np.float32([1.0, -1.0]), HOP // 2)
 METADATA = {
     "kind": "gaussian_heads.speech",
     "version": "2",
@@ -43,14 +45,14 @@ def expected(waveform: np.ndarray, gains: np.ndarray) -> tuple[np.ndarray, np.nd
     """ARKit `[F, 52]`, closure `[F]` and voice `[F]` that the network gives for whole frames.
 
     Each style's channel is the loudness of the frame times its gain; the lips touch by the loudness 30
-    frames before; somebody speaks where the mean 7 frames later is above zero.
+    frames before; somebody speaks where `MARK` sounds upright 7 frames later, and not upside down.
     """
     frames = waveform.reshape(-1, HOP).astype(np.float64)
-    level, mean = np.abs(frames).mean(1), frames.mean(1)
+    level, mark = np.abs(frames).mean(1), (frames * MARK).mean(1)
     arkit = np.zeros((len(level), 52))
     arkit[:, CHANNELS] = level[:, None] * gains
     closure = np.concatenate([np.zeros(PAST), level])[: len(level)]
-    later = np.concatenate([mean, np.zeros(FUTURE)])[FUTURE:]
+    later = np.concatenate([mark, np.zeros(FUTURE)])[FUTURE:]
     return arkit, closure, np.clip(VOICE_GAIN * later, 0.0, 1.0)
 
 
@@ -66,6 +68,7 @@ def write_network(path: Path, faults: Faults | None = None) -> Path:
         "row": np.array([1, -1]),
         "column": np.array([-1, 1]),
         "chosen": chosen,
+        "tone": MARK,
         "axis": np.array([1]),
         "before": np.array([PAST, 0]),
         "after": np.array([0, FUTURE]),
@@ -81,14 +84,15 @@ def write_network(path: Path, faults: Faults | None = None) -> Path:
         ("Reshape", [faults.waveform, "frames_shape"], "frames"),
         ("Abs", ["frames"], "absolute"),
         ("ReduceMean", ["absolute", "axis"], "level"),
-        ("ReduceMean", ["frames", "axis"], "mean"),
+        ("Mul", ["frames", "tone"], "marked"),
+        ("ReduceMean", ["marked", "axis"], "mark"),
         ("Reshape", ["style", "row"], "gains"),
         ("MatMul", ["gains", "chosen"], "scale"),
         ("Reshape", ["level", "column"], "levels"),
         ("Mul", ["levels", "scale"], "arkit"),
         ("Pad", ["level", "before"], "delayed"),
         ("Slice", ["delayed", "first", "minus_past"], "lip_closure"),
-        ("Pad", ["mean", "after"], "ahead"),
+        ("Pad", ["mark", "after"], "ahead"),
         ("Slice", ["ahead", "future", "far"], "later"),
         ("Mul", ["later", "gain"], "louder"),
         ("Clip", ["louder", "zero", "one"], "voice"),
