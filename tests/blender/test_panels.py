@@ -146,8 +146,10 @@ def test_render_offers_the_composite_to_other_engines(scene, head):
 
 def test_every_tooltip_is_a_sentence(scene):
     from gaussian_heads.blender.render_properties import LookSettings, RenderSettings
+    from gaussian_heads.blender.style_properties import StyleSettings
 
-    for owner, group in ((bpy.types.Object, LookSettings), (bpy.types.Scene, RenderSettings)):
+    groups = ((bpy.types.Object, LookSettings), (bpy.types.Object, StyleSettings))
+    for owner, group in (*groups, (bpy.types.Scene, RenderSettings)):
         name = "gaussian_head" if owner is bpy.types.Object else "gaussian_heads"
         described = owner.bl_rna.properties[name].fixed_type.properties
         for setting in group.__annotations__:
