@@ -51,7 +51,7 @@ ARTICULATORS: tuple[Articulator, ...] = (
             "HH": 0.15,
             "P B M BH": 1.2,
             "S Z": 3.0,
-            "SH ZH CH JH F V": 2.0,
+            "SH ZH CH JH F V TH DH": 2.0,
             "K G NG": 0.6,
             "SIL": 0.8,
         },
