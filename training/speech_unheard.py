@@ -30,7 +30,9 @@ class Sentence:
 def recorded_sentences(data: Path, name: str, seconds: float) -> Iterator[Sentence]:
     """A kept-out recording, cut at the first pause between phones after so many seconds."""
     if name not in HELD_OUT:
-        raise TrainingError(f"'{name}' is not kept out of training: choose one of speech_recordings.")
+        raise TrainingError(
+            f"'{name}' is not kept out of training: choose one of speech_recordings."
+        )
     found = next(r for r in recordings(data) if r.corpus == "multi_en" and r.name == name)
     waveform, _ = load_audio(found.path, target_rate=SPEECH_RATE_HZ)
     ends = [end for _, _, end in found.phones if end >= seconds] or [found.phones[-1][2]]
