@@ -22,7 +22,7 @@ from torch.utils.data import DataLoader
 
 from ..core.audio import SPEECH_RATE_HZ, load_audio
 from ..core.files import replace_on_success
-from .networks.speech import FrontEnd, SpeechNetwork, SpeechNetworkConfig, normalise
+from .networks.speech import FrontEnd, Logits, SpeechNetwork, SpeechNetworkConfig, normalise
 from .speech_augment import REST_WEIGHT, SOURCE_WEIGHTS, AugmentConfig, Crop, Crops, mask_features
 from .speech_captured import CAPTURED_HELD_OUT
 from .speech_data import SpectrumCache, frame_labels, make_data
@@ -44,7 +44,7 @@ class TrainingConfig:
     loss: LossConfig = field(default_factory=LossConfig)
     seed: int = 0
     synthetic_hours: float = 12.0
-    steps: int = 8500
+    steps: int = 4600
     batch: int = 24
     learning_rate: float = 1.5e-3
     warm_up_steps: int = 150
@@ -124,9 +124,10 @@ class Trainer:
         features = normalise(crop.mel_power.transpose(1, 2), config.network.context_frames)
         features = mask_features(features, self.generator).to(self.device)
         with torch.autocast(self.device, torch.bfloat16, enabled=config.use_bf16):
-            logits, voice = self.network(features)
+            heard = self.network(features)
+        heard = tuple(Logits(*(values.float() for values in logits)) for logits in heard)
         labels, motion = crop.labels.to(self.device), crop.motion.to(self.device)
-        parts = self.loss(logits.float(), voice.float(), labels, motion, self.step / config.steps)
+        parts = self.loss(heard, labels, motion, self.step / config.steps)
         self.optimiser.zero_grad(set_to_none=True)
         parts.total().backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
@@ -160,7 +161,7 @@ class Validation:
         network.eval()
         device = next(network.parameters()).device
         found = [
-            (network(features.to(device))[0][0].argmax(0).cpu() == labels)[labels > 0]
+            (network(features.to(device))[0].phones[0].argmax(0).cpu() == labels)[labels > 0]
             for features, labels in self.clips
         ]
         network.train()

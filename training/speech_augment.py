@@ -25,13 +25,13 @@ NUM_WARPS = 17
 REAL_SOURCES = frozenset(("multi_en", "reading_en", CAPTURED))
 # Shares of the speech that is drawn; all other sources (synthetic voices) share the rest by their length.
 SOURCE_WEIGHTS: Mapping[str, float] = {
-    "multi_en": 0.31,
-    "reading_en": 0.08,
-    CAPTURED: 0.07,
-    "en-flite": 0.07,
+    "multi_en": 0.40,
+    "reading_en": 0.09,
+    CAPTURED: 0.06,
+    "en-flite": 0.08,
     "en-festival": 0.05,
 }
-REST_WEIGHT = 0.42
+REST_WEIGHT = 0.32
 NUM_MASKS, MASKED_BANDS, MASKED_FRAMES = 2, 13, 10
 
 

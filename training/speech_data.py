@@ -44,7 +44,7 @@ CLASS_INDEX = {phone: index for index, phone in enumerate(ALL_PHONES)}
 UNKNOWN = 255
 # A recording played as if it had been made at these rates is another voice at another pace.
 OTHER_RATES_HZ = (14000, 15000, 17000, 18000)
-REAL_COPIES = 3  # one as it is, the others at another rate and through a bad device
+REAL_COPIES = 5  # one as it is, the others at other rates and through bad devices
 DEGRADED_SHARE = 0.35  # of the synthetic utterances
 DISTRACTOR_MINUTES = 30.0
 
@@ -75,7 +75,7 @@ class Clip:
 
 
 def real_clips(clips: list[Recording], rng: np.random.Generator) -> Iterator[Clip]:
-    """Every recording as it is, and again as another voice through a bad device."""
+    """Every recording as it is, and again as other voices through bad devices."""
     for recording in clips:
         waveform, _ = load_audio(recording.path, target_rate=SPEECH_RATE_HZ)
         clip = Clip(recording.corpus, waveform, recording.phones)

@@ -24,6 +24,7 @@ from .networks.speech import (
     FRAME_RATE_HZ,
     HOP,
     FrontEnd,
+    Logits,
     SpeechNetwork,
     normalise,
     past_mean,
@@ -65,23 +66,18 @@ class SpeechGraph(nn.Module):
         emphasis[0, [ALL_PHONES.index(phone) for phone in BILABIALS]] = CLOSURE_EMPHASIS
         self.register_buffer("emphasis", emphasis)
 
-    def posteriors(self, waveform: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Mel power `[1, M, F]`, phone posteriors `[1, 44, F]` and voice `[1, F]`; no voice is silence."""
-        mel_power = self.front_end(waveform[None])
-        features = normalise(mel_power, self.network.config.context_frames)
-        logits, voice_logits = self.network(features)
-        voice = torch.sigmoid(voice_logits)
-        gate = torch.clamp((voice - VOICE_LOW) / (VOICE_HIGH - VOICE_LOW), 0.0, 1.0)[:, None]
-        return (
-            mel_power,
-            gate * torch.softmax(logits + self.emphasis, 1) + (1.0 - gate) * self.silence,
-            voice,
-        )
-
     def forward(self, waveform: Tensor, style: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        mel_power, posteriors, voice = self.posteriors(waveform)
-        arkit, closure = self.decoder(posteriors, effort(mel_power), style)
-        return torch.clamp(arkit[0], 0.0, 1.0), closure[0], voice[0]
+        mel_power = self.front_end(waveform[None])
+        settled, coming = self.network(normalise(mel_power, self.network.config.context_frames))
+        phones, coming_phones = self.posteriors(settled), self.posteriors(coming)
+        arkit, closure = self.decoder(phones, effort(mel_power), style, coming_phones)
+        return torch.clamp(arkit[0], 0.0, 1.0), closure[0], torch.sigmoid(settled.voice)[0]
+
+    def posteriors(self, logits: Logits) -> Tensor:
+        """Phone posteriors `[1, 44, F]`; where nobody speaks there is silence."""
+        voice = torch.sigmoid(logits.voice)
+        gate = torch.clamp((voice - VOICE_LOW) / (VOICE_HIGH - VOICE_LOW), 0.0, 1.0)[:, None]
+        return gate * torch.softmax(logits.phones + self.emphasis, 1) + (1.0 - gate) * self.silence
 
     @property
     def past_frames(self) -> int:
@@ -92,8 +88,9 @@ class SpeechGraph(nn.Module):
     @property
     def future_frames(self) -> int:
         """How many frames after a frame its output depends on."""
-        through_network = self.network.future_frames + self.decoder.future_frames
-        return max(through_network, EFFORT_FUTURE_FRAMES) + WINDOW_FRAMES
+        settled = self.network.settled_frames + self.decoder.settled_frames
+        coming = self.network.coming_frames + self.decoder.future_frames
+        return max(settled, coming, EFFORT_FUTURE_FRAMES) + WINDOW_FRAMES
 
 
 def effort(mel_power: Tensor) -> Tensor:

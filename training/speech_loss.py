@@ -18,6 +18,7 @@ from ..core.assets import ASSETS
 from ..core.avatar.members import Controls
 from ..core.spaces import ARKIT_INDEX
 from .code_targets import code_metric
+from .networks.speech import Logits
 from .prior_controls import CONTROLS_FILE
 from .prior_file import load_prior
 from .speech_captured import MOTION_COLUMNS
@@ -39,6 +40,7 @@ class LossConfig:
 
     target: str = "codes"
     label_smoothing: float = 0.05
+    coming: float = 0.4  # of the phones at short notice
     voice: float = 0.3
     motion: float = 1.0
     velocity: float = 3.0
@@ -82,28 +84,41 @@ class SpeechLoss(nn.Module):
         self.rounded = [ARKIT_INDEX[name] for name in ROUNDING]
 
     def forward(
-        self, logits: Tensor, voice_logits: Tensor, labels: Tensor, motion: Tensor, done: float
+        self, heard: tuple[Logits, Logits], labels: Tensor, motion: Tensor, done: float
     ) -> Parts:
-        """Parts for logits `[B, 44, F]`, `[B, F]`, labels `[B, F]`, captured motion `[B, F, 4]` or NaN."""
+        """Parts for logits, settled and coming, labels `[B, F]`, captured motion `[B, F, 4]` or NaN."""
         config = self.config
-        phones = functional.cross_entropy(
-            logits, labels, ignore_index=UNKNOWN_LABEL, label_smoothing=config.label_smoothing
-        )
+        settled, coming = heard
         is_known = labels != UNKNOWN_LABEL
-        found = (logits.argmax(1) == labels)[is_known].float().mean()
-        spoken = speaks(labels)[is_known]
-        voice = functional.binary_cross_entropy_with_logits(voice_logits[is_known], spoken)
-        zero = phones.new_zeros(())
-        moved = captured = zero
+        found = (settled.phones.argmax(1) == labels)[is_known].float().mean()
+        phones, voice = self._heard(settled, labels)
+        phones_coming, voice_coming = self._heard(coming, labels)
+        phones = phones + config.coming * phones_coming
+        voice = voice + config.coming * voice_coming
+        moved = captured = phones.new_zeros(())
         if done >= config.motion_from:
-            arkit, closure = self.decoder(torch.softmax(logits, 1))
-            if config.motion:
-                moved = self._motion(arkit, closure, labels)
-            if config.captured:
-                captured = self._captured(arkit, motion)
+            arkit, closure = self.decoder(
+                torch.softmax(settled.phones, 1), coming=torch.softmax(coming.phones, 1)
+            )
+            moved = self._motion(arkit, closure, labels)
+            captured = self._captured(arkit, motion)
         return Parts(
             phones, config.voice * voice, config.motion * moved, config.captured * captured, found
         )
+
+    def _heard(self, logits: Logits, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Losses of the phones and of the voice."""
+        phones = functional.cross_entropy(
+            logits.phones,
+            labels,
+            ignore_index=UNKNOWN_LABEL,
+            label_smoothing=self.config.label_smoothing,
+        )
+        is_known = labels != UNKNOWN_LABEL
+        voice = functional.binary_cross_entropy_with_logits(
+            logits.voice[is_known], speaks(labels)[is_known]
+        )
+        return phones, voice
 
     def _motion(self, arkit: Tensor, closure: Tensor, labels: Tensor) -> Tensor:
         """Error against the motion that the true phones give through the same decoder."""

@@ -60,11 +60,16 @@ def tables(parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 class MouthDecoder(nn.Module):
-    """Phone posteriors `[B, 44, F]` to ARKit weights `[B, F, 52]` and lip closure `[B, F]`, 0 to 1."""
+    """Phone posteriors `[B, 44, F]` to ARKit weights `[B, F, 52]` and lip closure `[B, F]`, 0 to 1.
+
+    What comes after a frame, up to `future_frames`, may be known less surely than what is there: it is read
+    from `coming`, and from the posteriors themselves up to `settled_frames` after the frame only.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.controls, self.past_frames, self.future_frames = CONTROLS, PAST_FRAMES, FUTURE_FRAMES
+        self.settled_frames = CONTACT_SMOOTHING_FRAMES
         for name, table in tables(load_parameters()).items():
             self.register_buffer(name, table)
         hann = torch.hann_window(2 * CONTACT_SMOOTHING_FRAMES + 3, periodic=False)[1:-1]
@@ -76,12 +81,17 @@ class MouthDecoder(nn.Module):
         self.register_buffer("bite_pose", _pose(BITE_POSE))
 
     def forward(
-        self, posteriors: Tensor, effort: Tensor | None = None, style: Tensor | None = None
+        self,
+        posteriors: Tensor,
+        effort: Tensor | None = None,
+        style: Tensor | None = None,
+        coming: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """`effort` `[B, F]` is 1 for a usual voice; `style` `[4]` holds the gains of `STYLES`."""
-        mixed = functional.conv1d(posteriors, self.mixing)
-        padded = functional.pad(mixed, (self.past_frames, self.future_frames))
-        blurred = functional.conv1d(padded, self.kernels, groups=mixed.shape[1])
+        """`effort` `[B, F]` is 1 for a usual voice; `style` `[4]` holds the gains of `STYLES`.
+
+        `coming` `[B, 44, F]` are posteriors for what comes after each frame, these ones by default.
+        """
+        blurred = self._blurred(posteriors, posteriors if coming is None else coming)
         amounts = blurred[:, : len(CONTROLS)]
         totals = blurred[:, len(CONTROLS) :][:, _OWNERS]
         closure, bite = (self._contact(amounts, totals, name) for name in (CLOSURE, BITE))
@@ -98,6 +108,16 @@ class MouthDecoder(nn.Module):
         close = close * arkit[..., ARKIT_INDEX["jawOpen"], None]
         before, after = ARKIT_INDEX["mouthClose"], ARKIT_INDEX["mouthClose"] + 1
         return torch.cat([arkit[..., :before], close, arkit[..., after:]], -1), closure[..., 0]
+
+    def _blurred(self, posteriors: Tensor, coming: Tensor) -> Tensor:
+        """Dominance times target, then dominance, about each frame `[B, R, F]`."""
+        now = self.past_frames + 1
+        rows = len(self.mixing)
+        so_far = functional.pad(functional.conv1d(posteriors, self.mixing), (self.past_frames, 0))
+        after = functional.pad(functional.conv1d(coming, self.mixing), (0, self.future_frames))
+        return functional.conv1d(so_far, self.kernels[:, :, :now], groups=rows) + functional.conv1d(
+            after[:, :, 1:], self.kernels[:, :, now:], groups=rows
+        )
 
     def _contact(self, amounts: Tensor, totals: Tensor, name: str) -> Tensor:
         """How surely lips or teeth touch, `[B, 1, F]`, 0 to 1."""

@@ -129,6 +129,23 @@ def test_a_frame_depends_on_nothing_outside_the_stated_frames():
     assert middle < used.max() <= middle + decoder.future_frames
 
 
+def test_what_comes_is_read_from_what_is_known_of_it():
+    torch.manual_seed(0)
+    decoder, middle = MouthDecoder(), 40
+    shape = (1, len(ALL_PHONES), 80)
+    now, coming = (torch.softmax(3 * torch.randn(shape), 1).requires_grad_() for _ in range(2))
+    arkit, closure = decoder(now, coming=coming)
+    (arkit[0, middle].sum() + closure[0, middle]).backward()
+    settled, early = (np.flatnonzero(x.grad.abs().sum((0, 1)).numpy()) for x in (now, coming))
+    assert settled.max() == middle + decoder.settled_frames < middle + decoder.future_frames
+    assert (
+        early.max() == middle + decoder.future_frames
+        and early.min() > middle - decoder.settled_frames
+    )
+    same = MouthDecoder()(now)[0]
+    assert torch.allclose(same, decoder(now, coming=now)[0]) and not torch.allclose(same, arkit)
+
+
 def test_gradients_tell_a_network_to_close_the_lips():
     logits = 2.0 * spoken(("AA", 10), ("N", 5), ("AA", 10))
     logits.requires_grad_()

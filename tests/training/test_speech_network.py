@@ -53,16 +53,30 @@ def test_features_do_not_depend_on_loudness_and_are_flat_in_silence():
 
 
 def test_network_gives_two_frames_per_step():
-    logits, voice = SpeechNetwork(TINY).eval()(torch.zeros(2, 20, 14))
-    assert logits.shape == (2, len(ALL_PHONES), 14) and voice.shape == (2, 14)
+    for logits in SpeechNetwork(TINY).eval()(torch.zeros(2, 20, 14)):
+        assert logits.phones.shape == (2, len(ALL_PHONES), 14) and logits.voice.shape == (2, 14)
 
 
-def graph_of(config=TINY):
-    """A graph that hears somebody speak, whatever it hears."""
+def test_phones_settle_when_more_has_been_heard_but_not_more_than_is_said():
+    network = SpeechNetwork(TINY).eval()
+    features = torch.rand(1, 20, 80)
+    changed = features.clone()
+    changed[:, :, 40:] = 0.0
+    with torch.no_grad():
+        pairs = zip(network(features), network(changed), strict=True)
+        first = [int(torch.nonzero((a.phones - b.phones).abs().amax((0, 1)))[0]) for a, b in pairs]
+    ahead = [40 - frame for frame in first]
+    assert ahead[0] > ahead[1] > 0
+    assert ahead[0] <= network.settled_frames and ahead[1] <= network.coming_frames
+
+
+def graph_of(config=TINY, voice=8.0):
+    """A graph that hears somebody speak (or nobody, where `voice` is negative), whatever it hears."""
     torch.manual_seed(0)
     network = SpeechNetwork(config).eval()
     with torch.no_grad():
-        network.head.bias[[44, 89]] = 8.0
+        for head in (network.coming, network.settled):
+            head.linear.bias[[44, 89]] = voice
     return SpeechGraph(network).eval()
 
 
@@ -117,9 +131,8 @@ def test_style_scales_what_it_names():
 
 
 def test_where_nobody_speaks_the_mouth_rests():
-    graph = graph_of()
+    graph = graph_of(voice=-8.0)
     with torch.no_grad():
-        graph.network.head.bias[[44, 89]] = -8.0
         arkit, closure, voice = graph(torch.from_numpy(noise(16_000)), STYLE)
     resting = graph.decoder(graph.silence.expand(1, -1, 50))[0][0, 25]
     assert torch.allclose(arkit, resting.expand_as(arkit), atol=1e-5) and voice.max() < 0.1

@@ -6,15 +6,19 @@
 | mel, log  | [B, 80, 2T]    | normalised by what was heard in the 3 s before               |
 | stem      | [B, d, T]      | 6 frames, stride 2: 50 Hz                                    |
 | blocks    | [B, d, T]      | residual, 3-tap dilated convolutions, nearly all causal      |
-| head      | [B, 45, 2T]    | two frames per step of 44 phone logits and one of voice      |
+| coming    | [B, 45, 2T]    | two frames per step of 44 phone logits and one of voice      |
+| settling  | [B, d, T]      | more blocks, which wait for more sound                       |
+| settled   | [B, 45, 2T]    | the same, settled                                            |
 
-Frame `i` is centred on sample `160 i + 80`; a waveform of `320 T` samples gives `2T` frames. Nothing
-looks further ahead than `SpeechNetwork.future_frames`, so that sound may come as a stream.
+Frame `i` is centred on sample `160 i + 80`; a waveform of `320 T` samples gives `2T` frames. The mouth decoder
+looks ahead itself: what comes must be known at short notice, what is there now may be settled later. Nothing
+looks further ahead than the network says, so that sound may come as a stream.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -41,10 +45,11 @@ class SpeechNetworkConfig:
     """Sizes of the network; a block is (dilation, steps that it looks ahead), in steps of 20 ms."""
 
     num_mels: int = 80
-    width: int = 288
+    width: int = 256
     blocks: tuple[tuple[int, int], ...] = (
         (1, 1), (1, 0), (1, 1), (2, 0), (1, 1), (4, 0), (8, 0), (16, 0), (2, 0), (4, 0),
     )  # fmt: skip
+    settling: tuple[tuple[int, int], ...] = ((1, 1), (1, 1))
     dropout: float = 0.15
     context_frames: int = 300  # normalisation knows this much of the past, 10 ms each
 
@@ -133,38 +138,64 @@ class Block(nn.Module):
         return x + self.dropout(self.linear(functional.gelu(hidden, approximate="tanh")))
 
 
+class Logits(NamedTuple):
+    """Phones `[B, 44, F]` and voice `[B, F]` of each frame."""
+
+    phones: Tensor
+    voice: Tensor
+
+
 class SpeechNetwork(nn.Module):
-    """Features `[B, M, 2T]` to phone logits `[B, 44, 2T]` and voice logits `[B, 2T]`."""
+    """Features `[B, M, 2T]` to logits of 2T frames."""
 
     def __init__(self, config: SpeechNetworkConfig) -> None:
         super().__init__()
         self.config = config
-        self.stem = nn.Conv1d(config.num_mels, config.width, STEM_TAPS, stride=2, padding=STEM_PAST)
-        self.blocks = nn.ModuleList(
-            Block(config.width, dilation, ahead, config.dropout)
-            for dilation, ahead in config.blocks
-        )
-        self.norm = nn.LayerNorm(config.width)
-        self.head = nn.Conv1d(config.width, 2 * (len(ALL_PHONES) + 1), 1)
+        width = config.width
+        self.stem = nn.Conv1d(config.num_mels, width, STEM_TAPS, stride=2, padding=STEM_PAST)
+        self.blocks = self._blocks(config.blocks)
+        self.settling = self._blocks(config.settling)
+        self.coming, self.settled = Head(width), Head(width)
+
+    def _blocks(self, sizes: tuple[tuple[int, int], ...]) -> nn.Sequential:
+        width, dropout = self.config.width, self.config.dropout
+        return nn.Sequential(*(Block(width, dilation, ahead, dropout) for dilation, ahead in sizes))
 
     @property
     def past_frames(self) -> int:
         """How many frames before a frame its logits depend on, normalisation included."""
-        steps = sum(2 * dilation - ahead for dilation, ahead in self.config.blocks)
+        blocks = self.config.blocks + self.config.settling
+        steps = sum(2 * dilation - ahead for dilation, ahead in blocks)
         # Level, mean and spread each look back once more; a step's second frame sees one more.
         return 3 * self.config.context_frames + 2 * steps + STEM_PAST + 1
 
     @property
-    def future_frames(self) -> int:
-        """How many frames after a frame its logits depend on."""
+    def coming_frames(self) -> int:
+        """How many frames after a frame its logits at short notice depend on."""
         return 2 * sum(ahead for _, ahead in self.config.blocks) + STEM_TAPS - STEM_PAST - 1
 
-    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        x = self.stem(features)
-        for block in self.blocks:
-            x = block(x)
-        logits = self.head(self.norm(x.transpose(1, 2)).transpose(1, 2))  # [B, 2·45, T]
+    @property
+    def settled_frames(self) -> int:
+        """How many frames after a frame its settled logits depend on."""
+        return self.coming_frames + 2 * sum(ahead for _, ahead in self.config.settling)
+
+    def forward(self, features: Tensor) -> tuple[Logits, Logits]:
+        """What is there, settled, and what is coming, at short notice."""
+        hidden = self.blocks(self.stem(features))
+        return self.settled(self.settling(hidden)), self.coming(hidden)
+
+
+class Head(nn.Module):
+    """Hidden steps `[B, d, T]` to logits of two frames per step."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.linear = nn.Conv1d(width, 2 * (len(ALL_PHONES) + 1), 1)
+
+    def forward(self, x: Tensor) -> Logits:
+        logits = self.linear(self.norm(x.transpose(1, 2)).transpose(1, 2))
         batch, channels, steps = logits.shape
         pairs = logits.reshape(batch, 2, channels // 2, steps)
         logits = pairs.permute(0, 2, 3, 1).reshape(batch, channels // 2, 2 * steps)
-        return logits[:, :-1], logits[:, -1]
+        return Logits(logits[:, :-1], logits[:, -1])
