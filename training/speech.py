@@ -23,7 +23,15 @@ from torch.utils.data import DataLoader
 from ..core.audio import SPEECH_RATE_HZ, load_audio
 from ..core.files import replace_on_success
 from .networks.speech import FrontEnd, Logits, SpeechNetwork, SpeechNetworkConfig, normalise
-from .speech_augment import REST_WEIGHT, SOURCE_WEIGHTS, AugmentConfig, Crop, Crops, mask_features
+from .speech_augment import (
+    GENTLE,
+    REST_WEIGHT,
+    SOURCE_WEIGHTS,
+    AugmentConfig,
+    Crop,
+    Crops,
+    mask_features,
+)
 from .speech_captured import CAPTURED_HELD_OUT
 from .speech_data import SpectrumCache, frame_labels, make_data
 from .speech_export import SAMPLES_STEP, export_speech
@@ -41,10 +49,13 @@ class TrainingConfig:
 
     network: SpeechNetworkConfig = field(default_factory=SpeechNetworkConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
+    # From this share of the steps on, sound as most recordings have it.
+    finish: AugmentConfig = GENTLE
+    finish_from: float = 0.8
     loss: LossConfig = field(default_factory=LossConfig)
     seed: int = 0
     synthetic_hours: float = 12.0
-    steps: int = 4600
+    steps: int = 5600
     batch: int = 24
     learning_rate: float = 1.5e-3
     warm_up_steps: int = 150
@@ -185,22 +196,25 @@ def train(
     trainer = Trainer(config, folder, machine.device)
     if trainer.resume():
         LOG.info("resumed at step %d", trainer.step)
-    # Another seed after a resume: the crops before it must not come again.
-    seed = config.seed + 1000 * trainer.step
-    crops = Crops(SpectrumCache(cache), config.network.num_mels, config.augment, seed)
-    loader = DataLoader(
-        crops, batch_size=config.batch, num_workers=machine.workers, prefetch_factor=4
-    )
-    validation = Validation(data, config.network)
-    report = Report(trainer, validation)
+    report = Report(trainer, Validation(data, config.network))
     trainer.network.train()
-    for crop in loader:
-        if trainer.step >= config.steps:
-            break
-        report.add(trainer.train_step(crop))
-        if trainer.step % machine.save_every == 0 or trainer.step == config.steps:
-            trainer.save()
-            report.validate()
+    spectra, turn = SpectrumCache(cache), round(config.finish_from * config.steps)
+    for augment, last_step in ((config.augment, turn), (config.finish, config.steps)):
+        if trainer.step >= last_step:
+            continue
+        # Another seed after a resume: the crops before it must not come again.
+        seed = config.seed + 1000 * trainer.step
+        crops = Crops(spectra, config.network.num_mels, augment, seed)
+        loader = DataLoader(
+            crops, batch_size=config.batch, num_workers=machine.workers, prefetch_factor=4
+        )
+        for crop in loader:
+            report.add(trainer.train_step(crop))
+            if trainer.step % machine.save_every == 0 or trainer.step == last_step:
+                trainer.save()
+                report.validate()
+            if trainer.step == last_step:
+                break
     return trainer
 
 
@@ -283,16 +297,18 @@ def chosen_config(options: argparse.Namespace) -> TrainingConfig:
     config = replace(config, **{name: value for name, value in numbers.items() if value})
     if options.width:
         config = replace(config, network=replace(config.network, width=options.width))
-    augment, loss = config.augment, config.loss
-    if "synthetic" in options.without:
-        augment = replace(augment, has_synthetic=False)
+    left_out = {
+        "has_synthetic": "synthetic" not in options.without,
+        "has_captured": "captured" not in options.without,
+        "is_on": "augmentation" not in options.without,
+    }
+    loss = config.loss
     if "captured" in options.without:
-        augment, loss = replace(augment, has_captured=False), replace(loss, captured=0.0)
-    if "augmentation" in options.without:
-        augment = replace(augment, is_on=False)
+        loss = replace(loss, captured=0.0)
     if "codes" in options.without:
         loss = replace(loss, target="controls")
-    return replace(config, augment=augment, loss=loss)
+    augment, finish = (replace(part, **left_out) for part in (config.augment, config.finish))
+    return replace(config, augment=augment, finish=finish, loss=loss)
 
 
 def main() -> None:

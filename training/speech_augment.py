@@ -58,6 +58,21 @@ class AugmentConfig:
     silent_chance: float = 0.09  # nobody speaks: noise, or music, breath and tones alone
 
 
+GENTLE = AugmentConfig(
+    time_scale=(0.9, 1.12),
+    warp=(0.87, 1.15),
+    tilt_db=5.0,
+    ripple_db=2.0,
+    reverb_chance=0.3,
+    babble_chance=0.05,
+    distractor_chance=0.12,
+    distractor_snr_db=(8.0, 30.0),
+    noise_snr_db=(15.0, 60.0),
+    low_pass_chance=0.15,
+    high_pass_chance=0.15,
+)
+
+
 class Crop(NamedTuple):
     """Mel power `[F, M]` float32, labels `[F]` int64 (-1 unknown), captured motion `[F, 4]` or NaN."""
 

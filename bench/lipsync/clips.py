@@ -6,7 +6,7 @@ import csv
 import importlib.util
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ import soundfile
 from gaussian_heads.core.audio import SPEECH_RATE_HZ, load_audio
 from gaussian_heads.core.files import replace_on_success
 from gaussian_heads.training.speech_corpus import read_shard
+from gaussian_heads.training.speech_distractors import KINDS, degrade
 from gaussian_heads.training.speech_inventory import ALL_PHONES
 from gaussian_heads.training.speech_languages import HELD_OUT_LANGUAGES
 from gaussian_heads.training.speech_phones import flite_phone
@@ -27,6 +28,7 @@ SYNTHETIC_ENGINE = "espeak"
 LIST_COLUMNS = ("clip", "audio", "phones", "language")
 SETS = {"validation": VALIDATION, "held-out": HELD_OUT}
 TRACKED_HZ = 25
+BESIDE_DB = -15.0
 SOUND_SUFFIXES = (".wav", ".flac", ".mpg")
 
 Phone = tuple[str, float, float]
@@ -68,6 +70,19 @@ def spoken_clips(data: Path, chosen: str) -> list[Clip]:
             "speech/multi_en."
         )
     return [Clip(r.name, r.path, r.phones) for r in found]
+
+
+def damaged_clips(clips: Sequence[Clip], seed: int) -> list[Clip]:
+    """The same clips through bad devices and rooms, beside noise, music or breath 15 dB below the voice."""
+    kinds = sorted(KINDS)
+    damaged = []
+    for number, clip in enumerate(clips):
+        rng = np.random.default_rng([seed, number])
+        sound = degrade(clip.waveform(), rng)
+        beside = KINDS[kinds[number % len(kinds)]](len(sound), rng)
+        gain = 10.0 ** (BESIDE_DB / 20.0) * sound.std() / max(float(np.std(beside)), 1e-9)
+        damaged.append(replace(clip, sound=(sound + gain * beside).astype(np.float32)))
+    return damaged
 
 
 def filmed_clips(data: Path) -> list[Clip]:

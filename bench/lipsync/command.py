@@ -30,6 +30,7 @@ from gaussian_heads.training.speech_recordings import data_folder
 from .clips import (
     SETS,
     Clip,
+    damaged_clips,
     filmed_clips,
     listed_clips,
     spoken_clips,
@@ -73,6 +74,8 @@ class Chosen:
             spoken = (
                 listed_clips(options.clips) if options.clips else spoken_clips(data, options.set)
             )
+        if options.damaged:
+            spoken = damaged_clips(spoken, options.seed)
         if "video" in parts:
             filmed = filmed_clips(data)
         return cls(spoken, filmed)
@@ -90,6 +93,9 @@ def parser() -> argparse.ArgumentParser:
     spoken.add_argument("--synthetic", type=Path, help="held-out synthetic speech, by language")
     parser.add_argument(
         "--per-language", type=int, default=40, help="sentences of synthetic speech"
+    )
+    parser.add_argument(
+        "--damaged", action="store_true", help="speech through bad devices, beside other sounds"
     )
     parser.add_argument("--only", choices=PARTS, help="leave the other kind of clips out")
     parser.add_argument("--curves", type=Path, help="folder with a CSV file for every clip")

@@ -5,13 +5,20 @@ import json
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("torch", reason="the training environment is not installed")
 
 from .known_curves import LISTED, SAMPLE, clips_of, one, values  # isort: skip (finds the benchmark)
 
-from lipsync.clips import filmed_clips, listed_clips, read_listed_phones, spoken_clips
+from lipsync.clips import (
+    damaged_clips,
+    filmed_clips,
+    listed_clips,
+    read_listed_phones,
+    spoken_clips,
+)
 from lipsync.command import main
 from lipsync.curves import BenchmarkError, check_covers, read_curves
 from lipsync.figures import motion_rows
@@ -88,6 +95,17 @@ def test_lists_of_clips_name_sound_phones_and_language(tmp_path):
     (tmp_path / "wrong.json").write_text("[[1, 2]]", "utf8")
     with pytest.raises(BenchmarkError, match="cannot be read"):
         read_listed_phones(tmp_path / "wrong.json")
+
+
+def test_damaged_clips_keep_their_length_and_what_was_said(tmp_path):
+    clips = listed_clips(sample_list(tmp_path))
+    damaged, again = (damaged_clips(clips, seed=3) for _ in range(2))
+    for clip, bad, same in zip(clips, damaged, again, strict=True):
+        clean, heard = clip.waveform(), bad.waveform()
+        assert len(heard) == len(clean) and bad.phones == clip.phones
+        assert np.array_equal(heard, same.waveform()) and not np.allclose(heard, clean, atol=1e-3)
+    first, second = (clip.waveform() for clip in damaged)
+    assert not np.array_equal(first, second)
 
 
 def test_the_command_measures_the_network_and_the_same_curves_from_files(tmp_path, capsys):
