@@ -12,8 +12,6 @@ from .style import SpeechStyle
 KIND, VERSION = "gaussian_heads.speech", 2
 WAVEFORM, STYLE = "waveform", "style"
 ARKIT, CLOSURE, VOICE = "arkit", "lip_closure", "voice"
-# Version 1 knows neither style nor voice, and looks as far ahead as back.
-OLD_VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,7 @@ def check_contract(path: Path, session: object) -> SpeechSpecification:
     metadata = session.get_modelmeta().custom_metadata_map
     if metadata.get("kind") != KIND:
         raise ModelError(f"'{path}' is a network of another kind: choose a speech network.")
-    if metadata.get("version") not in (str(OLD_VERSION), str(VERSION)):
+    if metadata.get("version") != str(VERSION):
         raise ModelError(
             f"'{path}' is a speech network of version {metadata.get('version')}, this release reads "
             f"version {VERSION}: update the extension."
@@ -57,29 +55,16 @@ def check_contract(path: Path, session: object) -> SpeechSpecification:
             f"'{path}' speaks the code space {metadata.get('code_space')}, not {ARKIT_SPACE}: "
             "choose another speech network."
         )
-    is_old = metadata["version"] == str(OLD_VERSION)
-    specification = _specification(path, _as_new(metadata) if is_old else metadata)
-    _check_tensors(path, session, specification, is_old)
+    specification = _specification(path, metadata)
+    _check_tensors(path, session, specification)
     return specification
 
 
-def _as_new(metadata: dict[str, str]) -> dict[str, str]:
-    """Metadata of version 1 in the words of version 2."""
-    context = {
-        name: metadata.get("context_frames", "") for name in ("past_frames", "future_frames")
-    }
-    return metadata | context | {"style_names": ""}
-
-
-def _check_tensors(
-    path: Path, session: object, specification: SpeechSpecification, is_old: bool
-) -> None:
+def _check_tensors(path: Path, session: object, specification: SpeechSpecification) -> None:
     inputs = [_Tensor.of(value) for value in session.get_inputs()]
     outputs = [_Tensor.of(value) for value in session.get_outputs()]
     expected_in = [_Tensor(WAVEFORM), _Tensor(STYLE, width=len(specification.style_names))]
     expected_out = [_Tensor(ARKIT, 2, len(ARKIT_BLENDSHAPES)), _Tensor(CLOSURE), _Tensor(VOICE)]
-    if is_old:
-        del expected_in[1], expected_out[2]
     if inputs != expected_in or outputs != expected_out:
         raise ModelError(f"'{path}' has other inputs or outputs than a speech network: reinstall.")
 

@@ -28,6 +28,7 @@ CHUNK_FRAMES = 3000
 # Frames of a track that are sampled between two reports of progress.
 TRACK_FRAMES = 40_000
 MAX_THREADS = 4
+LEAD_IN_SEC = 0.1
 # Reading the sound from its file comes before, and takes this part of the whole.
 DECODED_PART = 0.15
 # Where in the rest the resampling, the network and the prosody end; what is left is sampling.
@@ -169,11 +170,7 @@ class SpeechModel:
 
     def _run(self, heard: np.ndarray, manner: np.ndarray) -> tuple[np.ndarray, ...]:
         """ARKit weights `[F, 52]`, lip closure `[F]` and voice `[F]` of whole steps of samples."""
-        if not self.specification.style_names:  # version 1
-            outputs = self._session.run([ARKIT, CLOSURE], {WAVEFORM: heard})
-            outputs.append(np.ones_like(outputs[1]))
-        else:
-            outputs = self._session.run([ARKIT, CLOSURE, VOICE], {WAVEFORM: heard, STYLE: manner})
+        outputs = self._session.run([ARKIT, CLOSURE, VOICE], {WAVEFORM: heard, STYLE: manner})
         if not all(np.isfinite(values).all() for values in outputs):
             raise ModelError(
                 "The speech network gave numbers that are not finite: reinstall the extension."
@@ -198,6 +195,8 @@ def _sample(
         rows = slice(first, first + TRACK_FRAMES)
         moment = times_sec[rows]
         mouth = resample_curves(curves.arkit, curves.lip_closure, curves.rate_hz, moment, frame_sec)
+        # Before the sound the mouth rests, and moves to the first shape just ahead of it.
+        mouth *= np.clip(1.0 + moment / LEAD_IN_SEC, 0.0, 1.0).astype(np.float32)[:, None]
         layers = {SPEECH_LAYER: np.clip(gain * mouth, 0.0, 1.0)} | presence.layers(moment)
         for name, values in layers.items():
             column = whole.setdefault(name, np.empty((num_frames, values.shape[1]), np.float32))
