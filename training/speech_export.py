@@ -43,8 +43,8 @@ EFFORT_SLOPE, EFFORT_CENTRE, EFFORT_LOW, EFFORT_HIGH = 0.5, -0.5, 0.6, 1.4
 EFFORT_PAST_FRAMES, EFFORT_FUTURE_FRAMES = 18, 12
 EFFORT_MEMORY_FRAMES = 800
 # What the logits of p, b and m are raised by: a lip closure that is missed is seen sooner than a false one.
-# Chosen on the validation recordings: J .77, .93, .92, .90 and other consonants closed .04, .09, .15, .21 at 0, .8,
-# 1.2 and 1.6.
+# Chosen on the validation recordings (bench/lipsync): at .8 and 1.2, J is .90 and .92, and .07 and .13 of the other
+# consonants close.
 CLOSURE_EMPHASIS = 1.0
 # Below the first probability that somebody speaks the mouth rests, above the second it is free.
 VOICE_LOW, VOICE_HIGH = 0.15, 0.5
