@@ -108,7 +108,7 @@ class SpeechModel:
                 f"The sound ends at {float(duration_sec):.2f} s and the animation is to begin at "
                 f"{start_sec:.2f} s: choose an earlier start."
             )
-        _require_sound(waveform)
+        waveform = _checked(waveform)
         report(progress, 0.0)
         rate = self.specification.sample_rate_hz
         samples = resample(waveform, sample_rate, rate, part(progress, 0.0, RESAMPLED_PART))
@@ -140,7 +140,7 @@ class SpeechModel:
         Long sound goes through in pieces that overlap by all that a frame can depend on, so that the
         result does not show where they meet and memory stays bounded.
         """
-        _require_sound(waveform)
+        waveform = _checked(waveform)
         spec, style = self.specification, style or SpeechStyle()
         samples = resample(waveform, sample_rate, spec.sample_rate_hz)
         num_frames = max(-(-len(samples) // spec.hop), 1)
@@ -152,7 +152,7 @@ class SpeechModel:
         for first in range(0, num_frames, size):
             report(progress, first / num_frames)
             around, kept = self._around(first, first + size)
-            heard = np.clip(samples[around], -LOUDEST, LOUDEST) - np.clip(offset, -LOUDEST, LOUDEST)
+            heard = samples[around] - offset
             missing = _rounded_up(len(heard), spec.samples_step) - len(heard)
             outputs = self._run(np.pad(heard, (0, missing)), manner)
             pieces.append([values[kept] for values in outputs])
@@ -206,13 +206,17 @@ def _sample(
     return whole, head_pose
 
 
-def _require_sound(waveform: np.ndarray) -> None:
+def _checked(waveform: np.ndarray) -> np.ndarray:
+    """The waveform, within what resampling and the network can take; refused if it is none."""
     if waveform.ndim != 1:
         raise AudioError(f"The waveform has shape {waveform.shape}: give one channel, [S].")
     if waveform.size == 0:
         raise AudioError("There is no sound to analyse (zero samples): choose another file.")
     if not np.isfinite(waveform).all():
         raise AudioError("The sound holds samples that are not numbers: export it again.")
+    if -LOUDEST <= waveform.min() and waveform.max() <= LOUDEST:
+        return waveform
+    return np.clip(waveform, -LOUDEST, LOUDEST)
 
 
 def _rounded_up(count: int, step: int) -> int:

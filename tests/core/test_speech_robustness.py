@@ -64,9 +64,10 @@ AWKWARD = {
     "one bit": np.float32(2**-15) * np.sign(noise(RATE)),
     "peak 1000": 1000 * tone(300.0),
     "peak 1e20": np.float32(1e20) * noise(RATE),
+    "greatest floats": np.finfo(np.float32).max * tone(300.0, amplitude=1.0),
     "burst": burst(),
 }
-CLIPPED_BY = (2.0, 3.0)
+CLIPPED_BY = (2.0, 3.0, 5.0, 10.0)
 RESTING = ("silence", "constant", "near silence", "denormals", "one bit")
 
 

@@ -19,19 +19,12 @@ MAKERS = {
     maker.__name__.strip("_"): maker
     for maker in (*speech_noises.NOISES, *speech_tones.TONES, KINDS["breath"], KINDS["music"])
 }
-# Sounds that leave the mouth at rest.
-RESTING = ("coloured", "fan", "hum")
-# Damages under which the mouth moves as for the clean voice, and sounds 10 dB fainter than the voice.
-FOLLOWED = (
-    "small_room",
-    "soft_clipping",
-    "telephone",
-    "eight_bits",
-    "lost_packets",
-    "gain",
-    "offset",
-)
-FOLLOWED_BESIDE = ("noise", "tones", "music")
+# Sounds that leave the mouth at rest; some sweeps through the pitches of a voice move it.
+RESTING = tuple(name for name in MAKERS if name != "sweep")
+# Damages under which the mouth moves as for the clean voice, and sounds 10 dB fainter than the voice. Sound that is
+# clipped hard or coded with few bits loses some closures.
+FOLLOWED = tuple(name for name in DAMAGES if name not in ("hard_clipping", "low_bit_rate"))
+FOLLOWED_BESIDE = tuple(KINDS)
 LEAST_JAW_R, LEAST_CLOSURE_R = 0.9, 0.6
 
 
