@@ -51,11 +51,11 @@ class TrainingConfig:
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     # From this share of the steps on, sound as most recordings have it.
     finish: AugmentConfig = GENTLE
-    finish_from: float = 0.8
+    finish_from: float = 0.62
     loss: LossConfig = field(default_factory=LossConfig)
     seed: int = 0
     synthetic_hours: float = 12.0
-    steps: int = 5600
+    steps: int = 7200
     batch: int = 24
     learning_rate: float = 1.5e-3
     warm_up_steps: int = 150
