@@ -1,8 +1,7 @@
-"""Expression codes as targets of training: how much each error of a code shows, and what controls leave unsaid.
+"""Expression codes as targets of training: how much each error of a code shows.
 
 `code_metric` measures, at a prior's decoder, what a small change of the code moves (mm) and shades around the
-mouth and on the face: the loss that codes are learned with. `Residual` predicts from products of controls what
-the linear map from ARKit-52 leaves of the encoder's codes.
+mouth and on the face; `mouth_root` is that for ARKit weights, the loss that speech is learned with.
 """
 
 from __future__ import annotations
@@ -15,13 +14,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..core.assets import ASSETS
 from ..core.spaces import ARKIT_BLENDSHAPES
 from .control_geometry import GAP_SHARE, Regions
-from .control_maps import ridge
 from .evaluate_metrics import LIPS_REACH_M, PARTS
 from .networks.person_head import MapTaps
 from .networks.prior import Identity, UniversalPrior
-from .prior_controls import SHADE_MM
+from .prior_controls import SHADE_MM, load_controls
+from .prior_file import load_prior
 from .prior_person import GREY
 
 # Shares of the mean squared errors of these regions (mm²); the lip gap has `GAP_SHARE` and colours `SHADE_MM`.
@@ -29,7 +29,8 @@ MOUTH_SHARES = {"lips": 2.0, "inside": 1.0, "jaw": 1.0}
 FACE_SHARES = {"face": 1.0, "lids": 1.0}
 # Skin this far below the lips' landmarks and beside them follows the jaw.
 JAW_REACH_M = 0.03
-MOUTH_CONTROLS = tuple(n for n in ARKIT_BLENDSHAPES if n.startswith(("jaw", "mouth", "tongue")))
+PRIOR = ASSETS / "prior"
+MM_PER_CM = 10.0
 LIP_LANDMARKS = slice(48, 68)
 
 
@@ -49,6 +50,19 @@ def code_metric(
         mouth.at(values, identity).mean(0) for identity in identities or [mean_identity(prior)]
     ]
     return np.mean(found, axis=0)
+
+
+def mouth_root(target: str) -> Tensor:
+    """Matrix `[52, R]` from an error of ARKit weights to what a loss measures of it.
+
+    For "codes": through the shipped prior's map to codes, in centimetres about the mouth and as much of its
+    colours; for "controls": the weights as they are.
+    """
+    if target == "controls":
+        return torch.eye(len(ARKIT_BLENDSHAPES))
+    strengths, directions = np.linalg.eigh(code_metric(load_prior(PRIOR)))
+    root = directions * np.sqrt(np.maximum(strengths, 0.0)) / MM_PER_CM
+    return torch.tensor(load_controls(PRIOR).arkit52 @ root, dtype=torch.float32)
 
 
 @torch.no_grad()
@@ -129,30 +143,3 @@ class MouthMetric:
             whole = torch.func.vmap(torch.func.jacrev(lambda c, m=code_map: m(c, identity.code)))
             found.append(whole(codes).detach().double().numpy())
         return found[0], found[1]
-
-
-@dataclass(frozen=True)
-class Residual:
-    """What products of mouth controls add to the linear map's codes."""
-
-    matrix: np.ndarray  # [products, D]
-
-    def __call__(self, weights: np.ndarray) -> np.ndarray:
-        """Codes `[F, D]` to add, for ARKit weights `[F, 52]`; none at rest."""
-        return products(weights) @ self.matrix
-
-    @classmethod
-    def fit(cls, weights: np.ndarray, rest: np.ndarray, share: float) -> Residual:
-        """Ridge regression of `rest` `[F, D]` (codes less those of the linear map)."""
-        return cls(ridge(products(weights), rest, share))
-
-
-def products(weights: np.ndarray) -> np.ndarray:
-    """Mouth controls `[F, C]`, and the products of all pairs of them, both sides as one."""
-    mouth = np.asarray(weights, np.float64)[:, _mouth_columns()]
-    first, second = np.triu_indices(mouth.shape[1])
-    return np.concatenate([mouth, mouth[:, first] * mouth[:, second]], axis=1)
-
-
-def _mouth_columns() -> list[int]:
-    return [ARKIT_BLENDSHAPES.index(name) for name in MOUTH_CONTROLS]

@@ -20,8 +20,9 @@ import torch
 from ..core.avatar import Controls
 from ..core.errors import GaussianHeadsError
 from ..core.gaussians import Gaussians
-from ..core.spaces import ARKIT_INDEX
-from .code_targets import MouthMetric, Residual, code_metric, mean_identity
+from ..core.spaces import ARKIT_BLENDSHAPES, ARKIT_INDEX
+from .code_targets import MouthMetric, code_metric, mean_identity
+from .control_maps import ridge
 from .dataset import open_capture
 from .dataset.layout import HELD_OUT, TRAIN, VALIDATE, CaptureError
 from .dataset.reader import Subject
@@ -41,6 +42,34 @@ DRAWS = 2000
 # Around so many frames of the training persons the decoder is differentiated.
 METRIC_FRAMES = 48
 OPEN_JAW = 0.15
+MOUTH_CONTROLS = tuple(n for n in ARKIT_BLENDSHAPES if n.startswith(("jaw", "mouth", "tongue")))
+
+
+@dataclass(frozen=True)
+class Residual:
+    """What products of mouth controls add to the linear map's codes."""
+
+    matrix: np.ndarray  # [products, D]
+
+    def __call__(self, weights: np.ndarray) -> np.ndarray:
+        """Codes `[F, D]` to add, for ARKit weights `[F, 52]`; none at rest."""
+        return products(weights) @ self.matrix
+
+    @classmethod
+    def fit(cls, weights: np.ndarray, rest: np.ndarray, share: float) -> Residual:
+        """Ridge regression of `rest` `[F, D]` (codes less those of the linear map)."""
+        return cls(ridge(products(weights), rest, share))
+
+
+def products(weights: np.ndarray) -> np.ndarray:
+    """Mouth controls `[F, C]`, and the products of all pairs of them, both sides as one."""
+    mouth = np.asarray(weights, np.float64)[:, _mouth_columns()]
+    first, second = np.triu_indices(mouth.shape[1])
+    return np.concatenate([mouth, mouth[:, first] * mouth[:, second]], axis=1)
+
+
+def _mouth_columns() -> list[int]:
+    return [ARKIT_BLENDSHAPES.index(name) for name in MOUTH_CONTROLS]
 
 
 @dataclass(frozen=True)
@@ -90,12 +119,12 @@ def fit_residual(frames: Frames, matrix: np.ndarray, metric: np.ndarray) -> tupl
     rest = frames.codes - frames.weights @ matrix
     out = frames.person % LEFT_OUT == 0
     shares = {
-        ridge: explained(
+        share: explained(
             rest[out],
-            Residual.fit(frames.weights[~out], rest[~out], ridge)(frames.weights[out]),
+            Residual.fit(frames.weights[~out], rest[~out], share)(frames.weights[out]),
             metric,
         )
-        for ridge in RIDGES
+        for share in RIDGES
     }
     best = max(shares, key=shares.get)
     return Residual.fit(frames.weights, rest, best), shares[best]

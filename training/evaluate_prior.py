@@ -20,7 +20,7 @@ from .evaluate_metrics import BACKGROUND
 from .export import OUTPUTS, VIEW_OUTPUT, export_onnx
 from .networks.prior import BakedHead
 from .prior_bake import bake_head, encode_subject
-from .prior_controls import CONTROLS_FILE
+from .prior_controls import CONTROLS_FILE, load_controls
 from .prior_file import load_prior, read_record
 from .prior_person import NeutralScan
 from .prior_settings import TrainingError
@@ -45,10 +45,8 @@ class TestedPrior:
     @cached_property
     def controls(self) -> Controls | None:
         """The learned map from ARKit weights to codes, where it was learned."""
-        path = self.folder / CONTROLS_FILE
-        if not path.is_file():
-            return None
-        return Controls.from_bytes(path.read_bytes(), self.prior.settings.network.code_dim)
+        is_learned = (self.folder / CONTROLS_FILE).is_file()
+        return load_controls(self.folder) if is_learned else None
 
     def require_topology(self, topology: Topology) -> None:
         """Refuse a capture of another mesh."""

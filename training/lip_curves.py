@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
-import torch
 
 from ..core.audio import SPEECH_RATE_HZ
 from ..core.expression import ExpressionTrack
@@ -15,9 +14,7 @@ from ..core.spaces import ARKIT_BLENDSHAPES, ARKIT_INDEX, ARKIT_SPACE
 from ..core.speech import SPEECH_LAYER
 from ..core.speech.resampling import resample_curves
 from .networks.speech import FRAME_RATE_HZ
-from .speech_data import frame_labels
-from .speech_inventory import ALL_PHONES
-from .speech_visemes import MouthDecoder
+from .speech_visemes import true_motion
 
 BASELINE_JAW = 0.4
 
@@ -27,13 +24,8 @@ def true_codes(
 ) -> np.ndarray:
     """ARKit weights `[T, 52]` that phones of known times give through the mouth decoder."""
     num_frames = int(np.ceil((times_sec[-1] + float(1 / fps)) * FRAME_RATE_HZ))
-    labels = torch.from_numpy(frame_labels(list(phones), num_frames).astype(np.int64))
-    posteriors = torch.nn.functional.one_hot(labels, len(ALL_PHONES)).T[None]
-    with torch.no_grad():
-        arkit, closure = MouthDecoder()(posteriors.float())
-    return resample_curves(
-        arkit[0].numpy(), closure[0].numpy(), FRAME_RATE_HZ, times_sec, float(1 / fps)
-    )
+    arkit, closure = true_motion(phones, num_frames)
+    return resample_curves(arkit, closure, FRAME_RATE_HZ, times_sec, float(1 / fps))
 
 
 def measure_codes(codes: np.ndarray, fps: Fraction, head: Head) -> Measurement:

@@ -21,7 +21,7 @@ from scipy.linalg import block_diag
 from torch import Tensor
 
 from ..core.avatar import Controls
-from ..core.errors import GaussianHeadsError
+from ..core.errors import AvatarError, GaussianHeadsError
 from ..core.files import replace_on_success
 from ..core.spaces import ARKIT_BLENDSHAPES, ARKIT_INDEX
 from .control_geometry import Regions
@@ -100,6 +100,18 @@ def study(prior: UniversalPrior, subjects: list[Subject]) -> Studies:
         np.concatenate(column) for column in zip(*rows, strict=True)
     )
     return Studies(Evidence(*encoded), torch.stack(identities), moved, is_trained, is_validated)
+
+
+def load_controls(folder: Path) -> Controls:
+    """The named controls of the prior in `folder`."""
+    path = folder / CONTROLS_FILE
+    if not path.is_file():
+        raise AvatarError(
+            f"There is no '{path}': learn the prior's controls first (prior_controls)."
+        )
+    data = path.read_bytes()
+    shape = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["arkit52"]["shape"]
+    return Controls.from_bytes(data, shape[1])
 
 
 def with_single_controls(studies: Studies) -> Evidence:

@@ -39,7 +39,7 @@ from .export_check import Fidelity, compare, random_codes
 from .networks.prior import BakedHead
 from .package_parts import OUTSIDE_PARTS, guide_mesh, lip_contact_offset_mm, thumbnail_png
 from .prior_bake import bake_head
-from .prior_controls import CONTROLS_FILE
+from .prior_controls import CONTROLS_FILE, load_controls
 from .prior_file import load_prior, read_record
 from .prior_person import NeutralScan
 
@@ -82,18 +82,6 @@ def main(arguments: list[str] | None = None) -> int:
         f"{fidelity.picture_db:.1f} dB to the network, {fidelity.means_mm:.4f} mm\n"
     )
     return 0
-
-
-def load_controls(folder: Path) -> Controls:
-    """The named controls of the prior in `folder`."""
-    path = folder / CONTROLS_FILE
-    if not path.is_file():
-        raise AvatarError(
-            f"There is no '{path}': learn the prior's controls first (prior_controls)."
-        )
-    data = path.read_bytes()
-    shape = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["arkit52"]["shape"]
-    return Controls.from_bytes(data, shape[1])
 
 
 def describe(

@@ -14,7 +14,7 @@ import logging
 import math
 import os
 import time
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -22,57 +22,27 @@ from torch.utils.data import DataLoader
 
 from ..core.audio import SPEECH_RATE_HZ, load_audio
 from ..core.files import replace_on_success
-from .networks.speech import FrontEnd, Logits, SpeechNetwork, SpeechNetworkConfig, normalise
-from .speech_augment import (
-    GENTLE,
-    REST_WEIGHT,
-    SOURCE_WEIGHTS,
-    AugmentConfig,
-    Crop,
-    Crops,
-    mask_features,
+from .code_targets import mouth_root
+from .networks.speech import (
+    FRAME_RATE_HZ,
+    FrontEnd,
+    Logits,
+    SpeechNetwork,
+    SpeechNetworkConfig,
+    normalise,
 )
+from .speech_augment import REST_WEIGHT, SOURCE_WEIGHTS, Crop, Crops, mask_features
 from .speech_captured import CAPTURED_HELD_OUT
-from .speech_data import SpectrumCache, frame_labels, make_data
+from .speech_data import SpectrumCache, make_data
 from .speech_export import SAMPLES_STEP, export_speech
 from .speech_languages import HELD_OUT_LANGUAGES, HELD_OUT_VOICES
-from .speech_loss import LossConfig, Parts, SpeechLoss, mouth_root
+from .speech_loss import Parts, SpeechLoss
 from .speech_recordings import HELD_OUT, VALIDATION, data_folder, recordings
+from .speech_settings import ABLATIONS, TrainingConfig, chosen_config
+from .speech_spoken import frame_labels
 
 LOG = logging.getLogger(__name__)
 CHECKPOINT, CURVE = "checkpoint.pt", "curve.csv"
-
-
-@dataclass(frozen=True)
-class TrainingConfig:
-    """Everything that decides the result, written beside the exported network."""
-
-    network: SpeechNetworkConfig = field(default_factory=SpeechNetworkConfig)
-    augment: AugmentConfig = field(default_factory=AugmentConfig)
-    # From this share of the steps on, sound as most recordings have it.
-    finish: AugmentConfig = GENTLE
-    finish_from: float = 0.62
-    loss: LossConfig = field(default_factory=LossConfig)
-    seed: int = 0
-    synthetic_hours: float = 12.0
-    steps: int = 7200
-    batch: int = 24
-    learning_rate: float = 1.5e-3
-    warm_up_steps: int = 150
-    final_rate: float = 0.02
-    weight_decay: float = 0.02
-    average: float = 0.997
-    use_bf16: bool = True
-
-
-SMALL = TrainingConfig(
-    network=SpeechNetworkConfig(width=64, blocks=((1, 1), (2, 0), (4, 0))),
-    synthetic_hours=0.1,
-    steps=60,
-    batch=8,
-    warm_up_steps=10,
-    average=0.9,
-)
 
 
 class Trainer:
@@ -163,8 +133,8 @@ class Validation:
                 )
                 with torch.no_grad():
                     features = normalise(front_end(waveform[None]), config.context_frames)
-                labels = torch.from_numpy(frame_labels(recording.phones, features.shape[2]))
-                self.clips.append((features, labels[: features.shape[2]].long()))
+                labels = frame_labels(recording.phones, FRAME_RATE_HZ, features.shape[2])
+                self.clips.append((features, torch.from_numpy(labels).long()))
 
     @torch.no_grad()
     def accuracy(self, network: SpeechNetwork) -> float:
@@ -285,30 +255,6 @@ def parser() -> argparse.ArgumentParser:
         "--without", nargs="*", choices=ABLATIONS, default=(), help="for ablations: leave these out"
     )
     return parser
-
-
-ABLATIONS = ("synthetic", "captured", "augmentation", "codes")
-
-
-def chosen_config(options: argparse.Namespace) -> TrainingConfig:
-    """The configuration that the command line asks for."""
-    config = replace(SMALL if options.small else TrainingConfig(), seed=options.seed)
-    numbers = {name: getattr(options, name) for name in ("steps", "batch")}
-    config = replace(config, **{name: value for name, value in numbers.items() if value})
-    if options.width:
-        config = replace(config, network=replace(config.network, width=options.width))
-    left_out = {
-        "has_synthetic": "synthetic" not in options.without,
-        "has_captured": "captured" not in options.without,
-        "is_on": "augmentation" not in options.without,
-    }
-    loss = config.loss
-    if "captured" in options.without:
-        loss = replace(loss, captured=0.0)
-    if "codes" in options.without:
-        loss = replace(loss, target="controls")
-    augment, finish = (replace(part, **left_out) for part in (config.augment, config.finish))
-    return replace(config, augment=augment, finish=finish, loss=loss)
 
 
 def main() -> None:

@@ -73,8 +73,11 @@ GENTLE = AugmentConfig(
 )
 
 
+UNKNOWN_LABEL = -1  # of a crop
+
+
 class Crop(NamedTuple):
-    """Mel power `[F, M]` float32, labels `[F]` int64 (-1 unknown), captured motion `[F, 4]` or NaN."""
+    """Mel power `[F, M]` float32, labels `[F]` int64 or UNKNOWN_LABEL, captured motion `[F, 4]` or NaN."""
 
     mel_power: np.ndarray
     labels: np.ndarray
@@ -192,7 +195,7 @@ class CropMaker:
             log_crop[~inside] = self._quiet_spectrum(clip)
         nearest = np.rint(whole).astype(int) - first
         labels = np.asarray(self.cache.labels[rows])[nearest].astype(np.int64)
-        labels = np.where(labels == UNKNOWN, -1, np.where(inside, labels, SILENCE))
+        labels = np.where(labels == UNKNOWN, UNKNOWN_LABEL, np.where(inside, labels, SILENCE))
         motion = np.asarray(self.cache.motion[rows], np.float32)[nearest]
         motion[~inside] = np.nan
         bank = self.banks[rng.integers(len(self.banks))]

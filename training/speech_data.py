@@ -31,31 +31,19 @@ from .speech_captured import (
     captured_motion,
 )
 from .speech_corpus import SHARD_MINUTES, check_settings, make_corpus, plan, read_shard
-from .speech_distractors import degrade, distractors
-from .speech_inventory import ALL_PHONES
+from .speech_damage import degrade
+from .speech_distractors import distractors
 from .speech_languages import HELD_OUT_LANGUAGES, LANGUAGES
-from .speech_phones import SILENCE
 from .speech_recordings import Recording, data_folder, recordings, training_recordings
-from .speech_spoken import Interval, class_intervals
+from .speech_spoken import Interval, class_intervals, frame_labels
 
 LOG = logging.getLogger(__name__)
-CLASS_INDEX = {phone: index for index, phone in enumerate(ALL_PHONES)}
 # Frames of captured motion have no phone class.
 UNKNOWN = 255
 # A recording played as if it had been made at these rates is another voice at another pace.
 OTHER_RATES_HZ = (14000, 15000, 17000, 18000)
-REAL_COPIES = 5  # one as it is, the others at other rates and through bad devices
 DEGRADED_SHARE = 0.35  # of the synthetic utterances
 DISTRACTOR_MINUTES = 30.0
-
-
-def frame_labels(phones: list[Interval], num_frames: int) -> np.ndarray:
-    """Phone class at the centre of every 10 ms frame, `[F]` uint8."""
-    labels = np.full(num_frames, SILENCE, np.uint8)
-    for name, start_sec, end_sec in phones:
-        first, last = (round(sec * FRAME_RATE_HZ) for sec in (start_sec, end_sec))
-        labels[max(first, 0) : max(last, 0)] = CLASS_INDEX[name]
-    return labels
 
 
 @dataclass(frozen=True)
@@ -80,7 +68,7 @@ def real_clips(clips: list[Recording], rng: np.random.Generator) -> Iterator[Cli
         waveform, _ = load_audio(recording.path, target_rate=SPEECH_RATE_HZ)
         clip = Clip(recording.corpus, waveform, recording.phones)
         yield clip
-        for rate_hz in rng.choice(OTHER_RATES_HZ, REAL_COPIES - 1, replace=False).tolist():
+        for rate_hz in OTHER_RATES_HZ:
             other = clip.at_rate(rate_hz)
             yield replace(other, waveform=degrade(other.waveform, rng))
 
@@ -114,7 +102,7 @@ def distractor_clips(minutes: float, seed: int) -> Iterator[Clip]:
 class SpectrumCache:
     """Log10 power `[N, 257]`, labels `[N]` and motion `[N, 4]` of all clips end to end, memory-mapped.
 
-    Labels are classes of `ALL_PHONES` or UNKNOWN; motion is not a number where none was captured.
+    Labels are classes of `speech_inventory.ALL_PHONES` or UNKNOWN; motion is not a number where none was captured.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -145,7 +133,7 @@ def build_cache(data: Path, folder: Path, shards: Path, seed: int) -> None:
             spectra.write(log_power.tobytes())
             frames = len(log_power)
             motion = np.full((frames, len(MOTION_COLUMNS)), np.nan, np.float16)
-            label = frame_labels(clip.phones, frames)[:frames]
+            label = frame_labels(clip.phones, FRAME_RATE_HZ, frames)
             if clip.motion is not None:
                 motion[:] = clip.motion[:frames]
                 label[:] = UNKNOWN

@@ -24,12 +24,9 @@ from .sound_shaping import (
     unit_rms,
     wander,
 )
-from .speech_damage import degrade
 from .speech_music import music
 from .speech_noises import background_noise
 from .speech_tones import tones
-
-__all__ = ["KINDS", "MAX_SEC", "MIN_SEC", "breath", "degrade", "distractors"]
 
 MIN_SEC, MAX_SEC = 5.0, 20.0
 PEAK_DB = (-36.0, 0.0)

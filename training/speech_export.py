@@ -1,7 +1,7 @@
 """Exports the speech network with its front end and its mouth decoder as one ONNX file.
 
 Contract of the file: inputs `waveform` float32 `[S]`, 16 kHz mono, S a multiple of 320, and `style` float32 `[4]`
-(`STYLE_NAMES`); outputs `arkit` float32 `[F, 52]`, `lip_closure` and `voice` float32 `[F]` in [0, 1], F = S / 160,
+(`speech_visemes.STYLES`); outputs `arkit` float32 `[F, 52]`, `lip_closure` and `voice` float32 `[F]` in [0, 1], F = S / 160,
 frame `i` at `(i + 0.5) / 100` seconds. The metadata name the rates, the code space and how far a frame looks.
 """
 
@@ -31,11 +31,10 @@ from .networks.speech import (
 )
 from .speech_inventory import ALL_PHONES
 from .speech_phones import BILABIALS, SILENCE
-from .speech_visemes import MouthDecoder
+from .speech_visemes import STYLES, MouthDecoder
 
 SAMPLES_STEP = 2 * HOP
 KIND, VERSION = "gaussian_heads.speech", 2
-STYLE_NAMES = ("effort", "jaw", "lips", "rounding")
 OPSET = 18
 # Effort is loudness about a frame against that of the loud parts of the seconds before: slope per decade of
 # power around its usual value in vowels.
@@ -46,7 +45,7 @@ EFFORT_MEMORY_FRAMES = 800
 # Chosen on the validation recordings (bench/lipsync): at .8 and 1.2, J is .90 and .92, and .07 and .13 of the other
 # consonants close.
 CLOSURE_EMPHASIS = 1.0
-# Who is unsure between phones moves less than who knows: gains, in the order of `STYLE_NAMES`, that give jaw, lips and
+# Who is unsure between phones moves less than who knows: gains, in the order of `STYLES`, that give jaw, lips and
 # rounding the spread of perfect timing on the validation recordings.
 UNSURE_GAINS = (1.0, 1.1, 1.12, 1.15)
 # Below the first probability that somebody speaks the mouth rests, above the second it is free.
@@ -116,7 +115,7 @@ def export_speech(network: SpeechNetwork, path: Path) -> None:
     steps = torch.export.Dim("steps", min=2, max=1_000_000)
     program = torch.onnx.export(
         graph,
-        (torch.zeros(50 * SAMPLES_STEP), torch.ones(len(STYLE_NAMES))),
+        (torch.zeros(50 * SAMPLES_STEP), torch.ones(len(STYLES))),
         input_names=["waveform", "style"],
         output_names=["arkit", "lip_closure", "voice"],
         dynamic_shapes={"waveform": {0: SAMPLES_STEP * steps}, "style": None},
@@ -136,7 +135,7 @@ def export_speech(network: SpeechNetwork, path: Path) -> None:
         "samples_step": str(SAMPLES_STEP),
         "past_frames": str(graph.past_frames),
         "future_frames": str(graph.future_frames),
-        "style_names": ",".join(STYLE_NAMES),
+        "style_names": ",".join(STYLES),
     }
     helper.set_model_props(model, metadata)
     onnx.checker.check_model(model)

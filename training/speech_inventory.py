@@ -27,6 +27,7 @@ from .speech_phones import PHONES
 
 NEW_PHONES: tuple[str, ...] = ("YY", "OE", "BH", "RR")
 ALL_PHONES: tuple[str, ...] = PHONES + NEW_PHONES
+CLASS_INDEX: Mapping[str, int] = MappingProxyType({p: i for i, p in enumerate(ALL_PHONES)})
 # What a network with the 40 classes should hear in the new ones: the nearest lips, then the nearest jaw.
 ENGLISH_CLASS: Mapping[str, str] = MappingProxyType(
     {"YY": "UW", "OE": "UH", "BH": "W", "RR": "D"} | {phone: phone for phone in PHONES}

@@ -9,18 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..core.assets import ASSETS
-from ..core.avatar.members import Controls
 from ..core.spaces import ARKIT_INDEX
-from .code_targets import code_metric
 from .networks.speech import Logits
-from .prior_controls import CONTROLS_FILE
-from .prior_file import load_prior
+from .speech_augment import UNKNOWN_LABEL
 from .speech_captured import MOTION_COLUMNS
 from .speech_inventory import ALL_PHONES
 from .speech_phones import SILENCE
@@ -28,10 +23,7 @@ from .speech_visemes import MouthDecoder
 
 # Somebody speaks from this many frames before the first phone to as many after the last, pauses included.
 VOICE_REACH_FRAMES = 8
-UNKNOWN_LABEL = -1
 ROUNDING = ("mouthFunnel", "mouthPucker", "mouthStretchLeft", "mouthSmileLeft")
-PRIOR = ASSETS / "prior"
-MM_PER_CM = 10.0
 
 
 @dataclass(frozen=True)
@@ -91,10 +83,12 @@ class SpeechLoss(nn.Module):
         settled, coming = heard
         is_known = labels != UNKNOWN_LABEL
         found = (settled.phones.argmax(1) == labels)[is_known].float().mean()
-        phones, voice = self._heard(settled, labels)
-        phones_coming, voice_coming = self._heard(coming, labels)
-        phones = phones + config.coming * phones_coming
-        voice = voice + config.coming * voice_coming
+        spoken = speaks(labels)
+        (phones, voice), (early_phones, early_voice) = (
+            self._heard(logits, labels, spoken, is_known) for logits in heard
+        )
+        phones = phones + config.coming * early_phones
+        voice = voice + config.coming * early_voice
         moved = captured = phones.new_zeros(())
         if done >= config.motion_from:
             arkit, closure = self.decoder(
@@ -106,7 +100,9 @@ class SpeechLoss(nn.Module):
             phones, config.voice * voice, config.motion * moved, config.captured * captured, found
         )
 
-    def _heard(self, logits: Logits, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def _heard(
+        self, logits: Logits, labels: Tensor, spoken: Tensor, is_known: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """Losses of the phones and of the voice."""
         phones = functional.cross_entropy(
             logits.phones,
@@ -114,9 +110,8 @@ class SpeechLoss(nn.Module):
             ignore_index=UNKNOWN_LABEL,
             label_smoothing=self.config.label_smoothing,
         )
-        is_known = labels != UNKNOWN_LABEL
         voice = functional.binary_cross_entropy_with_logits(
-            logits.voice[is_known], speaks(labels)[is_known]
+            logits.voice[is_known], spoken[is_known]
         )
         return phones, voice
 
@@ -144,21 +139,6 @@ class SpeechLoss(nn.Module):
         guess = arkit[..., self.columns] * self.actor_gain + self.actor_offset
         error = torch.where(is_captured[..., None], guess - torch.nan_to_num(motion), 0.0)
         return (error.abs() + 2.0 * functional.pad(error.diff(dim=1), (0, 0, 1, 0)).abs()).mean()
-
-
-def mouth_root(target: str) -> Tensor:
-    """Matrix `[52, R]` from an error of ARKit weights to what the loss measures of it.
-
-    For "codes": through the prior's map to codes, in centimetres about the mouth and as much of its colours; for
-    "controls": the weights as they are.
-    """
-    if target == "controls":
-        return torch.eye(len(ARKIT_INDEX))
-    metric = code_metric(load_prior(PRIOR))
-    controls = Controls.from_bytes((PRIOR / CONTROLS_FILE).read_bytes(), len(metric))
-    strengths, directions = np.linalg.eigh(metric)
-    root = directions * np.sqrt(np.maximum(strengths, 0.0)) / MM_PER_CM
-    return torch.tensor(controls.arkit52 @ root, dtype=torch.float32)
 
 
 def speaks(labels: Tensor) -> Tensor:

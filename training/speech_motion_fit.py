@@ -34,10 +34,9 @@ from .coarticulation_tables import ARTICULATORS, CLOSE_PER_JAW, CLOSURE
 from .networks.speech import FrontEnd, SpeechNetworkConfig
 from .speech_captured import CAPTURED_HELD_OUT, captured_motion
 from .speech_export import SAMPLES_STEP, effort
-from .speech_inventory import ALL_PHONES
 from .speech_phones import SILENCE
 from .speech_recordings import data_folder
-from .speech_visemes import FUTURE_FRAMES, MouthDecoder, tables
+from .speech_visemes import FUTURE_FRAMES, STYLES, MouthDecoder, tables
 
 LOG = logging.getLogger(__name__)
 # What is fitted, and how many times stronger the prior holds it: a less held rounding serves this actor's
@@ -63,40 +62,36 @@ MIN_WIDTH_SEC, MAX_BEHIND_SEC, MAX_LEAD_SEC = 0.04, 0.17, 0.06
 
 @dataclass(frozen=True)
 class Heard:
-    """A clip as a network hears it: posteriors `[44, F]`, effort `[F]`; captured curves `[F, 3]`."""
+    """A clip as a network hears it: posteriors `[44, F]`, those at short notice, effort `[F]`; curves `[F, 3]`."""
 
     name: str
     posteriors: Tensor
+    coming: Tensor
     effort: Tensor
     motion: Tensor
 
 
 class Listener:
-    """A speech network as an ONNX file of either version, asked for its phone posteriors."""
+    """A speech network as an ONNX file, asked for what its mouth decoder is given."""
 
     def __init__(self, path: Path) -> None:
         model = onnx.load(path)
-        self.wanted = next(n.input[0] for n in model.graph.node if "decoder.mixing" in n.input)
-        model.graph.output.append(onnx.ValueInfoProto(name=self.wanted))
+        # The decoder mixes what is settled, then what is coming.
+        self.wanted = [n.input[0] for n in model.graph.node if "decoder.mixing" in n.input]
+        model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in self.wanted)
         providers = ["CPUExecutionProvider"]
         self.session = onnxruntime.InferenceSession(model.SerializeToString(), providers=providers)
-        self.names = [value.name for value in self.session.get_inputs()]
         self.front_end = FrontEnd(SpeechNetworkConfig().num_mels)
 
     def hear(self, name: str, waveform: np.ndarray, motion: np.ndarray) -> Heard:
         """What the decoder is given for a waveform `[S]` at 16 kHz, beside its motion `[F, 4]`."""
         waveform = waveform[: len(waveform) // SAMPLES_STEP * SAMPLES_STEP].astype(np.float32)
-        values = {"waveform": waveform, "style": np.ones(4, np.float32)}
-        given = {key: values[key] for key in self.names}
-        posteriors = torch.from_numpy(self.session.run([self.wanted], given)[0][0])
-        # A network of the 40 English classes never hears the others.
-        posteriors = functional.pad(posteriors, (0, 0, 0, len(ALL_PHONES) - len(posteriors)))
+        given = {"waveform": waveform, "style": np.ones(len(STYLES), np.float32)}
+        settled, coming = (torch.from_numpy(p[0]) for p in self.session.run(self.wanted, given))
         with torch.no_grad():
-            mel_power = self.front_end(torch.from_numpy(waveform)[None])
-            loudness = effort(mel_power)[0]
-        frames = posteriors.shape[1]
-        captured = torch.from_numpy(motion[:frames, : len(COMPARED)].copy())
-        return Heard(name, posteriors, loudness, captured)
+            loudness = effort(self.front_end(torch.from_numpy(waveform)[None]))[0]
+        captured = torch.from_numpy(motion[: settled.shape[1], : len(COMPARED)].copy())
+        return Heard(name, settled, coming, loudness, captured)
 
 
 def agreement(parameters: Mapping[str, Tensor], clips: Sequence[Heard]) -> tuple[Tensor, Tensor]:
@@ -107,7 +102,7 @@ def agreement(parameters: Mapping[str, Tensor], clips: Sequence[Heard]) -> tuple
     decoder, found, wanted, weights = MouthDecoder(), [], [], []
     close = ARKIT_INDEX["mouthClose"]
     for clip in clips:
-        inputs = (clip.posteriors[None], clip.effort[None])
+        inputs = (clip.posteriors[None], clip.effort[None], None, clip.coming[None])
         arkit, _ = functional_call(decoder, tables(parameters), inputs)
         curves = arkit[0][:, [ARKIT_INDEX[name] for name in COMPARED]]
         # The actor's rig shuts the lips with the jaw alone.

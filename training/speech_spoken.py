@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from ..core.audio import SPEECH_RATE_HZ
 from .speech_inventory import (
+    CLASS_INDEX,
     CLASSES_OF_TWO,
     ENGLISH_CLASS,
     SILENT,
@@ -144,6 +145,15 @@ def class_intervals(
         else:
             found.append((phone, start_sec, end_sec))
     return found
+
+
+def frame_labels(phones: Sequence[Interval], rate_hz: float, num_frames: int) -> np.ndarray:
+    """Class (of `ALL_PHONES`) at every frame of phones that are given as classes, `[F]` uint8."""
+    labels = np.full(num_frames, CLASS_INDEX["SIL"], np.uint8)
+    for name, start_sec, end_sec in phones:
+        first, last = (round(sec * rate_hz) for sec in (start_sec, end_sec))
+        labels[max(first, 0) : max(last, 0)] = CLASS_INDEX[name]
+    return labels
 
 
 def articulation_track(

@@ -9,8 +9,9 @@ before. Contacts are decided, not averaged: a p of 30 ms between open vowels shu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -31,6 +32,8 @@ from .coarticulation_tables import (
     KEPT_IN_CLOSURE,
 )
 from .networks.speech import FRAME_RATE_HZ
+from .speech_inventory import ALL_PHONES
+from .speech_spoken import Interval, frame_labels
 
 STYLES: tuple[str, ...] = ("effort", "jaw", "lips", "rounding")
 FUTURE_FRAMES, PAST_FRAMES = 9, 18
@@ -142,6 +145,15 @@ class MouthDecoder(nn.Module):
                 louder = louder * style[STYLES.index("effort")]
             gains = gains * (1.0 + self.effort_slopes[None, :, None] * louder)
         return gains
+
+
+def true_motion(phones: Sequence[Interval], num_frames: int) -> tuple[np.ndarray, np.ndarray]:
+    """ARKit weights `[F, 52]` and lip closure `[F]` at 100 Hz of phones whose times are known."""
+    labels = torch.from_numpy(frame_labels(phones, FRAME_RATE_HZ, num_frames).astype(np.int64))
+    posteriors = functional.one_hot(labels, len(ALL_PHONES)).T[None].float()
+    with torch.no_grad():
+        arkit, closure = MouthDecoder()(posteriors)
+    return arkit[0].numpy(), closure[0].numpy()
 
 
 def _lost(kept: Mapping[str, float]) -> Tensor:

@@ -14,7 +14,8 @@ import soundfile
 from gaussian_heads.core.audio import SPEECH_RATE_HZ, load_audio
 from gaussian_heads.core.files import replace_on_success
 from gaussian_heads.training.speech_corpus import read_shard
-from gaussian_heads.training.speech_distractors import KINDS, degrade
+from gaussian_heads.training.speech_damage import degrade
+from gaussian_heads.training.speech_distractors import KINDS
 from gaussian_heads.training.speech_inventory import ALL_PHONES
 from gaussian_heads.training.speech_languages import HELD_OUT_LANGUAGES
 from gaussian_heads.training.speech_phones import flite_phone

@@ -13,7 +13,6 @@ from gaussian_heads.training.code_targets import (
     FACE_SHARES,
     MOUTH_SHARES,
     MouthMetric,
-    Residual,
     code_metric,
     mean_identity,
 )
@@ -25,6 +24,7 @@ from gaussian_heads.training.evaluate_codes import (
     PRODUCTS,
     STILL,
     Mouth,
+    Residual,
     explained,
     main,
     picture_report,

@@ -18,8 +18,9 @@ from gaussian_heads.core.measure import measure_track  # noqa: E402
 from gaussian_heads.training.dataset import open_capture  # noqa: E402
 from gaussian_heads.training.export_check import Fidelity, compare, random_codes  # noqa: E402
 from gaussian_heads.training.prior_bake import bake_head  # noqa: E402
+from gaussian_heads.training.prior_controls import load_controls  # noqa: E402
 from gaussian_heads.training.prior_controls import main as learn_controls  # noqa: E402
-from gaussian_heads.training.prior_export import load_controls, main  # noqa: E402
+from gaussian_heads.training.prior_export import main  # noqa: E402
 from gaussian_heads.training.prior_file import load_prior, read_record  # noqa: E402
 from gaussian_heads.training.prior_person import NeutralScan  # noqa: E402
 from gaussian_heads.training.strands import save_strands  # noqa: E402

@@ -37,7 +37,7 @@ def actor(parameters, seed):
     arkit, closure = torch.func.functional_call(decoder, tables(parameters), (posteriors[None],))
     motion = arkit[0][:, [ARKIT_INDEX[name] for name in COMPARED]]
     motion[:, 0] *= 1.0 - closure[0]
-    return Heard(f"clip {seed}", posteriors, effort, 0.6 * motion + 0.05)
+    return Heard(f"clip {seed}", posteriors, posteriors, effort, 0.6 * motion + 0.05)
 
 
 def test_parameters_come_back_from_their_file(tmp_path):
@@ -118,6 +118,8 @@ def test_a_listener_reads_the_posteriors_of_an_exported_network(tmp_path):
     waveform = np.random.default_rng(0).normal(0, 0.1, 16_000).astype(np.float32)
     motion = np.zeros((100, 4), np.float32)
     heard = Listener(tmp_path / "speech.onnx").hear("clip", waveform, motion)
-    assert heard.posteriors.shape == (len(ALL_PHONES), 100)
-    assert heard.posteriors.sum(0).numpy() == pytest.approx(1.0, abs=1e-4)
+    for posteriors in (heard.posteriors, heard.coming):
+        assert posteriors.shape == (len(ALL_PHONES), 100)
+        assert posteriors.sum(0).numpy() == pytest.approx(1.0, abs=1e-4)
+    assert not torch.allclose(heard.posteriors, heard.coming)
     assert heard.effort.shape == (100,) and heard.motion.shape == (100, 3)

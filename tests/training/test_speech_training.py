@@ -15,9 +15,9 @@ pytest.importorskip("onnxscript", reason="the training environment is not instal
 from gaussian_heads.training import DATA_VARIABLE
 from gaussian_heads.training.lip_curves import correlation
 from gaussian_heads.training.networks.speech import SpeechNetworkConfig, mel_bank
-from gaussian_heads.training.speech import SMALL, Trainer
+from gaussian_heads.training.speech import Trainer
 from gaussian_heads.training.speech_augment import AugmentConfig, Crop, CropMaker
-from gaussian_heads.training.speech_data import UNKNOWN, SpectrumCache, frame_labels
+from gaussian_heads.training.speech_data import UNKNOWN, SpectrumCache
 from gaussian_heads.training.speech_phones import PHONE_INDEX, SILENCE, flite_phone
 from gaussian_heads.training.speech_recordings import (
     HELD_OUT,
@@ -27,6 +27,8 @@ from gaussian_heads.training.speech_recordings import (
     read_phones,
     training_recordings,
 )
+from gaussian_heads.training.speech_settings import SMALL
+from gaussian_heads.training.speech_spoken import frame_labels
 
 TINY = replace(SMALL, network=SpeechNetworkConfig(num_mels=20, width=16, blocks=((1, 1),)), batch=2)
 CROP = AugmentConfig(crop_frames=60, silent_chance=0.0)
@@ -78,7 +80,7 @@ def test_phone_times_are_read_with_the_aligners_lead_taken_off(tmp_path):
     phones = read_phones(tmp_path / "a.json")
     assert [phone[0] for phone in phones] == ["P", "SIL"]
     assert phones[0][1:] == pytest.approx((0.11, 0.16))
-    labels = frame_labels(phones, 30)
+    labels = frame_labels(phones, 100.0, 30)
     assert (labels[11:16] == PHONE_INDEX["P"]).all() and labels[10] == labels[16] == SILENCE
 
 

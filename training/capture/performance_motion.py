@@ -82,20 +82,12 @@ class MotionPool:
 def speech_curves(phones: Path) -> np.ndarray:
     """ARKit weights [F, 52] at 100 Hz of one recording, from its aligned phones alone."""
     # torch is heavy, and only this needs it: the studio starts without it.
-    import torch
-
     from ..networks.speech import FRAME_RATE_HZ
-    from ..speech_data import frame_labels
-    from ..speech_inventory import ALL_PHONES
     from ..speech_recordings import read_phones
-    from ..speech_visemes import MouthDecoder
+    from ..speech_visemes import true_motion
 
     spoken = read_phones(phones)
-    labels = frame_labels(spoken, round(spoken[-1][2] * FRAME_RATE_HZ))
-    posteriors = torch.nn.functional.one_hot(torch.tensor(labels).long(), len(ALL_PHONES))
-    with torch.no_grad():
-        curves, _ = MouthDecoder()(posteriors.T[None].float())
-    return curves[0].numpy()
+    return true_motion(spoken, round(spoken[-1][2] * FRAME_RATE_HZ))[0]
 
 
 def _lively_frame(track: np.ndarray, rng: np.random.Generator) -> np.ndarray:
