@@ -41,17 +41,18 @@ def _classes() -> tuple[type, ...]:
         use_standard,
     )
 
-    return (
-        *import_avatar.CLASSES,
-        *import_splats.CLASSES,
-        *export_ply.CLASSES,
-        *show_native_splats.CLASSES,
-        *bake_speech.CLASSES,
-        *setup_render.CLASSES,
-        *setup_composite.CLASSES,
-        *use_standard.CLASSES,
-        *create_accelerator.CLASSES,
+    modules = (
+        import_avatar,
+        import_splats,
+        export_ply,
+        show_native_splats,
+        bake_speech,
+        setup_render,
+        setup_composite,
+        use_standard,
+        create_accelerator,
     )
+    return tuple(cls for module in modules for cls in module.CLASSES)
 
 
 def _menu_entries() -> tuple[tuple[type, object], ...]:

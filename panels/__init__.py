@@ -1,4 +1,4 @@
-"""Panels: drawing only; the sidebar tab "Gaussian Heads"."""
+"""Panels: drawing only; the tab "Gaussian Heads", in the order of the work."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ def register() -> None:
     """Make the panels known to Blender."""
     import bpy
 
-    from . import sidebar
-
-    for cls in sidebar.CLASSES:
+    for cls in _classes():
         bpy.utils.register_class(cls)
 
 
@@ -17,7 +15,12 @@ def unregister() -> None:
     """Undo `register`, in reverse."""
     import bpy
 
-    from . import sidebar
-
-    for cls in reversed(sidebar.CLASSES):
+    for cls in reversed(_classes()):
         bpy.utils.unregister_class(cls)
+
+
+def _classes() -> tuple[type, ...]:
+    from . import acting, avatar, rendering, speech, viewport
+
+    modules = (avatar, speech, acting, rendering, viewport)
+    return tuple(cls for module in modules for cls in module.CLASSES)

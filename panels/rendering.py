@@ -100,3 +100,6 @@ def draw_color_help(layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:
     box.label(text="They were captured for Standard,")
     box.label(text="which shows them as they are.")
     box.operator(GAUSSIAN_HEADS_OT_use_standard.bl_idname, icon="CHECKMARK")
+
+
+CLASSES = (GAUSSIAN_HEADS_PT_look, GAUSSIAN_HEADS_PT_render, GAUSSIAN_HEADS_PT_engine)

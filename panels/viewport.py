@@ -30,3 +30,6 @@ class GAUSSIAN_HEADS_PT_viewport(bpy.types.Panel):
         sentence = overlay_sentence()
         if settings.show_overlay and sentence:
             layout.label(text=sentence, icon="ERROR")
+
+
+CLASSES = (GAUSSIAN_HEADS_PT_viewport,)
