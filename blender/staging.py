@@ -11,6 +11,7 @@ import numpy as np
 from mathutils import Matrix, Vector
 
 from ..core.avatar import Avatar
+from ..core.framing import FRAMINGS, USUAL_FRAMING
 from .avatars import object_avatar
 from .axes import to_object_space
 from .engine import ENGINE_ID
@@ -23,8 +24,6 @@ BACKGROUND_LINEAR = (0.030, 0.036, 0.047)
 LENS_MM, SENSOR_HEIGHT_MM = 85.0, 24.0
 # The camera stands a little to one side, which shows the form of the face.
 AZIMUTH_DEG = 6.0
-# From crown to chin the head takes this part of the picture's height; the crown stays clear of the edge.
-HEAD_PART, CROWN_MARGIN = 0.64, 0.12
 # A head with hair is about this much wider than the face is high, chin to crown.
 HEAD_ASPECT = 1.1
 # Where a head without landmarks has its chin, below the eyes.
@@ -110,15 +109,18 @@ def blender_rate(fps: Fraction) -> tuple[int, float]:
     return whole, float(whole / fps)
 
 
-def frame_portrait(scene: bpy.types.Scene, obj: bpy.types.Object) -> bpy.types.Object:
-    """Add a camera that shows the head of `obj` as a portrait, and make it the scene's camera."""
+def frame_portrait(
+    scene: bpy.types.Scene, obj: bpy.types.Object, framing: str = USUAL_FRAMING
+) -> bpy.types.Object:
+    """Add a camera that shows the head of `obj` in one of `FRAMINGS`, and make it the scene's camera."""
+    chosen = FRAMINGS[framing]
     avatar = object_avatar(obj).avatar
     crown, chin = _crown_and_chin_m(avatar)
     head_m = crown - chin
     aspect = scene.render.resolution_x / max(1, scene.render.resolution_y)
-    view_height_m = head_m / HEAD_PART
+    view_height_m = head_m / chosen.head_part
     view_height_m = max(view_height_m, HEAD_ASPECT * head_m / aspect)
-    centre_up_m = crown + CROWN_MARGIN * view_height_m - view_height_m / 2
+    centre_up_m = crown + chosen.crown_margin * view_height_m - view_height_m / 2
 
     lens = bpy.data.cameras.new("Portrait")
     lens.sensor_fit, lens.sensor_height, lens.lens = "VERTICAL", SENSOR_HEIGHT_MM, LENS_MM
