@@ -29,6 +29,8 @@ STYLE_HELP = {
     "jaw": "how far the jaw opens, 0 to 2; lips close all the same",
     "lips": "how far lips part, spread and touch the teeth, 0 to 2",
     "rounding": "how far lips purse for rounded sounds, 0 to 2",
+    "smoothing_ms": "milliseconds that the mouth's motion is averaged over, 0 to 200",
+    "sync_ms": "milliseconds by which the face comes later than the sound, -500 to 500",
 }
 
 

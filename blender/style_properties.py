@@ -12,12 +12,13 @@ _USUAL = SpeechStyle()
 
 
 def _part(name: str, label: str, description: str) -> object:
+    least, most = STYLE_LIMITS[name]
     return FloatProperty(
         name=label,
         description=f"{description}. Counts from the next bake on",
         default=getattr(_USUAL, name),
-        min=0.0,
-        max=STYLE_LIMITS[name],
+        min=least,
+        max=most,
         **HEAD_OPTIONS,
     )
 
@@ -56,6 +57,16 @@ class StyleSettings:
     style_lips: _part("lips", "Lips", "How far the lips part, spread and touch the teeth")
     style_rounding: _part(
         "rounding", "Rounding", "How far the lips purse for rounded sounds such as oo and w"
+    )
+    style_smoothing_ms: _part(
+        "smoothing_ms",
+        "Smoothing",
+        "Milliseconds that the mouth's motion is averaged over, with lips that still close",
+    )
+    style_sync_ms: _part(
+        "sync_ms",
+        "Sync Offset",
+        "Milliseconds by which the face comes later than the sound, or earlier below 0",
     )
 
 

@@ -10,10 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from ..core.speech.mouth import BITE, CLOSURE, GAIN_CONTROLS, LOST_IN_CLOSURE
 from .speech_inventory import ALL_PHONES
-
-CLOSURE, BITE = "closure", "bite"
-"""Lips that touch, and the lower lip at the upper teeth: contacts, 0 to 1, which no gain changes."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +20,7 @@ class Articulator:
 
     The window is a raised cosine: its peak lies `lead_sec` ahead of the moment that is shown, it falls
     to zero `ahead_sec` later and `behind_sec` earlier. `effort` is how much of a louder voice's gain
-    its motion takes, `gain` the entry of `style` that scales it.
+    its motion takes.
     """
 
     name: str
@@ -32,7 +30,12 @@ class Articulator:
     lead_sec: float
     dominance: Mapping[str, float]  # of groups of phones; 1 where none is given
     effort: float = 0.0
-    gain: str = ""
+
+    @property
+    def gain(self) -> str:
+        """The entry of `style` that scales its motion, "" where none does."""
+        named = (name for name, scaled in GAIN_CONTROLS.items() if set(self.controls) <= {*scaled})
+        return next(named, "")
 
     def dominances(self) -> list[float]:
         """One per class."""
@@ -56,7 +59,6 @@ ARTICULATORS: tuple[Articulator, ...] = (
             "SIL": 0.8,
         },
         effort=1.0,
-        gain="jaw",
     ),
     Articulator(
         "contact", (CLOSURE,), 0.04, 0.04, 0.01, {"P B M": 6.0, "F V": 1.5, "HH": 0.3, "SIL": 0.6}
@@ -70,7 +72,6 @@ ARTICULATORS: tuple[Articulator, ...] = (
         0.015,
         {"F V": 2.0, "S Z": 2.0, "SH ZH CH JH": 1.5, "HH": 0.2, "K G NG": 0.6},
         effort=0.5,
-        gain="lips",
     ),
     Articulator(
         "rounding",
@@ -87,7 +88,6 @@ ARTICULATORS: tuple[Articulator, ...] = (
             "S Z TH DH": 0.6,
         },
         effort=0.2,
-        gain="rounding",
     ),
     Articulator(
         "spreading",
@@ -97,7 +97,6 @@ ARTICULATORS: tuple[Articulator, ...] = (
         0.03,
         {"IY EY": 1.6, "W UW OW AO YY OE": 2.0, "T D N L RR K G NG HH": 0.4, "P B M": 0.5},
         effort=0.2,
-        gain="lips",
     ),
     Articulator("tongue", ("tongueOut",), 0.07, 0.07, 0.015, {"TH": 4.0, "DH": 3.0, "L": 1.5}),
 )
@@ -169,18 +168,8 @@ TARGETS: Mapping[str, Mapping[str, float]] = MappingProxyType(_targets())
 CONTACT_POWER = 4.0
 # Lips need time to come together: a contact is spread by a Hann window this many frames to either side.
 CONTACT_SMOOTHING_FRAMES = 4
-# What full contacts add to the face, and how much of the open jaw `mouthClose` takes back: all but what
-# the lips' own softness bridges, and for a bite as much as leaves the upper teeth's edge on the lip.
-CLOSURE_POSE: Mapping[str, float] = MappingProxyType(
-    {"mouthPress": 0.28, "mouthRollLower": 0.1, "mouthRollUpper": 0.08}
-)
-BITE_POSE: Mapping[str, float] = MappingProxyType({"mouthRollLower": 0.5, "mouthUpperUp": 0.35})
-CLOSE_PER_JAW = MappingProxyType({CLOSURE: 0.86, BITE: 0.7})
-# What remains of a control under a full contact. What parts the lips ends where they close; rounded or
-# spread lips close in that shape. A lip at the teeth holds the jaw up.
-KEPT_IN_CLOSURE: Mapping[str, float] = MappingProxyType(
-    dict.fromkeys(("mouthLowerDown", "mouthUpperUp", "mouthFunnel", BITE, "tongueOut"), 0.0)
-)
+# What remains of a control under a full contact. A lip at the teeth holds the jaw up.
+KEPT_IN_CLOSURE: Mapping[str, float] = MappingProxyType(dict.fromkeys(LOST_IN_CLOSURE, 0.0))
 KEPT_IN_BITE: Mapping[str, float] = MappingProxyType(
     {"jawOpen": 0.6, "mouthLowerDown": 0.0, "mouthUpperUp": 0.0, "mouthFunnel": 0.4}
 )

@@ -29,8 +29,9 @@ from torch.nn import functional
 
 from ..core.assets import SPEECH_MODEL
 from ..core.spaces import ARKIT_INDEX
+from ..core.speech.mouth import CLOSE_PER_JAW, CLOSURE
 from .coarticulation_parameters import FITTED, save_parameters, start_parameters
-from .coarticulation_tables import ARTICULATORS, CLOSE_PER_JAW, CLOSURE
+from .coarticulation_tables import ARTICULATORS
 from .networks.speech import FrontEnd, SpeechNetworkConfig
 from .speech_captured import CAPTURED_HELD_OUT, captured_motion
 from .speech_export import SAMPLES_STEP, effort

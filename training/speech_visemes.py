@@ -17,14 +17,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..core.spaces import ARKIT_BLENDSHAPES, ARKIT_INDEX, expand_sides
+from ..core.speech.mouth import BITE, BITE_POSE, CLOSE_PER_JAW, CLOSURE, CLOSURE_POSE
 from .coarticulation_parameters import load_parameters
 from .coarticulation_tables import (
     ARTICULATORS,
-    BITE,
-    BITE_POSE,
-    CLOSE_PER_JAW,
-    CLOSURE,
-    CLOSURE_POSE,
     CONTACT_POWER,
     CONTACT_SMOOTHING_FRAMES,
     CONTROLS,

@@ -4,7 +4,8 @@ from ..progress import Progress
 from .blinks import BLINK_LAYER, Blink, blink_layer, blink_times
 from .brows import BROW_LAYER
 from .gaze import GAZE_LAYER
-from .model import DECODED_PART, SPEECH_LAYER, SpeechCurves, SpeechModel
+from .heard import SPEECH_LAYER, HeardSpeech
+from .model import DECODED_PART, SpeechCurves, SpeechModel
 from .presence import Presence
 from .prosody import Prosody, analyse_prosody
 from .style import STYLE_LIMITS, SpeechStyle
@@ -17,6 +18,7 @@ __all__ = [
     "SPEECH_LAYER",
     "STYLE_LIMITS",
     "Blink",
+    "HeardSpeech",
     "Presence",
     "Progress",
     "Prosody",

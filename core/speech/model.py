@@ -1,4 +1,4 @@
-"""The speech network: a raw waveform in, an expression track out."""
+"""The speech network: a raw waveform in, what is heard in it and an expression track out."""
 
 from __future__ import annotations
 
@@ -14,25 +14,21 @@ from ..audio import resample
 from ..errors import AudioError, ModelError
 from ..expression import ExpressionTrack
 from ..progress import Progress, part, report
-from ..spaces import ARKIT_SPACE
 from .contract import ARKIT, CLOSURE, STYLE, VOICE, WAVEFORM, SpeechSpecification, check_contract
+from .heard import HeardSpeech
 from .pitch import RATE_HZ as PROSODY_RATE_HZ
-from .presence import Presence
 from .prosody import analyse_prosody
-from .resampling import count_frames, frame_times_sec, resample_curves
+from .resampling import require_frames
 from .style import SpeechStyle
 
-SPEECH_LAYER = "speech"
 # Thirty seconds: a piece is over soon after somebody cancels, and its context costs little.
 CHUNK_FRAMES = 3000
-# Frames of a track that are sampled between two reports of progress.
-TRACK_FRAMES = 40_000
 MAX_THREADS = 4
-LEAD_IN_SEC = 0.1
 # Reading the sound from its file comes before, and takes this part of the whole.
 DECODED_PART = 0.15
-# Where in the rest the resampling, the network and the prosody end; what is left is sampling.
-RESAMPLED_PART, NETWORK_PART, PROSODY_PART = 0.05, 0.65, 0.95
+# Where in the rest listening ends and performing begins; where in the listening the resampling and the
+# network end, and the prosody begins.
+HEARD_PART, RESAMPLED_PART, NETWORK_PART = 0.95, 0.05, 0.7
 # Sound lies between -1 and 1, or is whole numbers of 16 bits; powers of more leave float32's range.
 LOUDEST = 32768.0
 
@@ -94,38 +90,56 @@ class SpeechModel:
         style: SpeechStyle | None = None,
         progress: Progress | None = None,
     ) -> ExpressionTrack:
-        """Expression track of a mono waveform: layers "speech", "upper_face", "blink" and "gaze" in
-        ARKit-52, and the head's pose.
+        """Listen to a mono waveform and perform it: see `listen` and `HeardSpeech.perform`.
 
         Frames lie at `start_sec + t / fps` seconds of the sound, as many as begin before its end; all
         of the sound is heard whatever `start_sec` is. `seed` decides all but the mouth.
         """
         style = style or SpeechStyle()
+        require_frames(Fraction(len(waveform), sample_rate), fps, start_sec)
+        hearing = part(progress, 0.0, HEARD_PART)
+        heard = self.listen(waveform, sample_rate, effort=style.effort, progress=hearing)
+        return heard.perform(
+            fps=fps,
+            start_sec=start_sec,
+            seed=seed,
+            style=style,
+            progress=part(progress, HEARD_PART, 1.0),
+        )
+
+    def listen(
+        self,
+        waveform: Float32[np.ndarray, " S"],
+        sample_rate: int,
+        *,
+        effort: float | int = 1.0,
+        progress: Progress | None = None,
+    ) -> HeardSpeech:
+        """All that performances of a mono waveform need, whatever their style, rate and seed.
+
+        `effort` is how far a louder voice moves the mouth further, as in `SpeechStyle`.
+        """
         duration_sec = Fraction(len(waveform), sample_rate)
-        num_frames = count_frames(duration_sec, fps, start_sec)
-        if not num_frames:
-            raise AudioError(
-                f"The sound ends at {float(duration_sec):.2f} s and the animation is to begin at "
-                f"{start_sec:.2f} s: choose an earlier start."
-            )
         waveform = _checked(waveform)
         report(progress, 0.0)
         rate = self.specification.sample_rate_hz
         samples = resample(waveform, sample_rate, rate, part(progress, 0.0, RESAMPLED_PART))
         hearing = part(progress, RESAMPLED_PART, NETWORK_PART)
-        curves = self.curves(samples, rate, style=style, progress=hearing)
+        curves = self.curves(samples, rate, style=SpeechStyle(effort=effort), progress=hearing)
         prosody = analyse_prosody(
             resample(samples, rate, PROSODY_RATE_HZ),
             float(duration_sec),
             voice=(curves.voice, curves.rate_hz),
-            progress=part(progress, NETWORK_PART, PROSODY_PART),
+            progress=part(progress, NETWORK_PART, 1.0),
         )
-        times_sec = frame_times_sec(num_frames, fps, start_sec)
-        presence = Presence.sample(prosody, style, seed)
-        layers, head_pose = _sample(
-            curves, presence, times_sec, float(1 / fps), part(progress, PROSODY_PART, 1.0)
+        return HeardSpeech.of(
+            curves.arkit,
+            curves.lip_closure,
+            curves.rate_hz,
+            prosody,
+            duration_sec=duration_sec,
+            effort=effort,
         )
-        return ExpressionTrack(layers, head_pose, ARKIT_SPACE, fps, float(start_sec))
 
     def curves(
         self,
@@ -176,34 +190,6 @@ class SpeechModel:
                 "The speech network gave numbers that are not finite: reinstall the extension."
             )
         return tuple(outputs)
-
-
-def _sample(
-    curves: SpeechCurves,
-    presence: Presence,
-    times_sec: np.ndarray,
-    frame_sec: float,
-    progress: Progress | None,
-) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Layers `[T, 52]` by name and head poses `[T, 6]` at ascending times, some frames at a time."""
-    gain = np.float32(presence.style.articulation)
-    num_frames = len(times_sec)
-    whole: dict[str, np.ndarray] = {}
-    head_pose = np.empty((num_frames, 6), np.float32)
-    for first in range(0, num_frames, TRACK_FRAMES):
-        report(progress, first / num_frames)
-        rows = slice(first, first + TRACK_FRAMES)
-        moment = times_sec[rows]
-        mouth = resample_curves(curves.arkit, curves.lip_closure, curves.rate_hz, moment, frame_sec)
-        # Before the sound the mouth rests, and moves to the first shape just ahead of it.
-        mouth *= np.clip(1.0 + moment / LEAD_IN_SEC, 0.0, 1.0).astype(np.float32)[:, None]
-        layers = {SPEECH_LAYER: np.clip(gain * mouth, 0.0, 1.0)} | presence.layers(moment)
-        for name, values in layers.items():
-            column = whole.setdefault(name, np.empty((num_frames, values.shape[1]), np.float32))
-            column[rows] = values
-        head_pose[rows] = presence.head_pose(moment)
-    report(progress, 1.0)
-    return whole, head_pose
 
 
 def _checked(waveform: np.ndarray) -> np.ndarray:

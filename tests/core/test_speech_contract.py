@@ -8,7 +8,7 @@ from gaussian_heads.core.assets import SPEECH_MODEL
 from gaussian_heads.core.errors import ModelError
 from gaussian_heads.core.progress import AnalysisCancelled
 from gaussian_heads.core.spaces import ARKIT_INDEX
-from gaussian_heads.core.speech import SpeechModel, SpeechStyle, model
+from gaussian_heads.core.speech import SpeechModel, SpeechStyle, heard, model
 
 from .tiny_speech import FUTURE, HOP, MARK, PAST, STYLES, Faults, expected, write_network
 from .voices import speak
@@ -101,7 +101,7 @@ def test_pieces_see_all_that_a_frame_depends_on(tiny, monkeypatch, size):
 def test_tracks_are_the_same_in_any_number_of_steps(tiny, monkeypatch):
     waveform = speak(12.0, seed=2).waveform
     whole = tiny.track(waveform, RATE, fps=Fraction(60))
-    monkeypatch.setattr(model, "TRACK_FRAMES", 101)
+    monkeypatch.setattr(heard, "TRACK_FRAMES", 101)
     steps = tiny.track(waveform, RATE, fps=Fraction(60))
     assert all(np.array_equal(whole.layers[name], steps.layers[name]) for name in whole.layers)
     assert np.array_equal(whole.head_pose, steps.head_pose)
@@ -128,7 +128,7 @@ def test_the_head_acts_on_nothing_that_is_no_voice(tiny):
 
 def test_progress_rises_in_small_steps_and_may_stop_every_stage(tiny, monkeypatch):
     monkeypatch.setattr(model, "CHUNK_FRAMES", 100)
-    monkeypatch.setattr(model, "TRACK_FRAMES", 50)
+    monkeypatch.setattr(heard, "TRACK_FRAMES", 50)
     monkeypatch.setattr("gaussian_heads.core.speech.pitch.BLOCK_FRAMES", 100)
     monkeypatch.setattr("gaussian_heads.core.audio.BLOCK_FRAMES", 20_000)
     waveform, told = np.tile(noise(1000), 3), []
@@ -136,15 +136,15 @@ def test_progress_rises_in_small_steps_and_may_stop_every_stage(tiny, monkeypatc
     assert told == sorted(told) and told[0] == 0 and told[-1] == 1
     assert np.diff(told).max() < 0.11
     for limit in (0.0, 0.02, 0.3, 0.7, 0.97):
-        heard = []
+        shown = []
 
-        def stop(done, limit=limit, heard=heard):
-            heard.append(done)
+        def stop(done, limit=limit, shown=shown):
+            shown.append(done)
             return done < limit
 
         with pytest.raises(AnalysisCancelled):
             tiny.track(waveform, 48_000, fps=FPS, progress=stop)
-        assert max(heard) == min(done for done in told if done >= limit)
+        assert max(shown) == min(done for done in told if done >= limit)
 
 
 @pytest.mark.parametrize(

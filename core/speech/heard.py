@@ -1,0 +1,188 @@
+"""What was heard in a sound, and any performance of it: the network and the prosody are needed once.
+
+What is held is rounded to the 65 535 levels that are stored, so that a performance is the same to the bit from a
+sound just heard and from stored bytes.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from jaxtyping import Float32, UInt16
+
+from ..errors import AudioError
+from ..expression import ExpressionTrack
+from ..progress import Progress, report
+from ..spaces import ARKIT_BLENDSHAPES, ARKIT_SPACE
+from .mouth import MouthCurves, smoothing_taps
+from .presence import Presence
+from .prosody import Prosody
+from .resampling import frame_times_sec, require_frames, resample_curves
+from .style import SpeechStyle
+
+SPEECH_LAYER = "speech"
+# A weight of 1 as it is stored.
+FULL_LEVEL = 65_535
+# Frames of a track, and seconds of the sound, that are performed between two reports of progress.
+TRACK_FRAMES, TRACK_SEC = 40_000, 600.0
+# Before the sound the mouth rests and moves to its first shape just ahead of it; after it, it comes to rest.
+LEAD_IN_SEC, LEAD_OUT_SEC = 0.1, 0.2
+MAX_HEARD_FRAMES = 4_320_000
+"""Twelve hours at 100 frames a second."""
+
+
+@dataclass(frozen=True, eq=False)
+class HeardSpeech:
+    """A sound as it was heard with one `effort`: mouth curves of some ARKit channels, and its prosody.
+
+    Row `i` lies at `(i + 0.5) / rate_hz` seconds of the sound, which lasts `duration_sec`. `levels` are
+    weights of `channels`, indices of ARKit-52 that move at all, and `closure_levels` how far the lips touch,
+    both 0 to 65 535 for 0 to 1.
+    """
+
+    channels: tuple[int, ...]
+    levels: UInt16[np.ndarray, "F C"]
+    closure_levels: UInt16[np.ndarray, " F"]
+    rate_hz: int
+    duration_sec: Fraction
+    prosody: Prosody
+    effort: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 < len(self.levels) <= MAX_HEARD_FRAMES:
+            hours = MAX_HEARD_FRAMES / self.rate_hz / 3600
+            raise AudioError(
+                f"A sound may last {hours:.0f} hours at most: cut it into shorter ones."
+            )
+
+    @classmethod
+    def of(
+        cls,
+        arkit: Float32[np.ndarray, "F 52"],
+        lip_closure: Float32[np.ndarray, " F"],
+        rate_hz: int,
+        prosody: Prosody,
+        *,
+        duration_sec: Fraction,
+        effort: float | int = 1.0,
+    ) -> HeardSpeech:
+        """What is kept of curves from 0 to 1."""
+        levels = np.empty(arkit.shape, np.uint16)
+        for first in range(0, len(arkit), TRACK_FRAMES):
+            rows = slice(first, first + TRACK_FRAMES)
+            levels[rows] = _levels(arkit[rows])
+        channels = tuple(int(index) for index in np.flatnonzero(levels.any(0)))
+        return cls(
+            channels,
+            np.ascontiguousarray(levels[:, channels]),
+            _levels(lip_closure),
+            rate_hz,
+            duration_sec,
+            prosody,
+            float(effort),
+        )
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> HeardSpeech:
+        """What `to_bytes` wrote; raises `AudioError` with the reason where the bytes are something else."""
+        from .heard_bytes import unpack
+
+        return unpack(data)
+
+    def to_bytes(self) -> bytes:
+        """Compact bytes to be stored, some 100 kB for a minute of speech."""
+        from .heard_bytes import pack
+
+        return pack(self)
+
+    def perform(
+        self,
+        *,
+        fps: Fraction,
+        start_sec: float | int = 0.0,
+        num_frames: int | None = None,
+        seed: int = 0,
+        style: SpeechStyle | None = None,
+        progress: Progress | None = None,
+    ) -> ExpressionTrack:
+        """Expression track with the layers "speech", "upper_face", "blink" and "gaze" in ARKit-52, and the
+        head's pose.
+
+        Frames lie at `start_sec + t / fps` seconds of the sound: `num_frames` of them, or as many as begin
+        before its end. Of the style all but `effort` counts; `seed` decides all but the mouth.
+        """
+        style = style or SpeechStyle()
+        if num_frames is None:
+            num_frames = require_frames(self.duration_sec, fps, start_sec)
+        if num_frames <= 0:
+            raise AudioError(f"A performance of {num_frames} frames was asked for: give 1 or more.")
+        report(progress, 0.0)
+        times_sec = frame_times_sec(num_frames, fps, start_sec) - 1e-3 * style.sync_ms
+        presence = Presence.sample(self.prosody, style, seed)
+        layers, head_pose = self._sampled(presence, times_sec, float(1 / fps), progress)
+        return ExpressionTrack(layers, head_pose, ARKIT_SPACE, fps, float(start_sec))
+
+    def _sampled(
+        self, presence: Presence, times_sec: np.ndarray, frame_sec: float, progress: Progress | None
+    ) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """Layers `[T, 52]` by name and head poses `[T, 6]` at ascending times, some frames at a time."""
+        num_frames = len(times_sec)
+        step = max(min(TRACK_FRAMES, int(TRACK_SEC / frame_sec)), 1)
+        whole: dict[str, np.ndarray] = {}
+        head_pose = np.empty((num_frames, 6), np.float32)
+        for first in range(0, num_frames, step):
+            report(progress, first / num_frames)
+            rows = slice(first, first + step)
+            moment = times_sec[rows]
+            speech = self._mouth(moment, frame_sec, presence.style)
+            for name, values in ({SPEECH_LAYER: speech} | presence.layers(moment)).items():
+                column = whole.setdefault(name, np.zeros((num_frames, values.shape[1]), np.float32))
+                column[rows] = values
+            head_pose[rows] = presence.head_pose(moment)
+        report(progress, 1.0)
+        return whole, head_pose
+
+    def _mouth(
+        self, times_sec: np.ndarray, frame_sec: float, style: SpeechStyle
+    ) -> Float32[np.ndarray, "T 52"]:
+        """The speech layer at ascending times."""
+        first, last = self._rows_about(times_sec, frame_sec)
+        reach = len(smoothing_taps(style, self.rate_hz)) // 2
+        around = slice(max(first - reach, 0), last + reach)
+        closure = _values(self.closure_levels[around])
+        curves = MouthCurves(self.channels, _values(self.levels[around]), closure)
+        kept = slice(first - around.start, last - around.start)
+        shown = resample_curves(
+            curves.styled(style, self.rate_hz)[kept],
+            closure[kept],
+            self.rate_hz,
+            times_sec,
+            frame_sec,
+            first_row=first,
+        )
+        begun = 1.0 + times_sec / LEAD_IN_SEC
+        ended = 1.0 + (float(self.duration_sec) - times_sec) / LEAD_OUT_SEC
+        awake = np.clip(np.minimum(begun, ended), 0.0, 1.0).astype(np.float32)[:, None]
+        layer = np.zeros((len(times_sec), len(ARKIT_BLENDSHAPES)), np.float32)
+        layer[:, self.channels] = np.clip(
+            np.float32(style.articulation) * (awake * shown), 0.0, 1.0
+        )
+        return layer
+
+    def _rows_about(self, times_sec: np.ndarray, frame_sec: float) -> tuple[int, int]:
+        """The first row that frames at the times show, and one past the last."""
+        earliest, latest = times_sec[[0, -1]] + np.array([-frame_sec, frame_sec])
+        last_row = len(self.levels) - 1
+        first = min(max(math.floor(earliest * self.rate_hz) - 1, 0), last_row)
+        return first, min(max(math.ceil(latest * self.rate_hz) + 1, first), last_row) + 1
+
+
+def _levels(weights: np.ndarray) -> np.ndarray:
+    return np.rint(np.clip(weights, 0.0, 1.0) * np.float32(FULL_LEVEL)).astype(np.uint16)
+
+
+def _values(levels: np.ndarray) -> np.ndarray:
+    return levels * np.float32(1.0 / FULL_LEVEL)
