@@ -27,6 +27,9 @@ _KEY_PROPERTIES = (
     ("back", 1, np.float32),
 )
 
+Keys = dict[str, np.ndarray]
+"""Properties of K keyframes by name, `[K]` or `[K, 2]`."""
+
 
 @dataclass(frozen=True)
 class CurveAddress:
@@ -44,15 +47,28 @@ def ensure_channelbag(obj: bpy.types.Object) -> bpy.types.ActionChannelbag:
     if action is None:
         action = bpy.data.actions.new(f"{obj.name} Speech")
         animation.action = action
-    elif not action.is_editable:
+    else:
+        require_local(action, obj)
+    if animation.action_slot is None:
+        animation.action_slot = suitable_slot(action, obj)
+    return action_channelbag(action, animation.action_slot)
+
+
+def require_local(action: bpy.types.Action, obj: bpy.types.Object) -> None:
+    """Raise when the Action of `obj` belongs to a library."""
+    if not action.is_editable:
         raise GaussianHeadsError(
             f"The Action '{action.name}' belongs to a library: give '{obj.name}' an Action of its own."
         )
-    if animation.action_slot is None:
-        animation.action_slot = _suitable_slot(action, obj)
+
+
+def action_channelbag(
+    action: bpy.types.Action, slot: bpy.types.ActionSlot
+) -> bpy.types.ActionChannelbag:
+    """The f-curves of a slot of `action`, made where it has none."""
     layer = action.layers[0] if action.layers else action.layers.new("Layer")
     strip = layer.strips[0] if layer.strips else layer.strips.new(type="KEYFRAME")
-    return strip.channelbag(animation.action_slot, ensure=True)
+    return strip.channelbag(slot, ensure=True)
 
 
 def find_channelbag(obj: bpy.types.Object) -> bpy.types.ActionChannelbag | None:
@@ -77,31 +93,86 @@ def ensure_fcurve(bag: bpy.types.ActionChannelbag, address: CurveAddress) -> bpy
     return curve
 
 
-def replace_keys(curve: bpy.types.FCurve, first_frame: int, values: np.ndarray) -> None:
-    """Put linear keys `values` [T] on frames from `first_frame`; keys outside that range stay as they are."""
+def replace_keys(
+    curve: bpy.types.FCurve,
+    first_frame: int,
+    values: np.ndarray,
+    kept: np.ndarray | None = None,
+) -> None:
+    """Put linear keys `values` [T] on frames from `first_frame`; keys outside that range stay as they are.
+
+    With the indices `kept` only those of the frames get a key.
+    """
     frames = np.arange(first_frame, first_frame + len(values), dtype=np.float32)
-    fresh = _fresh_keys(np.stack([frames, np.asarray(values, np.float32)], axis=1))
-    kept = _read_keys(curve)
-    times = kept["co"][:, 0]
-    is_before = times < frames[0] - FRAME_TOLERANCE
-    is_after = times > frames[-1] + FRAME_TOLERANCE
-    _write_keys(
-        curve,
-        {
-            name: np.concatenate([kept[name][is_before], fresh[name], kept[name][is_after]])
-            for name in fresh
-        },
-    )
+    co = np.stack([frames, np.asarray(values, np.float32)], axis=1)
+    fresh = fresh_keys(co if kept is None else co[kept])
+    before, after = _outside(read_keys(curve), first_frame, first_frame + len(values) - 1)
+    write_keys(curve, _joined(before, fresh, after))
 
 
-def _suitable_slot(action: bpy.types.Action, obj: bpy.types.Object) -> bpy.types.ActionSlot:
+def turning_points(values: np.ndarray) -> np.ndarray:
+    """Indices [K] of `values` [T] without those inside a stretch of equal ones, which need no keys."""
+    is_changing = np.ones(len(values) + 1, bool)
+    is_changing[1:-1] = values[1:] != values[:-1]
+    return np.flatnonzero(is_changing[:-1] | is_changing[1:])
+
+
+def remove_keys(curve: bpy.types.FCurve, first_frame: float, last_frame: float) -> int:
+    """Delete the keys on frames from first to last; returns how many went."""
+    keys = read_keys(curve)
+    before, after = _outside(keys, first_frame, last_frame)
+    num_removed = len(keys["co"]) - len(before["co"]) - len(after["co"])
+    if num_removed:
+        write_keys(curve, _joined(before, after))
+    return num_removed
+
+
+def move_keys(
+    curve: bpy.types.FCurve, first_frame: float, last_frame: float, by_frames: float
+) -> int:
+    """Shift the keys on frames from first to last; keys that lie where they come to go. Returns how many."""
+    keys = read_keys(curve)
+    times = keys["co"][:, 0]
+    is_moved = _is_within(times, first_frame, last_frame)
+    if not is_moved.any():
+        return 0
+    moved = {name: values[is_moved].copy() for name, values in keys.items()}
+    for name in ("co", "handle_left", "handle_right"):
+        moved[name][:, 0] += by_frames
+    rest = {name: values[~is_moved] for name, values in keys.items()}
+    before, after = _outside(rest, first_frame + by_frames, last_frame + by_frames)
+    write_keys(curve, _joined(before, moved, after))
+    return int(is_moved.sum())
+
+
+def suitable_slot(action: bpy.types.Action, obj: bpy.types.Object) -> bpy.types.ActionSlot:
+    """The slot of `action` that is named after `obj`, made where there is none."""
     for slot in action.slots:
         if slot.target_id_type == "OBJECT" and slot.name_display == obj.name:
             return slot
     return action.slots.new(id_type="OBJECT", name=obj.name)
 
 
-def _fresh_keys(co: np.ndarray) -> dict[str, np.ndarray]:
+def _is_within(times: np.ndarray, first_frame: float, last_frame: float) -> np.ndarray:
+    return (times >= first_frame - FRAME_TOLERANCE) & (times <= last_frame + FRAME_TOLERANCE)
+
+
+def _outside(keys: Keys, first_frame: float, last_frame: float) -> tuple[Keys, Keys]:
+    """Keys before and keys after the frames from first to last."""
+    times = keys["co"][:, 0]
+    is_before = times < first_frame - FRAME_TOLERANCE
+    is_after = times > last_frame + FRAME_TOLERANCE
+    return (
+        {name: values[is_before] for name, values in keys.items()},
+        {name: values[is_after] for name, values in keys.items()},
+    )
+
+
+def _joined(*parts: Keys) -> Keys:
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def fresh_keys(co: np.ndarray) -> Keys:
     """Every property of new keys at `co` [T, 2]; what is not said here is 0 as in a new key."""
     keys = {
         name: np.zeros((len(co), size) if size > 1 else len(co), dtype)
@@ -112,7 +183,8 @@ def _fresh_keys(co: np.ndarray) -> dict[str, np.ndarray]:
     return keys
 
 
-def _read_keys(curve: bpy.types.FCurve) -> dict[str, np.ndarray]:
+def read_keys(curve: bpy.types.FCurve) -> Keys:
+    """Everything that a curve keeps of its keys, by property."""
     points = curve.keyframe_points
     keys = {}
     for name, size, dtype in _KEY_PROPERTIES:
@@ -122,7 +194,8 @@ def _read_keys(curve: bpy.types.FCurve) -> dict[str, np.ndarray]:
     return keys
 
 
-def _write_keys(curve: bpy.types.FCurve, keys: dict[str, np.ndarray]) -> None:
+def write_keys(curve: bpy.types.FCurve, keys: Keys) -> None:
+    """Make `keys` all that a curve has."""
     points = curve.keyframe_points
     points.clear()
     points.add(len(keys["co"]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import bpy
 import numpy as np
@@ -11,23 +11,20 @@ import numpy as np
 from ..core.avatar import Avatar
 from ..core.errors import GaussianHeadsError, TrackError
 from ..core.expression import ExpressionTrack
+from ..core.spaces import ARKIT_BLENDSHAPES, ARKIT_SPACE
 from ..core.spaces.conversion import convert_track
-from .animation import (
-    CurveAddress,
-    ensure_channelbag,
-    ensure_fcurve,
-    find_channelbag,
-    replace_keys,
-)
+from .animation import CurveAddress, ensure_fcurve, replace_keys, turning_points
 from .avatars import object_avatar
 from .codes import (
     ACTION_SPACE_PROPERTY,
     HEAD_MOTION_PROPERTY,
     layer_property,
     require_code_space,
+    weights_property,
 )
+from .destinations import Destination, Opened, close_destination, open_destination
 from .properties import LAYERS
-from .proxy import ensure_head_motion, ensure_layer
+from .proxy import ensure_head_motion, ensure_layer, ensure_weights
 
 LAYER_LABELS = {
     "speech": "Speech",
@@ -36,45 +33,72 @@ LAYER_LABELS = {
     "gaze": "Gaze",
 }
 HEAD_MOTION_LABEL = "Head Motion"
+SPEECH_LAYER = "speech"
 
 
 @dataclass(frozen=True)
 class BakeResult:
-    """What a bake wrote."""
+    """What a bake wrote: the Action, and the NLA strip where it went into one."""
 
     action: str
     num_curves: int
     first_frame: int
     last_frame: int
+    nla_strip: str = ""
 
 
-def bake_track(obj: bpy.types.Object, track: ExpressionTrack, first_frame: int) -> BakeResult:
+@dataclass(frozen=True)
+class _Curve:
+    """A curve to write; a sparse one keeps only the keys at which it turns."""
+
+    address: CurveAddress
+    values: np.ndarray
+    is_sparse: bool = False
+
+
+def bake_track(
+    obj: bpy.types.Object,
+    track: ExpressionTrack,
+    first_frame: int,
+    *,
+    destination: Destination | None = None,
+    frames: range | None = None,
+) -> BakeResult:
     """Key `track` on `obj`, its first frame at `first_frame`, one frame of the scene each.
 
-    A track of another code space is converted to the avatar's first. Only the keys of the track's own
-    properties inside its range are replaced; all else stays.
+    The speech layer is keyed as codes of the avatar, after conversion where the track has others; the acting
+    layers of an ARKit track as ARKit weights, whose curves are few and have names. Only the keys of the
+    track's own properties inside its range, and inside `frames` where that is given, are replaced; all else
+    stays. By default the keys go into the active Action.
     """
-    _require_editable(obj)
+    require_editable(obj)
     avatar = object_avatar(obj).avatar
-    track = convert_track(track, avatar)
+    _check_layers(track)
+    first_frame, track = _within(track, first_frame, frames)
+    coded, named = _split(track, avatar)
     require_code_space(obj, avatar)
-    _check_layers(track, avatar)
-    curves = list(_curves(obj, track, avatar))
-    for layer in track.layers:
+    opened = open_destination(obj, destination or Destination(), first_frame, track.num_frames)
+    curves = list(_curves(track, coded, named, avatar, opened))
+    for layer in coded.layers if coded else ():
         ensure_layer(obj, layer, avatar)
+    for layer in named:
+        ensure_weights(obj, layer)
     if track.head_pose.any():
         ensure_head_motion(obj)
-    bag = ensure_channelbag(obj)
-    for address, values in curves:
-        replace_keys(ensure_fcurve(bag, address), first_frame, values)
-    action = obj.animation_data.action
-    action[ACTION_SPACE_PROPERTY] = track.code_space
-    action.update_tag()
+    for curve in curves:
+        kept = turning_points(curve.values) if curve.is_sparse else None
+        fcurve = ensure_fcurve(opened.bag, curve.address)
+        replace_keys(fcurve, first_frame, curve.values, kept)
+    opened.action[ACTION_SPACE_PROPERTY] = avatar.code_space
+    nla_strip = close_destination(obj, opened)
+    opened.action.update_tag()
     obj.update_tag()
-    return BakeResult(action.name, len(curves), first_frame, first_frame + track.num_frames - 1)
+    last_frame = first_frame + track.num_frames - 1
+    return BakeResult(opened.action.name, len(curves), first_frame, last_frame, nla_strip)
 
 
-def _require_editable(obj: bpy.types.Object) -> None:
+def require_editable(obj: bpy.types.Object) -> None:
+    """Raise when `obj` belongs to a library."""
     if not obj.is_editable:
         raise GaussianHeadsError(
             f"'{obj.name}' is linked from a library: make it editable with "
@@ -82,46 +106,91 @@ def _require_editable(obj: bpy.types.Object) -> None:
         )
 
 
-def _check_layers(track: ExpressionTrack, avatar: Avatar) -> None:
+def _within(
+    track: ExpressionTrack, first_frame: int, frames: range | None
+) -> tuple[int, ExpressionTrack]:
+    """The part of the track that lies on `frames`, and its first frame."""
+    if frames is None:
+        return first_frame, track
+    begin = max(frames.start, first_frame)
+    end = min(frames.stop, first_frame + track.num_frames)
+    if begin >= end:
+        last = first_frame + track.num_frames - 1
+        raise TrackError(
+            f"The speech lies on frames {first_frame} to {last}, none of it within "
+            f"{frames.start} to {frames.stop - 1}: choose a range that it reaches."
+        )
+    rows = slice(begin - first_frame, end - first_frame)
+    layers = {name: codes[rows] for name, codes in track.layers.items()}
+    return begin, replace(track, layers=layers, head_pose=track.head_pose[rows])
+
+
+def _split(
+    track: ExpressionTrack, avatar: Avatar
+) -> tuple[ExpressionTrack | None, dict[str, np.ndarray]]:
+    """Layers to key as the avatar's codes, and layers `[T, 52]` to key as ARKit weights."""
+    if track.code_space != ARKIT_SPACE:
+        coded, named = track.layers, {}
+    else:
+        coded = {name: v for name, v in track.layers.items() if name == SPEECH_LAYER}
+        named = {name: v for name, v in track.layers.items() if name != SPEECH_LAYER}
+    for name, weights in named.items():
+        if weights.shape[1] != len(ARKIT_BLENDSHAPES):
+            raise TrackError(
+                f"The layer '{name}' has {weights.shape[1]} channels, ARKit weights have "
+                f"{len(ARKIT_BLENDSHAPES)}: make the track again."
+            )
+    if not coded:
+        return None, named
+    converted = convert_track(replace(track, layers=coded), avatar)
+    if converted.code_dim != avatar.code_dim:
+        raise TrackError(
+            f"The track has {converted.code_dim} channels, the avatar '{avatar.name}' "
+            f"{avatar.code_dim}: make the track again for this avatar."
+        )
+    return converted, named
+
+
+def _check_layers(track: ExpressionTrack) -> None:
     unknown = sorted(set(track.layers) - set(LAYERS))
     if unknown:
         raise TrackError(
             f"The track has a layer '{unknown[0]}' that scenes do not know "
             f"({', '.join(LAYERS)}): name it as one of these."
         )
-    if track.code_dim != avatar.code_dim:
-        raise TrackError(
-            f"The track has {track.code_dim} channels, the avatar '{avatar.name}' "
-            f"{avatar.code_dim}: make the track again for this avatar."
-        )
 
 
 def _curves(
-    obj: bpy.types.Object, track: ExpressionTrack, avatar: Avatar
-) -> Iterator[tuple[CurveAddress, np.ndarray]]:
-    """Every curve to write with its values [T].
+    track: ExpressionTrack,
+    coded: ExpressionTrack | None,
+    named: dict[str, np.ndarray],
+    avatar: Avatar,
+    opened: Opened,
+) -> Iterator[_Curve]:
+    """Every curve to write.
 
     Speech keeps a curve for each channel, so that animators find them all; other layers and the head
     pose only where something moves, or where an earlier bake left keys that must fall silent.
     """
-    existing = _existing_curves(obj)
-    silent = np.zeros((track.num_frames, track.code_dim), np.float32)
+    existing = {(curve.data_path, curve.array_index) for curve in opened.bag.fcurves}
+    layers = coded.layers if coded else {}
     for layer in LAYERS:
-        codes = track.layers.get(layer, silent)
         path = f'["{layer_property(layer)}"]'
-        for index, channel in enumerate(avatar.channel_names):
-            is_wanted = layer == "speech" and layer in track.layers
-            if is_wanted or codes[:, index].any() or (path, index) in existing:
-                group = f"{LAYER_LABELS[layer]} · {channel}"
-                yield CurveAddress(path, index, group), codes[:, index]
+        is_wanted = layer == SPEECH_LAYER and layer in layers
+        silent = np.zeros((track.num_frames, avatar.code_dim), np.float32)
+        for index, values in enumerate(layers.get(layer, silent).T):
+            if is_wanted or values.any() or (path, index) in existing:
+                group = f"{LAYER_LABELS[layer]} · {avatar.channel_names[index]}"
+                yield _Curve(CurveAddress(path, index, group), values)
+        path = f'["{weights_property(layer)}"]'
+        silent = np.zeros((track.num_frames, len(ARKIT_BLENDSHAPES)), np.float32)
+        for index, values in enumerate(named.get(layer, silent).T):
+            if values.any() or (path, index) in existing:
+                group = f"{LAYER_LABELS[layer]} · {ARKIT_BLENDSHAPES[index]}"
+                yield _Curve(CurveAddress(path, index, group), values, is_sparse=True)
     path = f'["{HEAD_MOTION_PROPERTY}"]'
     for index, values in enumerate(track.head_pose.T):
         # A turn or a shift is keyed whole, so that the graph editor shows its three axes.
         half = track.head_pose[:, index // 3 * 3 : index // 3 * 3 + 3]
         if half.any() or (path, index) in existing:
-            yield CurveAddress(path, index, HEAD_MOTION_LABEL), values
-
-
-def _existing_curves(obj: bpy.types.Object) -> set[tuple[str, int]]:
-    bag = find_channelbag(obj)
-    return {(curve.data_path, curve.array_index) for curve in bag.fcurves} if bag else set()
+            yield _Curve(CurveAddress(path, index, HEAD_MOTION_LABEL), values)

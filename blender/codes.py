@@ -6,9 +6,11 @@ import numpy as np
 
 from ..core.avatar import Avatar
 from ..core.errors import CodeSpaceError
+from ..core.spaces import ARKIT_BLENDSHAPES
 from .properties import CONTROL_SETS, LAYERS
 
 CODE_PROPERTY = "expr_code"
+WEIGHTS_PROPERTY = "expr_arkit"
 HEAD_MOTION_PROPERTY = "head_motion"
 ACTION_SPACE_PROPERTY = "gaussian_heads_code_space"
 
@@ -16,6 +18,21 @@ ACTION_SPACE_PROPERTY = "gaussian_heads_code_space"
 def layer_property(layer: str) -> str:
     """Name of the ID property that holds a layer's code; "speech" is the first and has no suffix."""
     return CODE_PROPERTY if layer == "speech" else f"{CODE_PROPERTY}_{layer}"
+
+
+def weights_property(layer: str) -> str:
+    """Name of the ID property that holds a layer as ARKit weights, which fit an avatar of any space."""
+    return f"{WEIGHTS_PROPERTY}_{layer}"
+
+
+BAKED_PATHS = frozenset(
+    f'["{name}"]'
+    for name in (
+        *(f(layer) for layer in LAYERS for f in (layer_property, weights_property)),
+        HEAD_MOTION_PROPERTY,
+    )
+)
+"""Data paths of everything that a bake keys."""
 
 
 def require_code_space(obj: object, avatar: Avatar) -> None:
@@ -34,22 +51,31 @@ def expression_code(obj: object, avatar: Avatar) -> np.ndarray:
     """Code `[D]` float32 of the evaluated object: strengths times layers plus the named controls."""
     settings = obj.gaussian_head
     code = np.zeros(avatar.code_dim)
+    arkit = np.zeros(len(ARKIT_BLENDSHAPES))
     for layer in LAYERS:
-        values = obj.get(layer_property(layer))
-        if values is None:
-            continue
-        if len(values) != avatar.code_dim:
-            raise CodeSpaceError(
-                f"'{obj.name}' keeps {len(values)} code channels, the avatar '{avatar.name}' has "
-                f"{avatar.code_dim}: import the avatar again and bake the speech again."
-            )
-        code += getattr(settings, f"strength_{layer}") * np.array(values, np.float64)
+        strength = getattr(settings, f"strength_{layer}")
+        code += strength * _stored(obj, layer_property(layer), avatar.code_dim, avatar.name)
+        arkit += strength * _stored(obj, weights_property(layer), len(arkit), avatar.name)
+    if arkit.any():
+        code += arkit @ avatar.control_offsets("arkit52")
     for control_set in CONTROL_SETS:
         group = getattr(settings, control_set.attribute)
         weights = np.array([getattr(group, name) for name in control_set.names])
         if weights.any():
             code += weights @ avatar.control_offsets(control_set.kind)
     return code.astype(np.float32)
+
+
+def _stored(obj: object, name: str, length: int, avatar_name: str) -> np.ndarray:
+    values = obj.get(name)
+    if values is None:
+        return np.zeros(length)
+    if len(values) != length:
+        raise CodeSpaceError(
+            f"'{obj.name}' keeps {len(values)} code channels, the avatar '{avatar_name}' has "
+            f"{length}: import the avatar again and bake the speech again."
+        )
+    return np.array(values, np.float64)
 
 
 def head_pose(obj: object) -> np.ndarray | None:

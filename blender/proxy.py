@@ -6,9 +6,10 @@ import bpy
 import numpy as np
 
 from ..core.avatar import Avatar
+from ..core.spaces import ARKIT_BLENDSHAPES
 from .avatars import LoadedAvatar
 from .axes import to_object_space
-from .codes import CODE_PROPERTY, HEAD_MOTION_PROPERTY, layer_property
+from .codes import CODE_PROPERTY, HEAD_MOTION_PROPERTY, layer_property, weights_property
 from .properties import CONTROL_SETS
 
 
@@ -17,7 +18,7 @@ def create_avatar_object(
 ) -> bpy.types.Object:
     """Add the proxy of an avatar to `collection`, neutral and unposed, and return it."""
     avatar = loaded.avatar
-    obj = bpy.data.objects.new(avatar.name, _guide_mesh(avatar))
+    obj = bpy.data.objects.new(avatar.name, guide_mesh(avatar))
     collection.objects.link(obj)
     set_avatar(obj, reference, loaded)
     return obj
@@ -41,6 +42,12 @@ def ensure_layer(obj: bpy.types.Object, layer: str, avatar: Avatar) -> None:
     _ensure_array(obj, name, avatar.code_dim, f"Expression code of the {described} layer, unscaled")
 
 
+def ensure_weights(obj: bpy.types.Object, layer: str) -> None:
+    """Make the ID property that holds a layer's ARKit weights."""
+    described = f"ARKit weights of the {layer.replace('_', ' ')} layer, unscaled"
+    _ensure_array(obj, weights_property(layer), len(ARKIT_BLENDSHAPES), described)
+
+
 def ensure_head_motion(obj: bpy.types.Object) -> None:
     """Make the ID property that holds the baked pose of the head."""
     described = "Baked rotation vector (rad) and translation (m) of the head, unscaled"
@@ -58,7 +65,8 @@ def _ensure_array(obj: bpy.types.Object, name: str, length: int, description: st
     obj.id_properties_ui(name).update(description=description, default=[0.0] * length)
 
 
-def _guide_mesh(avatar: Avatar) -> bpy.types.Mesh:
+def guide_mesh(avatar: Avatar) -> bpy.types.Mesh:
+    """A new mesh of the avatar's proxy."""
     vertices, triangles = avatar.guide_mesh
     mesh = bpy.data.meshes.new(f"{avatar.name} Proxy")
     mesh.vertices.add(len(vertices))

@@ -12,7 +12,7 @@ from gaussian_heads.blender.codes import expression_code, head_pose
 from gaussian_heads.core.errors import CodeSpaceError, GaussianHeadsError, TrackError
 from gaussian_heads.core.spaces import ARKIT_BLENDSHAPES, ARKIT_INDEX
 
-SPEECH, BLINK, MOTION = '["expr_code"]', '["expr_code_blink"]', '["head_motion"]'
+SPEECH, BLINK, MOTION = '["expr_code"]', '["expr_arkit_blink"]', '["head_motion"]'
 JAW = ARKIT_INDEX["jawOpen"]
 
 

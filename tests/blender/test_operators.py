@@ -123,7 +123,7 @@ def test_baked_speech_moves_eyes_brows_and_head(scene, head):
     moving = {
         curve.data_path for curve in curves if np.ptp([k.co[1] for k in curve.keyframe_points]) > 0
     }
-    layers = {f'["expr_code{suffix}"]' for suffix in ("", "_upper_face", "_blink", "_gaze")}
+    layers = {'["expr_code"]'} | {f'["expr_arkit_{n}"]' for n in ("upper_face", "blink", "gaze")}
     assert moving == layers | {'["head_motion"]'}
     assert 52 + 3 + 2 + 12 + 6 <= len(curves) <= 52 + 11 + 2 + 12 + 6
 
