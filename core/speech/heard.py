@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
-from jaxtyping import Float32, UInt16
+from jaxtyping import Float32
 
 from ..errors import AudioError
 from ..expression import ExpressionTrack
 from ..progress import Progress, report
 from ..spaces import ARKIT_BLENDSHAPES, ARKIT_SPACE
+from .heard_bytes import StoredSpeech
 from .mouth import MouthCurves, smoothing_taps
 from .presence import Presence
 from .prosody import Prosody
@@ -30,33 +31,11 @@ FULL_LEVEL = 65_535
 TRACK_FRAMES, TRACK_SEC = 40_000, 600.0
 # Before the sound the mouth rests and moves to its first shape just ahead of it; after it, it comes to rest.
 LEAD_IN_SEC, LEAD_OUT_SEC = 0.1, 0.2
-MAX_HEARD_FRAMES = 4_320_000
-"""Twelve hours at 100 frames a second."""
 
 
 @dataclass(frozen=True, eq=False)
-class HeardSpeech:
-    """A sound as it was heard with one `effort`: mouth curves of some ARKit channels, and its prosody.
-
-    Row `i` lies at `(i + 0.5) / rate_hz` seconds of the sound, which lasts `duration_sec`. `levels` are
-    weights of `channels`, indices of ARKit-52 that move at all, and `closure_levels` how far the lips touch,
-    both 0 to 65 535 for 0 to 1.
-    """
-
-    channels: tuple[int, ...]
-    levels: UInt16[np.ndarray, "F C"]
-    closure_levels: UInt16[np.ndarray, " F"]
-    rate_hz: int
-    duration_sec: Fraction
-    prosody: Prosody
-    effort: float = 1.0
-
-    def __post_init__(self) -> None:
-        if not 0 < len(self.levels) <= MAX_HEARD_FRAMES:
-            hours = MAX_HEARD_FRAMES / self.rate_hz / 3600
-            raise AudioError(
-                f"A sound may last {hours:.0f} hours at most: cut it into shorter ones."
-            )
+class HeardSpeech(StoredSpeech):
+    """A sound as it was heard with one `effort`; `SpeechModel.listen` makes it, `from_bytes` reads it."""
 
     @classmethod
     def of(
@@ -84,19 +63,6 @@ class HeardSpeech:
             prosody,
             float(effort),
         )
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> HeardSpeech:
-        """What `to_bytes` wrote; raises `AudioError` with the reason where the bytes are something else."""
-        from .heard_bytes import unpack
-
-        return unpack(data)
-
-    def to_bytes(self) -> bytes:
-        """Compact bytes to be stored, some 100 kB for a minute of speech."""
-        from .heard_bytes import pack
-
-        return pack(self)
 
     def perform(
         self,
