@@ -83,7 +83,7 @@ def prepare_work(scene: bpy.types.Scene, folder: Path) -> Run:
     for frame in range(scene.frame_start, scene.frame_end + 1):
         scene.frame_set(frame)
         evaluated = obj.evaluated_get(bpy.context.evaluated_depsgraph_get())
-        moments.append((expression_code(evaluated, avatar), head_pose(evaluated)))
+        moments.append((expression_code(evaluated, avatar), head_pose(evaluated, avatar)))
     camera = scene_camera(scene.camera, bpy.context.evaluated_depsgraph_get(), scene.render)
     # The head stays in its own frame: the camera comes to it.
     camera = replace(camera, viewmat=camera.viewmat @ avatar_to_world(obj.matrix_world))

@@ -6,13 +6,15 @@ import numpy as np
 
 from ..core.avatar import Avatar
 from ..core.errors import CodeSpaceError
-from ..core.spaces import ARKIT_BLENDSHAPES
+from ..core.spaces import ARKIT_BLENDSHAPES, ARKIT_INDEX
+from .posing import HEAD_MOTION_PROPERTY, own_pose
 from .properties import CONTROL_SETS, LAYERS
+from .targets import BakedEyes, facing, followed, gaze_weights
 
 CODE_PROPERTY = "expr_code"
 WEIGHTS_PROPERTY = "expr_arkit"
-HEAD_MOTION_PROPERTY = "head_motion"
 ACTION_SPACE_PROPERTY = "gaussian_heads_code_space"
+_LIDS = [ARKIT_INDEX["eyeBlinkLeft"], ARKIT_INDEX["eyeBlinkRight"]]
 
 
 def layer_property(layer: str) -> str:
@@ -48,14 +50,24 @@ def require_code_space(obj: object, avatar: Avatar) -> None:
 
 
 def expression_code(obj: object, avatar: Avatar) -> np.ndarray:
-    """Code `[D]` float32 of the evaluated object: strengths times layers plus the named controls."""
+    """Code `[D]` float32 of the evaluated object: its layers by their strengths, the named controls, the gaze."""
     settings = obj.gaussian_head
     code = np.zeros(avatar.code_dim)
     arkit = np.zeros(len(ARKIT_BLENDSHAPES))
+    has_gaze, lids_closed = False, 0.0
     for layer in LAYERS:
         strength = getattr(settings, f"strength_{layer}")
-        code += strength * _stored(obj, layer_property(layer), avatar.code_dim, avatar.name)
-        arkit += strength * _stored(obj, weights_property(layer), len(arkit), avatar.name)
+        codes = _stored(obj, layer_property(layer), avatar.code_dim, avatar.name)
+        weights = _stored(obj, weights_property(layer), len(arkit), avatar.name)
+        code += strength * codes
+        arkit += strength * weights
+        if layer == "gaze":
+            has_gaze = bool(codes.any() or weights.any())
+        elif layer == "blink":
+            lids_closed = float(strength * weights[_LIDS].max())
+    look = gaze_weights(obj, avatar, head_pose(obj, avatar), BakedEyes(has_gaze, lids_closed))
+    if look is not None:
+        arkit += look
     if arkit.any():
         code += arkit @ avatar.control_offsets("arkit52")
     for control_set in CONTROL_SETS:
@@ -78,14 +90,10 @@ def _stored(obj: object, name: str, length: int, avatar_name: str) -> np.ndarray
     return np.array(values, np.float64)
 
 
-def head_pose(obj: object) -> np.ndarray | None:
+def head_pose(obj: object, avatar: Avatar) -> np.ndarray | None:
     """Rotation vector (rad) and translation (m) `[6]` float32 in the avatar frame; None at rest.
 
-    The pose set by hand plus the baked motion times its strength, number by number.
+    The object's own pose, carried along by what the head follows, then turned to what it looks at.
     """
-    settings = obj.gaussian_head
-    pose = np.array([*settings.head_rotation, *settings.head_translation], np.float32)
-    motion = obj.get(HEAD_MOTION_PROPERTY)
-    if motion is not None:
-        pose += np.float32(settings.strength_head) * np.array(motion, np.float32)
-    return pose if pose.any() else None
+    pose = facing(obj, avatar, followed(obj, avatar, own_pose(obj)))
+    return pose.astype(np.float32) if pose.any() else None

@@ -82,7 +82,9 @@ def _decode(obj: bpy.types.Object, warnings: list[str]) -> Gaussians:
             f"The avatar file of '{obj.name}' changed since it was imported: "
             "import it again if the face looks wrong."
         )
-    gaussians = decoded(obj, loaded, expression_code(obj, loaded.avatar), head_pose(obj))
+    gaussians = decoded(
+        obj, loaded, expression_code(obj, loaded.avatar), head_pose(obj, loaded.avatar)
+    )
     return graded(gaussians, look_gain(obj.gaussian_head))
 
 

@@ -19,6 +19,7 @@ from ..core.spaces import ACTION_UNITS, ARKIT_BLENDSHAPES, AU_LABELS, META_VISEM
 from .decoding import DEFAULT_BUDGET_MB, set_budget
 from .render_properties import HEAD_OPTIONS, LookSettings, RenderSettings, listen
 from .style_properties import StyleSettings
+from .target_properties import TargetSettings
 
 LAYERS = ("speech", "upper_face", "blink", "gaze")
 
@@ -81,7 +82,7 @@ def _strength(label: str, description: str) -> object:
     )
 
 
-class GAUSSIAN_HEADS_PG_head(LookSettings, StyleSettings, bpy.types.PropertyGroup):
+class GAUSSIAN_HEADS_PG_head(LookSettings, StyleSettings, TargetSettings, bpy.types.PropertyGroup):
     """Settings of an avatar object; `avatar` is empty on every other object."""
 
     avatar: StringProperty(

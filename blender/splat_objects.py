@@ -33,7 +33,7 @@ def posed_gaussians(evaluated: bpy.types.Object) -> Gaussians:
     loaded = object_avatar(evaluated)
     require_code_space(evaluated, loaded.avatar)
     code = expression_code(evaluated, loaded.avatar)
-    return decoded(evaluated, loaded, code, head_pose(evaluated))
+    return decoded(evaluated, loaded, code, head_pose(evaluated, loaded.avatar))
 
 
 def _box_of_edges(loaded: LoadedAvatar) -> bpy.types.Mesh:

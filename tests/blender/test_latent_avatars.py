@@ -65,7 +65,9 @@ def test_gaze_brows_and_head_motion_reach_latent_channels(scene, latent, latent_
     expected = convert_track(track, load_avatar(latent_file).avatar).codes({"gaze": 0.5})[60]
     np.testing.assert_allclose(evaluated_code(latent), expected, atol=1e-5)
     evaluated = latent.evaluated_get(bpy.context.evaluated_depsgraph_get())
-    np.testing.assert_allclose(head_pose(evaluated), track.head_pose[60], atol=1e-6)
+    np.testing.assert_allclose(
+        head_pose(evaluated, load_avatar(latent_file).avatar), track.head_pose[60], atol=1e-6
+    )
     assert track.head_pose[60].any() and track.layers["gaze"][60].any()
 
 
