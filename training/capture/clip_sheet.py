@@ -29,9 +29,8 @@ from ...core.expression import ExpressionTrack
 from ...core.files import replace_on_success
 from ...core.render import render
 from ...core.spaces.conversion import convert_track
-from ...core.speech import SpeechModel
+from ...core.speech import SPEECH_LAYER, SpeechModel
 from ...core.speech.blinks import BLINK_LAYER
-from ...core.speech.model import SPEECH_LAYER
 from ..evaluate_metrics import BACKGROUND, Score, composite, score
 from ..evaluate_sheet import as_bytes
 from .cameras import TARGET_M, ReferenceQuality, camera_around
