@@ -1,27 +1,39 @@
-"""ARKit weights as CSV in the column layout of Epic's Live Link Face app."""
+"""ARKit weights as CSV: as Epic's Live Link Face app writes them, and as others write the same table."""
 
 from __future__ import annotations
 
 import csv
 import math
+import re
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, Float64, Int64
 
 from .errors import CodeSpaceError, TrackError
-from .expression import ExpressionTrack
+from .expression import MAX_FRAMES, ExpressionTrack
 from .files import replace_on_success
 from .spaces import ARKIT_BLENDSHAPES, ARKIT_INDEX, ARKIT_SPACE
+from .spaces.eye_angles import eye_angles, eye_look_weights
+from .spaces.shape_names import find_arkit
+from .tables import Table, bridge_gaps, read_table
+from .timing import frame_rate
 
-HEAD_AND_EYE_COLUMNS = (
-    *(f"Head{axis}" for axis in ("Yaw", "Pitch", "Roll")),
-    *(f"{side}Eye{axis}" for side in ("Left", "Right") for axis in ("Yaw", "Pitch", "Roll")),
+HEAD_COLUMNS = ("HeadYaw", "HeadPitch", "HeadRoll")
+EYE_COLUMNS = tuple(
+    f"{side}Eye{axis}" for side in ("Left", "Right") for axis in ("Yaw", "Pitch", "Roll")
 )
+HEAD_AND_EYE_COLUMNS = (*HEAD_COLUMNS, *EYE_COLUMNS)
 
 # Frames a second that cameras and the app record with.
 USUAL_RATES = (24, 25, 30, 48, 50, 60, 120)
+# A table with fewer ARKit columns is some other one.
+LEAST_COLUMNS = 3
+# A row may come this much early and still be a whole frame late, one that follows a dropped frame.
+JITTER_FRAMES = 0.25
+# Columns that say when a frame was, by what they count.
+TIME_COLUMNS = {"timecode": 1.0, "time": 1.0, "timestamp": 1.0, "timesec": 1.0, "timestampms": 1e3}
 
 # The app swaps the sides of two pairs against ARKit's own list.
 _SWAPPED = {
@@ -41,14 +53,20 @@ HEADER = (
 
 
 def write_livelink_csv(track: ExpressionTrack, path: Path) -> None:
-    """Write the sum of `track`'s layers, one row a frame; head angles in radians as the app does."""
+    """Write the sum of `track`'s layers, one row a frame; angles of head and eyes in radians as the app does."""
     if track.code_space != ARKIT_SPACE:
         raise CodeSpaceError(
             f"The track's codes are '{track.code_space}', a Live Link CSV needs '{ARKIT_SPACE}': "
             "convert the track first."
         )
-    codes = np.clip(track.codes(), 0.0, 1.0)[:, [ARKIT_INDEX[name] for name in CSV_BLENDSHAPES]]
-    yaw_pitch_roll = head_yaw_pitch_roll(track.head_pose[:, :3])
+    weights = np.clip(track.codes(), 0.0, 1.0)
+    values = np.hstack(
+        [
+            weights[:, [ARKIT_INDEX[name] for name in CSV_BLENDSHAPES]],
+            head_yaw_pitch_roll(track.head_pose[:, :3]),
+            eye_angles(weights),
+        ]
+    )
     count = str(len(ARKIT_BLENDSHAPES) + len(HEAD_AND_EYE_COLUMNS))
     with (
         replace_on_success(path) as temporary,
@@ -56,41 +74,38 @@ def write_livelink_csv(track: ExpressionTrack, path: Path) -> None:
     ):
         writer = csv.writer(stream)
         writer.writerow(HEADER)
-        for frame, (weights, angles) in enumerate(zip(codes, yaw_pitch_roll, strict=True)):
-            values = [*weights, *angles, *[0.0] * 6]
+        for frame, row in enumerate(values.tolist()):
             stamp = timecode(Fraction(track.start_sec) + frame / track.fps, track.fps)
-            writer.writerow([stamp, count, *(f"{value:.10f}" for value in values)])
+            writer.writerow([stamp, count, *(f"{value:.10f}" for value in row)])
 
 
 def read_livelink_csv(path: Path, fps: Fraction | None = None) -> ExpressionTrack:
-    """A recording of the Live Link Face app as a track of one layer, "speech".
+    """A table of ARKit weights as a track of one layer, "speech", whose head angles are its pose.
 
-    Without `fps` the rate is the smallest usual one that holds the timecodes' frame numbers. Rows are
-    taken as evenly spaced; the head's angles become its pose.
+    Columns may be missing (they rest), stand in any order and be spelled in any usual way. Where no
+    eyeLook column is, the eyes' angles give the gaze. Missing numbers are interpolated, frames that a
+    camera dropped likewise. Without `fps` the times tell the rate.
     """
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            rows = [row for row in csv.DictReader(stream) if row.get("Timecode")]
-        stamps = [[float(part) for part in row["Timecode"].split(":")] for row in rows]
-        codes = [[float(row[n[0].upper() + n[1:]]) for n in ARKIT_BLENDSHAPES] for row in rows]
-        angles = [[float(row.get(name) or 0) for name in HEAD_AND_EYE_COLUMNS[:3]] for row in rows]
-        if not rows or {len(stamp) for stamp in stamps} != {4}:
-            raise ValueError("it has no rows with timecodes HH:MM:SS:FF")
-    except FileNotFoundError:
-        raise TrackError(f"There is no file '{path}': check the path.") from None
-    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+    table = read_table(path)
+    columns = find_arkit(table.header)
+    if len(columns) < LEAST_COLUMNS:
         raise TrackError(
-            f"'{path}' is not a Live Link Face recording ({error}): record it again."
-        ) from None
-    if fps is None:
-        last = math.floor(max(stamp[3] for stamp in stamps))
-        fps = Fraction(next((rate for rate in USUAL_RATES if rate > last), last + 1))
-    hours, minutes, seconds, frame = stamps[0]
-    start_sec = 3600 * hours + 60 * minutes + seconds + frame / float(fps)
-    pose = np.zeros((len(rows), 6), np.float32)
-    pose[:, :3] = rotation_vectors(np.array(angles, np.float32))
-    layers = {"speech": np.array(codes, np.float32)}
-    return ExpressionTrack(layers, pose, ARKIT_SPACE, fps, start_sec)
+            f"'{path}' is not a Live Link Face recording: it has no columns of ARKit's names such as "
+            "'JawOpen', record it again."
+        )
+    weights = np.zeros((len(table.rows), len(ARKIT_BLENDSHAPES)))
+    indices = [ARKIT_INDEX[name] for name in columns]
+    weights[:, indices] = bridge_gaps(table.numbers(list(columns.values())), path)
+    weights = np.clip(weights, -10.0, 10.0).astype(np.float32)
+    head, eyes = (_angles(table, names, path) for names in (HEAD_COLUMNS, EYE_COLUMNS))
+    if not any(name.startswith("eyeLook") for name in columns):
+        weights += eye_look_weights(eyes)
+    pose = np.zeros((len(weights), 6), np.float32)
+    pose[:, :3] = rotation_vectors(head.astype(np.float32))
+    times, rate = _times(table, path, fps)
+    frames = _frames(times, rate)
+    spread = [_spread(values, frames) for values in (weights, pose)]
+    return ExpressionTrack({"speech": spread[0]}, spread[1], ARKIT_SPACE, rate, times[0])
 
 
 def timecode(time_sec: Fraction, fps: Fraction) -> str:
@@ -126,3 +141,96 @@ def rotation_vectors(yaw_pitch_roll: Float32[np.ndarray, "T 3"]) -> Float32[np.n
     length = np.linalg.norm(xyz, axis=1)
     angle = 2.0 * np.arctan2(length, w)
     return (xyz * (angle / np.maximum(length, 1e-12))[:, None]).astype(np.float32)
+
+
+def _angles(table: Table, names: tuple[str, ...], path: Path) -> Float64[np.ndarray, "T C"]:
+    """Columns of angles (rad); 0 where one is missing."""
+    spelled = {name.lower(): name for name in table.header}
+    values = np.zeros((len(table.rows), len(names)))
+    there = [i for i, name in enumerate(names) if name.lower() in spelled]
+    found = table.numbers([spelled[names[i].lower()] for i in there])
+    # A column without any number is as good as none.
+    is_filled = ~np.isnan(found).all(axis=0)
+    values[:, [i for i, ok in zip(there, is_filled, strict=True) if ok]] = bridge_gaps(
+        found[:, is_filled], path
+    )
+    return values
+
+
+def _times(
+    table: Table, path: Path, fps: Fraction | None
+) -> tuple[Float64[np.ndarray, " T"], Fraction]:
+    """Seconds of every row, and the frame rate."""
+    spelled = {re.sub("[^a-z]", "", name.lower()): name for name in table.header}
+    kind = next((kind for kind in TIME_COLUMNS if kind in spelled), None)
+    if kind is not None:
+        stamps = [re.split("[:;]", cell.strip()) for cell in table.column(spelled[kind])]
+        if {len(stamp) for stamp in stamps} == {4}:
+            return _timecodes(stamps, path, fps)
+        values = table.numbers([spelled[kind]])
+        if not np.isnan(values).all():
+            times = bridge_gaps(values, path)[:, 0] / TIME_COLUMNS[kind]
+            rate = fps or rate_of(times)
+            if rate is not None:
+                return times, rate
+    if fps is None:
+        raise TrackError(
+            f"'{path}' does not say when its frames were: give the frame rate it was recorded with."
+        )
+    return np.arange(len(table.rows)) / float(fps), fps
+
+
+def _timecodes(
+    stamps: list[list[str]], path: Path, fps: Fraction | None
+) -> tuple[Float64[np.ndarray, " T"], Fraction]:
+    try:
+        parts = np.array([[float(part or "nan") for part in stamp] for stamp in stamps])
+        if not np.isfinite(parts).all() or parts[:, 3].max() >= 10_000:
+            raise ValueError("its timecodes are not HH:MM:SS:FF")
+    except ValueError as error:
+        raise TrackError(
+            f"'{path}' is not a Live Link Face recording ({error}): record it again."
+        ) from None
+    last = math.floor(parts[:, 3].max())
+    rate = fps or Fraction(next((rate for rate in USUAL_RATES if rate > last), last + 1))
+    seconds = parts[:, :3] @ (3600.0, 60.0, 1.0)
+    if last >= math.ceil(rate):
+        # The clock ran at another rate than the frames were said to have.
+        return seconds[0] + np.arange(len(parts)) / float(rate), rate
+    return seconds + parts[:, 3] / float(rate), rate
+
+
+def rate_of(times_sec: Float64[np.ndarray, " T"]) -> Fraction | None:
+    """The frame rate of rows at `times_sec`: the usual step between them; None where there is none."""
+    steps = np.diff(times_sec)
+    steps = steps[steps > 1e-6]
+    if not len(steps):
+        return None
+    measured = 1.0 / float(np.median(steps))
+    near = [rate for rate in USUAL_RATES if abs(rate - measured) < 0.02 * rate]
+    exact = frame_rate(measured)
+    return exact if exact.denominator == 1001 or not near else Fraction(near[0])
+
+
+def _frames(times_sec: Float64[np.ndarray, " T"], fps: Fraction) -> Int64[np.ndarray, " T"]:
+    """The frame of each row: one after the other, but for those that a camera dropped between two."""
+    steps = np.diff(times_sec) * float(fps)
+    # A clock that runs back, at midnight or where recordings were joined, says nothing about frames.
+    late = np.concatenate([[0.0], np.cumsum(np.where(steps < 0, 1.0, steps) - 1.0)])
+    dropped = np.maximum.accumulate(np.floor(late + JITTER_FRAMES)).astype(np.int64)
+    frames = np.arange(len(times_sec)) + np.maximum(dropped, 0)
+    if frames[-1] >= MAX_FRAMES:
+        raise TrackError(
+            f"The recording's times span {frames[-1]:,} frames, at most {MAX_FRAMES:,} are read: "
+            "cut it into parts."
+        )
+    return frames
+
+
+def _spread(values: np.ndarray, frames: np.ndarray) -> np.ndarray:
+    """Rows `values` [T, D] that lie at `frames`, as one row for every frame."""
+    if frames[-1] == len(values) - 1:
+        return values
+    every = np.arange(frames[-1] + 1)
+    columns = [np.interp(every, frames, column) for column in values.T]
+    return np.stack(columns, axis=1).astype(np.float32)

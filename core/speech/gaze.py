@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Float32, Float64
 
 from ..spaces import ARKIT_BLENDSHAPES, ARKIT_INDEX
+from ..spaces.eye_angles import FULL_DOWN_DEG, FULL_SIDE_DEG, FULL_UP_DEG
 from .curves import Step, drift, sum_steps
 from .prosody import Prosody
 
@@ -32,8 +33,6 @@ DRIFT_DEG, DRIFT_KNOTS_HZ = 0.12, 1.5
 # The eyes stay where they look while the head turns, as far as they comfortably can (degrees).
 REACH_DEG = np.array([24.0, 16.0])
 PHRASE_PULL_SEC, PHRASE_PULL_CHANCE = 0.8, 0.6
-# Turns of the eyeballs by a full control, degrees: sideways, down, up.
-FULL_SIDE_DEG, FULL_DOWN_DEG, FULL_UP_DEG = 34.0, 30.0, 24.0
 LID_FALL, LID_RISE = 0.12, 0.14
 # How much of an upward look gives way to a lid that is shut, as eyes sink in a blink.
 SINK_IN_BLINK = 0.6
