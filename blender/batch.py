@@ -11,6 +11,7 @@ from pathlib import Path
 import bpy
 
 from ..core.errors import RenderError
+from ..core.timing import parse_frames
 from .frames import Report, choose_image_format, render_frames
 from .registration import ensure_registered
 
@@ -53,24 +54,6 @@ def render_file(request: RenderRequest, report: Report) -> RenderResult:
 def _announce(path: Path) -> None:
     """The line that render farms look for in a worker's log, as Blender itself writes it."""
     LOG.info("Saved: '%s'", path)
-
-
-def parse_frames(text: str) -> list[int]:
-    """Frame numbers of "7", "1-50", "1-50:5" or several of these with commas between."""
-    chosen: list[int] = []
-    for part in text.split(","):
-        span, _, step = part.strip().partition(":")
-        # A leading minus belongs to a negative first frame.
-        dash = span.find("-", 1)
-        first, last = (span, span) if dash < 0 else (span[:dash], span[dash + 1 :])
-        try:
-            numbers = range(int(first), int(last) + 1, int(step or 1))
-        except ValueError:
-            raise RenderError(f"'{text}' is no range of frames: write 7, 1-50 or 1-50:5.") from None
-        chosen.extend(numbers)
-    if not chosen:
-        raise RenderError(f"'{text}' holds no frame: the first must not come after the last.")
-    return chosen
 
 
 def open_scene(blend: Path) -> bpy.types.Scene:

@@ -1,6 +1,7 @@
 """The command line: `gaussian-heads …` in a shell, `blender --command gaussian_heads …` in Blender.
 
-Only `animate`, `render` and `export-ply` need Blender; the other commands run without importing it.
+Only `animate`, `shot`, `render` and `export-ply` need Blender; the others run without importing it. `batch`
+starts a process with Blender for each shot.
 """
 
 from __future__ import annotations
@@ -12,11 +13,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..core.errors import GaussianHeadsError
+from ..core.framing import FRAMINGS
 from ..core.render import BACKENDS
-from ..core.speech import SpeechStyle
-from . import commands
+from ..core.shot_cells import OUTPUTS, VIEWS
+from ..core.shots import ShotsError
+from . import batch_commands, commands
 
 EXIT_FAILED = 1
+EXIT_BAD_WORDS = 2
 EXIT_CANCELLED = 130
 STYLE_HELP = {
     "liveliness": "how often the head nods, brows rise and eyes glance aside, 0 to 2",
@@ -39,7 +43,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
         options = build_parser().parse_args(argv)
-        options.run(options)
+        return options.run(options) or 0
+    except ShotsError as error:
+        sys.stderr.write("".join(f"gaussian-heads: {fault}\n" for fault in error.faults))
+        return EXIT_BAD_WORDS
     except GaussianHeadsError as error:
         sys.stderr.write(f"gaussian-heads: {error}\n")
         return EXIT_FAILED
@@ -57,7 +64,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as stop:
         # argparse leaves this way; Blender wants a number back.
         return stop.code if isinstance(stop.code, int) else EXIT_FAILED
-    return 0
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -67,6 +73,8 @@ def build_parser() -> argparse.ArgumentParser:
     )
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_animate(subparsers)
+    _add_batch(subparsers)
+    _add_shot(subparsers)
     _add_render(subparsers)
     _add_speech(subparsers)
     _add_measure(subparsers)
@@ -130,18 +138,72 @@ def _add_animate(subparsers: argparse._SubParsersAction) -> None:
         "animate", help="sound in; keyframes, frames or a video with sound out"
     )
     animate.add_argument("audio", type=Path)
-    _add_avatar(animate)
     animate.add_argument("--out", type=Path, required=True, help="X.mp4, or a folder for frames")
-    _add_fps(animate)
-    animate.add_argument("--size", type=int, nargs=2, default=(512, 512), metavar=("W", "H"))
-    animate.add_argument("--backend", default="auto", choices=BACKENDS)
-    _add_style(animate)
+    _add_picture(animate)
+    animate.add_argument("--scene", type=Path, help="a .blend to stage the head in")
+    animate.add_argument(
+        "--object", help="name of the avatar's object, where the scene has several"
+    )
+    animate.add_argument(
+        "--sound-frame", type=int, help="at which the sound starts; 1, or the scene's first"
+    )
+    animate.add_argument("--frames", help="a-b, a-b:step or a list; all of the sound by default")
+    animate.add_argument(
+        "--performance", type=Path, help="a recorded face (.csv, .json, .npz) to add to the speech"
+    )
     animate.add_argument(
         "--format", default="png", choices=("png", "exr"), help="of frames in a folder"
     )
     animate.add_argument("--transparent", action="store_true", help="no background behind the head")
     animate.add_argument("--save-blend", type=Path, help="also write the scene")
+    animate.add_argument(
+        "--overwrite", action="store_true", help="discard frames of an earlier job in the folder"
+    )
     animate.set_defaults(run=commands.animate)
+
+
+def _add_picture(parser: argparse.ArgumentParser) -> None:
+    """Words that `animate` and `batch` share."""
+    _add_avatar(parser)
+    _add_fps(parser)
+    parser.add_argument("--size", type=int, nargs=2, metavar=("W", "H"), help="512 512 by default")
+    framings = ", ".join(FRAMINGS)
+    parser.add_argument("--camera", help=f"{framings}, or the name of a camera of the scene")
+    parser.add_argument("--view", choices=VIEWS, help="view transform; Standard, or the scene's")
+    parser.add_argument("--backend", default="auto", choices=BACKENDS, help="what draws the heads")
+    _add_style(parser)
+
+
+def _add_batch(subparsers: argparse._SubParsersAction) -> None:
+    batch = subparsers.add_parser(
+        "batch", help="many shots from a table; goes on where it stopped, skips what is finished"
+    )
+    batch.add_argument("shots", type=Path, help="a .csv or .json file, a row for each shot")
+    batch.add_argument("--out", type=Path, required=True, help="folder for videos, frames and logs")
+    batch.add_argument("--jobs", type=int, default=1, metavar="N", help="shots at work at once")
+    batch.add_argument("--only", nargs="+", metavar="NAME", help="these shots of the file alone")
+    batch.add_argument("--overwrite", action="store_true", help="make finished shots again")
+    batch.add_argument("--dry-run", action="store_true", help="say what there is to do, and stop")
+    batch.add_argument(
+        "--stop-on-error", action="store_true", help="start no shot after a failed one"
+    )
+    batch.add_argument("--json", action="store_true", help="the table for programs")
+    group = batch.add_argument_group("for cells that are empty in the file")
+    group.add_argument("--output", choices=OUTPUTS, help="mp4, or a folder of png or exr")
+    _add_picture(batch)
+    batch.set_defaults(run=batch_commands.batch)
+
+
+def _add_shot(subparsers: argparse._SubParsersAction) -> None:
+    shot = subparsers.add_parser("shot", help="one shot of such a table, in this very process")
+    shot.add_argument("shots", type=Path, help="a .csv or .json file")
+    shot.add_argument("--name", help="of the shot, where the file has several")
+    shot.add_argument("--out", type=Path, required=True, help="folder for its files")
+    shot.add_argument("--overwrite", action="store_true", help="make a finished shot again")
+    shot.add_argument(
+        "--stop-with-input", action="store_true", help="stop cleanly when standard input ends"
+    )
+    shot.set_defaults(run=batch_commands.shot)
 
 
 def _add_render(subparsers: argparse._SubParsersAction) -> None:
@@ -200,15 +262,15 @@ def _add_avatar(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_style(parser: argparse.ArgumentParser) -> None:
-    usual = SpeechStyle()
-    parser.add_argument(
-        "--seed", type=int, default=0, help="of glances, brows, blinks and head motion"
-    )
+    parser.add_argument("--seed", type=int, help="of glances, brows, blinks and head motion; 0")
     group = parser.add_argument_group("manner of speaking (1 is usual, 0 is none)")
     for name, help_text in STYLE_HELP.items():
-        option = f"--{name.replace('_', '-')}"
-        group.add_argument(option, type=float, default=getattr(usual, name), help=help_text)
+        group.add_argument(f"--{name.replace('_', '-')}", type=float, metavar="X", help=help_text)
 
 
 def _add_fps(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--fps", default="25", help="25, 29.97, 30000/1001, …")
+    parser.add_argument("--fps", help="25 (the usual), 29.97, 30000/1001, …")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -12,12 +12,13 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..core.assets import SPEECH_MODEL, avatar_path, default_avatar_reference
 from ..core.errors import GaussianHeadsError
-from ..core.timing import frame_rate
+from ..core.timing import frame_rate, parse_frames
 
 if TYPE_CHECKING:
     from ..core.avatar import Avatar
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 STDOUT = 1
 TRACK_SUFFIXES = (".npz", ".csv")
+USUAL_RATE = 25
 
 
 class CommandError(GaussianHeadsError):
@@ -95,25 +97,34 @@ def measure(options: argparse.Namespace) -> None:
 
 def animate(options: argparse.Namespace) -> None:
     """The main job: sound to keyframes to frames or a video, through Blender."""
-    _require_blender("animate")
-    from .animate import AnimateRequest, animate
+    require_blender("animate")
+    from .animate import animate
+    from .requests import AnimateRequest
 
-    width, height = options.size
+    width, height = options.size or (None, None)
     request = AnimateRequest(
         audio=options.audio,
-        avatar=options.avatar or default_avatar_reference(),
+        avatar=options.avatar or "",
         out=options.out,
-        fps=frame_rate(options.fps),
+        fps=frame_rate(options.fps) if options.fps else None,
         width=width,
         height=height,
         backend=options.backend,
         seed=options.seed,
-        style=_style(options),
+        style=given_style(options),
         save_blend=options.save_blend,
         is_transparent=options.transparent,
         frame_format=options.format,
+        scene=options.scene,
+        object=options.object or "",
+        camera=options.camera or "",
+        sound_frame=options.sound_frame,
+        frames=tuple(parse_frames(options.frames)) if options.frames else None,
+        performance=options.performance,
+        view=options.view or "",
+        leftovers="discard" if options.overwrite else "keep",
     )
-    with _quiet_blender():
+    with quiet_blender():
         result = animate(request, ProgressLine("animate"))
     for path in filter(None, (result.out, options.save_blend)):
         _say(str(path))
@@ -121,11 +132,11 @@ def animate(options: argparse.Namespace) -> None:
 
 def render(options: argparse.Namespace) -> None:
     """Frames of a saved scene, the missing ones only."""
-    _require_blender("render")
+    require_blender("render")
     from .batch import RenderRequest, render_file
 
     request = RenderRequest(options.blend, options.frames, options.out, options.overwrite)
-    with _quiet_blender():
+    with quiet_blender():
         result = render_file(request, ProgressLine("render"))
     _say(f"{result.num_rendered} frames rendered, {result.num_skipped} were there: {result.folder}")
 
@@ -138,7 +149,7 @@ def bench(options: argparse.Namespace) -> None:
     # First of all, so that the peak of memory is its own.
     minutes = options.speech_minutes
     long = measure_long_speech(minutes, ProgressLine("speech")) if minutes is not None else None
-    with _quiet_blender():
+    with quiet_blender():
         if importlib.util.find_spec("bpy") is not None:
             # Blender's own backends are known only then.
             from .registration import ensure_registered
@@ -154,8 +165,7 @@ def bench(options: argparse.Namespace) -> None:
 
 def export_ply(options: argparse.Namespace) -> None:
     """Frames of a scene's avatar as splat files, the missing ones only."""
-    _require_blender("export-ply")
-    from .batch import parse_frames
+    require_blender("export-ply")
     from .splat_export import SplatExport, export_file
 
     out = _with_suffix(options.out, ".ply")
@@ -166,14 +176,14 @@ def export_ply(options: argparse.Namespace) -> None:
         options.world,
         options.overwrite,
     )
-    with _quiet_blender():
+    with quiet_blender():
         written, kept = export_file(
             options.blend, export, options.object, ProgressLine("export-ply")
         )
     _say(f"{written} files written, {kept} were there: {export.path.parent}")
 
 
-def _require_blender(command: str) -> None:
+def require_blender(command: str) -> None:
     if importlib.util.find_spec("bpy") is None:
         raise CommandError(
             f"'{command}' needs Blender: run it as 'blender --command gaussian_heads {command} ...' "
@@ -182,7 +192,7 @@ def _require_blender(command: str) -> None:
 
 
 @contextmanager
-def _quiet_blender() -> Iterator[None]:
+def quiet_blender() -> Iterator[None]:
     """Keep the lines that Blender prints for every frame, with temporary names, off the terminal."""
     sys.stdout.flush()
     kept = os.dup(STDOUT)
@@ -202,7 +212,7 @@ def _analyse(path: Path, options: argparse.Namespace) -> ExpressionTrack:
     from ..core.progress import part
     from ..core.speech import DECODED_PART, SpeechModel
 
-    fps, style = frame_rate(options.fps), _style(options)
+    fps, style = frame_rate(options.fps or USUAL_RATE), _style(options)
     line = ProgressLine("speech")
     waveform, sample_rate = load_audio(
         path, _blender_decoder(), target_rate=SPEECH_RATE_HZ, progress=part(line, 0.0, DECODED_PART)
@@ -211,16 +221,24 @@ def _analyse(path: Path, options: argparse.Namespace) -> ExpressionTrack:
         waveform,
         sample_rate,
         fps=fps,
-        seed=options.seed,
+        seed=options.seed or 0,
         style=style,
         progress=part(line, DECODED_PART, 1.0),
     )
 
 
-def _style(options: argparse.Namespace) -> SpeechStyle:
-    from ..core.speech import STYLE_LIMITS, SpeechStyle
+def given_style(options: argparse.Namespace) -> dict[str, float]:
+    """The words about the manner of speaking that were given."""
+    from ..core.speech import SpeechStyle
 
-    return SpeechStyle(**{name: getattr(options, name) for name in STYLE_LIMITS})
+    given = {field.name: getattr(options, field.name) for field in fields(SpeechStyle)}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _style(options: argparse.Namespace) -> SpeechStyle:
+    from ..core.speech import SpeechStyle
+
+    return SpeechStyle(**given_style(options))
 
 
 def _load_track(path: Path) -> ExpressionTrack:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import bpy
 
 from ..core.errors import GaussianHeadsError
@@ -14,6 +16,8 @@ ENGINE_ID = "GAUSSIAN_HEADS"
 ALPHA_PASS = "Head Alpha"
 # An animation says a thing once and not at every frame.
 _warnings_given: set[str] = set()
+# Told what was drawn, once a frame.
+frame_listeners: list[Callable[[FrameReport], None]] = []
 
 
 class GaussianHeadsEngine(bpy.types.RenderEngine):
@@ -68,6 +72,8 @@ class GaussianHeadsEngine(bpy.types.RenderEngine):
         if passes is None:
             return
         self._warn(report)
+        for tell in frame_listeners:
+            tell(report)
         self._write(depsgraph.view_layer_eval.name, passes)
         self.update_stats("Gaussian Heads", str(report))
 

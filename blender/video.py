@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +19,6 @@ from .strips import strip_collection
 
 AUDIO_KBITS = 192
 AUDIO_RATE_HZ = 48_000
-SILENCE_SEC = 1
 BLOCK_FRAMES = 1 << 18
 
 
@@ -31,14 +31,25 @@ def require_video_size(width: int, height: int) -> None:
         )
 
 
-def encode_video(frames: Sequence[Path], audio: Path, picture: PictureSettings, path: Path) -> None:
-    """Write `path` (.mp4) of `frames` at the picture's rate, with `audio` from the first frame on."""
+def encode_video(
+    frames: Sequence[Path],
+    audio: Path,
+    picture: PictureSettings,
+    path: Path,
+    *,
+    sound_frame: int = 1,
+) -> None:
+    """Write `path` (.mp4) of `frames` at the picture's rate.
+
+    `audio` starts at the frame `sound_frame`, where the first picture is frame 1.
+    """
     with tempfile.TemporaryDirectory() as scratch:
-        sound = _with_silence(audio, Path(scratch) / "sound.wav")
+        behind_sec = math.ceil((len(frames) + 1 - min(sound_frame, 1)) / picture.fps)
+        sound = _with_silence(audio, Path(scratch) / "sound.wav", behind_sec)
         scene = bpy.data.scenes.new("Video")
         try:
             apply_picture(scene, picture)
-            _add_strips(scene, frames, sound)
+            _add_strips(scene, frames, sound, sound_frame)
             scene.frame_start, scene.frame_end = 1, len(frames)
             # The frames are finished pictures: nothing may change their colours again.
             scene.view_settings.view_transform = "Standard"
@@ -60,8 +71,8 @@ def _write_video(scene: bpy.types.Scene, path: Path) -> None:
             )
 
 
-def _with_silence(audio: Path, path: Path) -> Path:
-    """Copy `audio` to `path` with silence behind it.
+def _with_silence(audio: Path, path: Path, behind_sec: int) -> Path:
+    """Copy `audio` to `path` with `behind_sec` of silence behind it.
 
     Blender's mixer now and then plays what lies in memory between the end of a file and the end of
     the last frame: a loud crack. With silence there it never reads past the end.
@@ -74,10 +85,11 @@ def _with_silence(audio: Path, path: Path) -> Path:
             with soundfile.SoundFile(path, "w", format="RF64", subtype="FLOAT", **form) as copy:
                 for block in source.blocks(BLOCK_FRAMES, dtype="float32"):
                     copy.write(block)
-                copy.write(np.zeros((SILENCE_SEC * source.samplerate, source.channels), "float32"))
+                for _ in range(behind_sec):
+                    copy.write(np.zeros((source.samplerate, source.channels), "float32"))
     except soundfile.LibsndfileError:
         samples, rate = decode_with_aud(audio)
-        silence = np.zeros((SILENCE_SEC * rate, samples.shape[1]), np.float32)
+        silence = np.zeros((behind_sec * rate, samples.shape[1]), np.float32)
         padded = np.concatenate([samples, silence])
         soundfile.write(path, padded, rate, format="RF64", subtype="FLOAT")
     return path
@@ -98,9 +110,11 @@ def use_video_output(scene: bpy.types.Scene) -> None:
     ffmpeg.audio_mixrate, ffmpeg.audio_channels = AUDIO_RATE_HZ, "STEREO"
 
 
-def _add_strips(scene: bpy.types.Scene, frames: Sequence[Path], audio: Path) -> None:
+def _add_strips(
+    scene: bpy.types.Scene, frames: Sequence[Path], audio: Path, sound_frame: int
+) -> None:
     strips = strip_collection(scene)
     image = strips.new_image("Frames", str(frames[0]), channel=2, frame_start=1)
     for path in frames[1:]:
         image.elements.append(path.name)
-    strips.new_sound("Sound", str(audio), channel=1, frame_start=1)
+    strips.new_sound("Sound", str(audio), channel=1, frame_start=sound_frame)

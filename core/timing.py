@@ -15,6 +15,8 @@ from .errors import TimingError
 # Rates that Blender and cameras write as rounded decimals although they are thousands over 1001.
 NTSC_BASES = (24, 30, 48, 60, 120, 240)
 MAX_RATE = 10_000
+# The last frame that Blender counts to.
+MAX_FRAME = 1_048_574
 
 
 def frame_rate(fps: float | int | str | Fraction, fps_base: float | int = 1.0) -> Fraction:
@@ -38,6 +40,27 @@ def frame_rate(fps: float | int | str | Fraction, fps_base: float | int = 1.0) -
         if abs(rate - exact) < Fraction(1, 2000):
             return exact
     return rate.limit_denominator(100_000)
+
+
+def parse_frames(text: str) -> list[int]:
+    """Frame numbers of "7", "1-50", "1-50:5" or several of these with commas between."""
+    chosen: list[int] = []
+    for part in text.split(","):
+        span, _, step = part.strip().partition(":")
+        # A leading minus belongs to a negative first frame.
+        dash = span.find("-", 1)
+        first, last = (span, span) if dash < 0 else (span[:dash], span[dash + 1 :])
+        try:
+            numbers = range(int(first), int(last) + 1, max(0, int(step or 1)))
+        except ValueError:
+            raise TimingError(f"'{text}' is no range of frames: write 7, 1-50 or 1-50:5.") from None
+        is_far = numbers and not -MAX_FRAME <= numbers[0] <= numbers[-1] <= MAX_FRAME
+        if is_far or len(chosen) + len(numbers) > MAX_FRAME:
+            raise TimingError(f"'{text}' goes beyond frame {MAX_FRAME}, the last that Blender has.")
+        chosen.extend(numbers)
+    if not chosen:
+        raise TimingError(f"'{text}' holds no frame: the first must not come after the last.")
+    return chosen
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,13 @@ import bpy
 import numpy as np
 import pytest
 from gaussian_heads.blender import frames as frames_module
-from gaussian_heads.blender.animate import AnimateRequest, animate
+from gaussian_heads.blender.animate import animate
 from gaussian_heads.blender.animation import find_channelbag
-from gaussian_heads.blender.batch import RenderRequest, parse_frames, render_file
+from gaussian_heads.blender.batch import RenderRequest, render_file
+from gaussian_heads.blender.requests import AnimateRequest
 from gaussian_heads.blender.sound import decode_with_aud
 from gaussian_heads.core.audio import load_audio
 from gaussian_heads.core.errors import AudioError, AvatarError, GaussianHeadsError, RenderError
-from gaussian_heads.core.speech import SpeechStyle
 from PIL import Image
 
 
@@ -94,9 +94,9 @@ def test_frames_of_another_job_are_not_mixed(request_of, analyser):
     with pytest.raises(GaussianHeadsError, match="frames of another job"):
         animate(request_of(seed=5), silent, analyser)
     with pytest.raises(GaussianHeadsError, match="frames of another job"):
-        animate(request_of(style=SpeechStyle(head=0.0)), silent, analyser)
+        animate(request_of(style={"head": 0.0}), silent, analyser)
     job = json.loads((request_of().out / "job.json").read_text())
-    assert job["seed"] == 0 and len(job["audio_sha256"]) == 64
+    assert job["seed"] is None and len(job["sha256"]["audio"]) == 64
 
 
 def test_leftovers_of_an_unfinished_video_are_discarded(request_of, analyser, tmp_path):
@@ -235,6 +235,9 @@ def test_bad_scene_files_are_refused(tmp_path, content, sentence):
         ({"out": Path("a.mov")}, RenderError, "is no .mp4"),
         ({"save_blend": Path("a.txt")}, RenderError, "no scene file"),
         ({"frame_format": "gif"}, RenderError, "no frame format 'gif'"),
+        ({"camera": "wide"}, RenderError, "no framing 'wide'"),
+        ({"scene": Path("/nowhere/a.blend")}, RenderError, "no scene file"),
+        ({"out": Path("a.mp4"), "frames": (1, 3)}, RenderError, "every frame"),
     ],
 )
 def test_bad_requests_are_refused_before_anything_is_written(
@@ -244,13 +247,3 @@ def test_bad_requests_are_refused_before_anything_is_written(
     with pytest.raises(error, match=sentence):
         animate(request_of(**changes), silent, analyser)
     assert sorted(tmp_path.rglob("*")) == before
-
-
-def test_ranges_of_frames():
-    assert parse_frames("7") == [7]
-    assert parse_frames("1-5") == [1, 2, 3, 4, 5]
-    assert parse_frames("1-10:4, 20") == [1, 5, 9, 20]
-    assert parse_frames("-3--1") == [-3, -2, -1]
-    for text in ("x", "5-1", "1-5:0", ""):
-        with pytest.raises(RenderError):
-            parse_frames(text)

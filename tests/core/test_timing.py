@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 from gaussian_heads.core.errors import TimingError
-from gaussian_heads.core.timing import SoundPlacement, frame_rate
+from gaussian_heads.core.timing import SoundPlacement, frame_rate, parse_frames
 
 
 @pytest.mark.parametrize(
@@ -50,3 +50,18 @@ def test_an_hour_at_ntsc_does_not_drift():
 def test_a_strip_without_length_is_refused(right):
     with pytest.raises(TimingError, match="strip"):
         SoundPlacement(Fraction(25), 10, 10, right)
+
+
+def test_ranges_of_frames():
+    assert parse_frames("7") == [7]
+    assert parse_frames("1-5") == [1, 2, 3, 4, 5]
+    assert parse_frames("1-10:4, 20") == [1, 5, 9, 20]
+    assert parse_frames("-3--1") == [-3, -2, -1]
+
+
+@pytest.mark.parametrize(
+    "text", ["x", "5-1", "1-5:0", "5-1:-1", "", "1-9999999999", ",".join(["1-999999"] * 99)]
+)
+def test_what_is_no_range_of_frames_is_refused(text):
+    with pytest.raises(TimingError):
+        parse_frames(text)
