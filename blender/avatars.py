@@ -52,11 +52,12 @@ def avatar_path(reference: str, library: bpy.types.Library | None = None) -> Pat
     return assets.avatar_path(reference)
 
 
-def reference_to(path: Path) -> str:
-    """How a scene names the avatar file `path`: relative to the .blend where it has a place."""
-    if bpy.data.filepath and bpy.context.preferences.filepaths.use_relative_paths:
+def reference_to(path: Path, library: bpy.types.Library | None = None) -> str:
+    """How a scene (or `library`) names the avatar file `path`: relative to where its .blend has a place."""
+    beside = bpy.path.abspath(library.filepath) if library else bpy.data.filepath
+    if beside and bpy.context.preferences.filepaths.use_relative_paths:
         try:
-            return bpy.path.relpath(str(path)).replace("\\", "/")
+            return bpy.path.relpath(str(path), start=os.path.dirname(beside)).replace("\\", "/")
         except ValueError:
             # Another drive on Windows has no relative path.
             return str(path)
@@ -81,14 +82,32 @@ def load_avatar(path: Path) -> LoadedAvatar:
         return _cache[key]
 
 
+def opened_avatar(path: Path) -> LoadedAvatar | None:
+    """The avatar at `path` if it is open already and its file unchanged; never opens one."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    with _lock:
+        return _cache.get((str(path), stat.st_mtime_ns, stat.st_size))
+
+
+def home_library(obj: bpy.types.Object) -> bpy.types.Library | None:
+    """The library that relative paths of `obj` start at; an override keeps its library's own."""
+    original = obj.original
+    if original.library is None and original.override_library:
+        return original.override_library.reference.library
+    return original.library
+
+
+def object_path(obj: bpy.types.Object) -> Path:
+    """The avatar file of a proxy object (original or evaluated); it need not exist."""
+    return avatar_path(obj.gaussian_head.avatar, home_library(obj))
+
+
 def object_avatar(obj: bpy.types.Object) -> LoadedAvatar:
     """The avatar of a proxy object (original or evaluated)."""
-    original = obj.original
-    library = original.library
-    if library is None and original.override_library:
-        # An override keeps the library's own relative path.
-        library = original.override_library.reference.library
-    return load_avatar(avatar_path(obj.gaussian_head.avatar, library))
+    return load_avatar(object_path(obj))
 
 
 def forget_avatars() -> None:

@@ -1,4 +1,4 @@
-"""Preferences of the add-on: where the accelerator environment is."""
+"""Preferences of the add-on: where the user's avatars and the accelerator environment are."""
 
 from __future__ import annotations
 
@@ -17,10 +17,24 @@ def _on_folder(preferences: object, context: bpy.types.Context) -> None:
     apply_preferences()
 
 
+def _on_avatar_folder(preferences: object, context: bpy.types.Context) -> None:
+    from .library import forget_library
+
+    forget_library()
+
+
 class GAUSSIAN_HEADS_AP_preferences(bpy.types.AddonPreferences):
-    """The optional accelerator for NVIDIA cards."""
+    """The user's avatars, and the optional accelerator for NVIDIA cards."""
 
     bl_idname = PACKAGE
+
+    avatar_folder: StringProperty(
+        name="Avatar Folder",
+        description="Folder of your own .uhap avatars: they stand in the sidebar's list and in the Add "
+        "menu; a folder of the add-on's own when empty",
+        subtype="DIR_PATH",
+        update=_on_avatar_folder,
+    )
 
     accelerator_folder: StringProperty(
         name="Environment",
@@ -44,6 +58,7 @@ class GAUSSIAN_HEADS_AP_preferences(bpy.types.AddonPreferences):
         """Fields, buttons, and what the last of them said."""
         layout = self.layout
         layout.use_property_split = True
+        layout.prop(self, "avatar_folder", placeholder=str(avatar_folder()))
         layout.label(text="CUDA Accelerator (optional)", icon="PREFERENCES")
         for name in ("accelerator_folder", "wheel_folder", "base_python"):
             layout.prop(self, name)
@@ -75,6 +90,11 @@ def user_folder() -> Path:
     except ValueError:
         # Not installed as an extension.
         return Path(bpy.utils.user_resource("DATAFILES", path="gaussian_heads"))
+
+
+def avatar_folder() -> Path:
+    """Where the user's own avatars lie; it need not exist."""
+    return _path("avatar_folder") or user_folder() / "avatars"
 
 
 def apply_preferences() -> None:

@@ -5,11 +5,20 @@ from __future__ import annotations
 import bpy
 
 from ..core.render import cuda, register_backend, unregister_backend
-from . import engine, handlers, native_splats, overlay, preferences, properties
+from . import (
+    engine,
+    handlers,
+    library_properties,
+    native_splats,
+    overlay,
+    preferences,
+    presets,
+    properties,
+)
 from .drawing import offscreen
 
 _register_classes, _unregister_classes = bpy.utils.register_classes_factory(
-    (*properties.CLASSES, *preferences.CLASSES, *engine.CLASSES)
+    (*properties.CLASSES, *preferences.CLASSES, *library_properties.CLASSES, *engine.CLASSES)
 )
 _commands: list[object] = []
 
@@ -19,6 +28,8 @@ def register() -> None:
     engine.allow_graphics()
     _register_classes()
     properties.attach()
+    library_properties.attach()
+    presets.attach()
     for panel in engine.compatible_panels():
         panel.COMPAT_ENGINES.add(engine.ENGINE_ID)
     handlers.attach()
@@ -49,6 +60,8 @@ def unregister() -> None:
     handlers.detach()
     for panel in engine.compatible_panels():
         panel.COMPAT_ENGINES.discard(engine.ENGINE_ID)
+    presets.detach()
+    library_properties.detach()
     properties.detach()
     _unregister_classes()
 

@@ -30,11 +30,17 @@ def unregister() -> None:
 
 def _classes() -> tuple[type, ...]:
     from . import (
+        add_speech,
         bake_speech,
         create_accelerator,
         export_ply,
+        find_missing_avatar,
         import_avatar,
+        import_lam,
         import_splats,
+        presets,
+        previz,
+        replace_avatar,
         setup_composite,
         setup_render,
         show_native_splats,
@@ -43,8 +49,14 @@ def _classes() -> tuple[type, ...]:
 
     modules = (
         import_avatar,
+        import_lam,
+        replace_avatar,
+        find_missing_avatar,
         import_splats,
         export_ply,
+        add_speech,
+        presets,
+        previz,
         show_native_splats,
         bake_speech,
         setup_render,
@@ -59,9 +71,11 @@ def _menu_entries() -> tuple[tuple[type, object], ...]:
     """Menus of Blender and what draws an entry at their ends."""
     import bpy
 
-    from . import export_ply, import_splats
+    from . import export_ply, import_avatar, import_lam, import_splats
 
     return (
         (bpy.types.TOPBAR_MT_file_import, import_splats.draw_menu),
+        (bpy.types.TOPBAR_MT_file_import, import_lam.draw_menu),
+        (bpy.types.VIEW3D_MT_add, import_avatar.draw_add_menu),
         (bpy.types.TOPBAR_MT_file_export, export_ply.draw_menu),
     )

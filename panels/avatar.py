@@ -1,43 +1,60 @@
-"""The sidebar's panel of loading and choosing heads."""
+"""The sidebar's panels of choosing heads and of what is known about them."""
 
 from __future__ import annotations
 
+import textwrap
+
 import bpy
 
-from ..blender.avatars import builtin_names
+from ..blender.avatar_status import CHANGED, MISSING, UNREADABLE, AvatarStatus, avatar_status
 from ..blender.native_splats import why_not_native
 from ..operators.base import active_avatar
-from ..operators.import_avatar import GAUSSIAN_HEADS_OT_import_avatar
+from ..operators.find_missing_avatar import GAUSSIAN_HEADS_OT_find_missing_avatar
+from ..operators.import_avatar import GAUSSIAN_HEADS_OT_import_avatar, use_reference
+from ..operators.import_lam import GAUSSIAN_HEADS_OT_import_lam
 from ..operators.import_splats import GAUSSIAN_HEADS_OT_import_splats
+from ..operators.previz import GAUSSIAN_HEADS_OT_previz
+from ..operators.replace_avatar import (
+    GAUSSIAN_HEADS_OT_check_avatars,
+    GAUSSIAN_HEADS_OT_replace_avatar,
+    GAUSSIAN_HEADS_OT_update_avatar,
+)
 from ..operators.show_native_splats import GAUSSIAN_HEADS_OT_show_native_splats
-from .base import Sidebar
+from .base import NeedsAvatar, Sidebar
+
+# Longer texts of a manifest are cut here; a sidebar of the usual width shows about so much in a line.
+LINE = 44
+MAX_LINES = 4
 
 
 class GAUSSIAN_HEADS_PT_avatar(Sidebar, bpy.types.Panel):
-    """Loading a head."""
+    """Choosing a head."""
 
     bl_label = "Avatar"
     bl_idname = "GAUSSIAN_HEADS_PT_avatar"
 
     def draw(self, context: bpy.types.Context) -> None:
-        """What is loaded, and the ways to load one."""
+        """The list with portraits, and what can be done with its choice."""
         layout = self.layout
-        obj = active_avatar(context)
-        if obj is None:
-            layout.label(text="Load a head to begin", icon="INFO")
-        else:
-            layout.prop(obj, "name", text="", icon="OUTLINER_OB_MESH")
-            layout.label(text=obj.gaussian_head.avatar)
+        chosen = context.window_manager.gaussian_heads_library
+        if active_avatar(context) is None:
+            layout.label(text="Choose a head, then press Add", icon="INFO")
+        layout.template_icon_view(chosen, "avatar", show_labels=True, scale=6.0, scale_popup=5.0)
+        layout.prop(chosen, "avatar", text="")
+        row = layout.row(align=True)
+        button = row.operator(GAUSSIAN_HEADS_OT_import_avatar.bl_idname, text="Add", icon="ADD")
+        use_reference(button, chosen.avatar)
+        button = row.operator(
+            GAUSSIAN_HEADS_OT_replace_avatar.bl_idname, text="Replace", icon="UV_SYNC_SELECT"
+        )
+        button.reference = chosen.avatar
+        layout.operator(GAUSSIAN_HEADS_OT_previz.bl_idname, icon="OUTLINER_OB_CAMERA")
         column = layout.column(align=True)
-        for name in builtin_names():
-            button = column.operator(
-                GAUSSIAN_HEADS_OT_import_avatar.bl_idname,
-                text=f"Add {name.replace('_', ' ').title()}",
-                icon="ADD",
-            )
-            button.builtin = name
         column.operator(
             GAUSSIAN_HEADS_OT_import_avatar.bl_idname, text="Open .uhap File", icon="FILE_FOLDER"
+        )
+        column.operator(
+            GAUSSIAN_HEADS_OT_import_lam.bl_idname, text="Import LAM Head (.zip)", icon="IMPORT"
         )
         column.operator(
             GAUSSIAN_HEADS_OT_import_splats.bl_idname,
@@ -48,4 +65,61 @@ class GAUSSIAN_HEADS_PT_avatar(Sidebar, bpy.types.Panel):
             column.operator(GAUSSIAN_HEADS_OT_show_native_splats.bl_idname)
 
 
-CLASSES = (GAUSSIAN_HEADS_PT_avatar,)
+class GAUSSIAN_HEADS_PT_head(NeedsAvatar, Sidebar, bpy.types.Panel):
+    """The head that the buttons work on."""
+
+    bl_label = "Head"
+    bl_idname = "GAUSSIAN_HEADS_PT_head"
+    bl_parent_id = "GAUSSIAN_HEADS_PT_avatar"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Its name, what its maker states, and what is wrong with its file."""
+        layout = self.layout
+        obj = active_avatar(context)
+        layout.prop(obj, "name", text="", icon="OUTLINER_OB_MESH")
+        status = avatar_status(obj)
+        draw_fault(layout, status)
+        column = layout.column(align=True)
+        for text in facts(obj, status):
+            column.label(text=text)
+        layout.operator(GAUSSIAN_HEADS_OT_check_avatars.bl_idname, icon="FILE_REFRESH")
+
+
+def draw_fault(layout: bpy.types.UILayout, status: AvatarStatus) -> None:
+    """What is wrong with a head's file, and the button that helps."""
+    if not status.sentence:
+        return
+    box = layout.box()
+    for number, line in enumerate(textwrap.wrap(status.sentence, LINE)):
+        box.label(text=line, icon="NONE" if number else "ERROR")
+    if status.kind in (MISSING, UNREADABLE):
+        box.operator(GAUSSIAN_HEADS_OT_find_missing_avatar.bl_idname, icon="VIEWZOOM")
+    if status.kind == CHANGED:
+        box.operator(GAUSSIAN_HEADS_OT_update_avatar.bl_idname, icon="FILE_REFRESH")
+
+
+def facts(obj: bpy.types.Object, status: AvatarStatus) -> list[str]:
+    """Name, licence, consent, size and file of a head, in lines for the sidebar."""
+    lines = [f"File: {obj.gaussian_head.avatar}"]
+    if status.manifest is None:
+        return _wrapped(lines)
+    info = status.manifest.info
+    person = "a synthetic person" if info.provenance.is_synthetic else "a real person"
+    lines = [
+        f"{info.name}, {person}",
+        f"Licence: {info.licence}",
+        f"{status.manifest.num_gaussians:,} Gaussians",
+        *lines,
+    ]
+    if info.author:
+        lines.insert(1, f"By {info.author}")
+    if not info.provenance.is_synthetic:
+        lines.insert(2, f"Consent: {info.provenance.consent or 'not stated'}")
+    return _wrapped(lines)
+
+
+def _wrapped(lines: list[str]) -> list[str]:
+    return [part for line in lines for part in textwrap.wrap(line, LINE, max_lines=MAX_LINES)]
+
+
+CLASSES = (GAUSSIAN_HEADS_PT_avatar, GAUSSIAN_HEADS_PT_head)

@@ -1,0 +1,7 @@
+import bpy
+
+render = bpy.context.scene.render
+render.resolution_x, render.resolution_y = 3840, 2160
+render.resolution_percentage = 100
+render.pixel_aspect_x = render.pixel_aspect_y = 1.0
+render.fps, render.fps_base = 25, 1.0

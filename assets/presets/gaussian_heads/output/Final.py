@@ -1,0 +1,13 @@
+import bpy
+
+scene = bpy.context.scene
+scene.gaussian_heads.supersampling = 2
+scene.gaussian_heads.meshes = "SHADED"
+scene.render.use_motion_blur = True
+scene.render.film_transparent = False
+settings = scene.render.image_settings
+if hasattr(settings, "media_type"):
+    settings.media_type = "IMAGE"
+settings.file_format = "PNG"
+settings.color_mode, settings.color_depth = "RGB", "16"
+scene.gaussian_heads.motion_blur_steps = 8

@@ -1,0 +1,3 @@
+import bpy
+
+bpy.ops.gaussian_heads.use_video_output()

@@ -1,0 +1,129 @@
+"""From a sound file to a scene that can be shown: head, keys, camera, background and settings in one go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import bpy
+
+from ..core.audio import SPEECH_RATE_HZ, load_audio
+from ..core.framing import USUAL_FRAMING
+from ..core.progress import Progress, part
+from ..core.speech import HeardSpeech, SpeechModel, SpeechStyle
+from .avatars import avatar_path, load_avatar
+from .bake import BakeResult, bake_track
+from .dropped_sounds import add_sounds, edited_scene
+from .presets import FORMAT, LOOK, apply_preset
+from .proxy import create_avatar_object
+from .sound import decode_with_aud
+from .staging import frame_portrait, setup_render
+from .strips import choose_strip, placement
+from .style_properties import set_speech_style
+from .world import make_world
+
+# Where in listening the sound is decoded.
+DECODED_PART = 0.1
+BACKGROUNDS = {
+    "Studio": (0.030, 0.036, 0.047),
+    "Black": (0.0, 0.0, 0.0),
+    "White": (0.9, 0.9, 0.9),
+    "Grey": (0.18, 0.18, 0.18),
+    "Green Screen": (0.0, 0.45, 0.05),
+}
+"""Linear RGB by name; "" keeps the scene's world."""
+
+
+@dataclass(frozen=True)
+class PrevizRequest:
+    """What to set up. Empty names keep what the scene has: `format_preset`, `background` and `look`.
+
+    `avatar` is "builtin:NAME" or a path, `framing` one of `core.framing.FRAMINGS`; the sound starts at
+    `first_frame`.
+    """
+
+    avatar: str
+    audio: Path
+    format_preset: str = ""
+    framing: str = USUAL_FRAMING
+    background: str = "Studio"
+    look: str = ""
+    first_frame: int = 1
+    seed: int = 0
+    style: SpeechStyle = SpeechStyle()
+
+
+@dataclass(frozen=True)
+class PrevizResult:
+    """The new head and camera, the strip's name, and what was keyed."""
+
+    head: bpy.types.Object
+    camera: bpy.types.Object
+    strip: str
+    bake: BakeResult
+
+
+def listen(
+    request: PrevizRequest, model: SpeechModel, progress: Progress | None = None
+) -> HeardSpeech:
+    """What is heard in the request's sound; touches nothing of Blender's, so a thread may do it."""
+    waveform, rate = load_audio(
+        request.audio,
+        decode_with_aud,
+        target_rate=SPEECH_RATE_HZ,
+        progress=part(progress, 0.0, DECODED_PART),
+    )
+    return model.listen(
+        waveform, rate, effort=request.style.effort, progress=part(progress, DECODED_PART, 1.0)
+    )
+
+
+def build(context: bpy.types.Context, request: PrevizRequest, heard: HeardSpeech) -> PrevizResult:
+    """Set up the scene of `context`: nothing is changed before the avatar is open."""
+    loaded = load_avatar(avatar_path(request.avatar))
+    scene = context.scene
+    if request.format_preset:
+        apply_preset(FORMAT, request.format_preset, scene=scene)
+    head = create_avatar_object(request.avatar, loaded, context.collection)
+    head.location = scene.cursor.location
+    head.gaussian_head.seed = request.seed
+    set_speech_style(head.gaussian_head, request.style)
+    strip, bake = _speak(context, request, head, heard)
+    camera = _stage(scene, request, head)
+    for each in {scene, edited_scene(context)}:
+        each.frame_start, each.frame_end = bake.first_frame, bake.last_frame
+    scene.frame_set(bake.first_frame)
+    return PrevizResult(head, camera, strip, bake)
+
+
+def _speak(
+    context: bpy.types.Context, request: PrevizRequest, head: bpy.types.Object, heard: HeardSpeech
+) -> tuple[str, BakeResult]:
+    edited = edited_scene(context)
+    if edited != context.scene:
+        # Another scene's frames are those of the sound: it follows the new format.
+        render, source = edited.render, context.scene.render
+        render.fps, render.fps_base = source.fps, source.fps_base
+    added = add_sounds(edited, [request.audio], request.first_frame, head)
+    place = placement(edited, choose_strip(edited, added.strips[0]))
+    track = heard.perform(
+        fps=place.fps,
+        start_sec=place.file_sec(place.first_frame),
+        num_frames=place.num_frames,
+        seed=request.seed,
+        style=request.style,
+    )
+    return added.strips[0], bake_track(head, track, place.first_frame)
+
+
+def _stage(
+    scene: bpy.types.Scene, request: PrevizRequest, head: bpy.types.Object
+) -> bpy.types.Object:
+    if request.background:
+        scene.world = make_world(request.background, BACKGROUNDS[request.background])
+        scene.render.film_transparent = False
+    if request.look:
+        apply_preset(LOOK, request.look, scene=scene, obj=head)
+    camera = frame_portrait(scene, head, request.framing)
+    setup_render(scene)
+    return camera

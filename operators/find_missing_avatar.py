@@ -1,0 +1,69 @@
+"""Find avatar files that moved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+from bpy.props import StringProperty
+
+from ..blender.avatar_status import missing_heads
+from ..blender.preferences import avatar_folder
+from ..blender.relinking import relink, relink_sentence
+from ..core.errors import GaussianHeadsError
+from .base import CANCELLED, GuardedOperator, Outcome
+
+
+class GAUSSIAN_HEADS_OT_find_missing_avatar(GuardedOperator, bpy.types.Operator):
+    """Choose the avatar file that moved, or a folder to search: files are known again by their contents, and every head that used one is repaired"""
+
+    bl_idname = "gaussian_heads.find_missing_avatar"
+    bl_label = "Find Missing Avatars"
+    bl_options = {"REGISTER", "UNDO"}
+
+    filepath: StringProperty(
+        name="File",
+        description="The avatar file that moved, or a folder to search with the folders in it",
+        subtype="FILE_PATH",
+        options={"SKIP_SAVE"},
+    )
+    directory: StringProperty(
+        name="Folder",
+        description="Folder to search, with the folders in it",
+        subtype="DIR_PATH",
+        options={"SKIP_SAVE"},
+    )
+    filter_glob: StringProperty(default="*.uhap;*.ply", options={"HIDDEN"})
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Needs a head whose file is missing."""
+        has_missing = bool(missing_heads())
+        if not has_missing:
+            cls.poll_message_set("Every head has its avatar file: there is nothing to find.")
+        return has_missing
+
+    def run(self, context: bpy.types.Context) -> Outcome:
+        """Search and repair; what stays missing is a warning."""
+        place = Path(self.filepath or self.directory)
+        if not place.exists() and self.directory:
+            place = Path(self.directory)
+        if not str(place).strip("."):
+            raise GaussianHeadsError(
+                "No file or folder is chosen: choose where the avatars are now."
+            )
+        result = relink(place)
+        is_done = not result.missing and not result.linked
+        self.report({"INFO"} if is_done else {"WARNING"}, relink_sentence(result))
+        return {"FINISHED"} if result.repaired else CANCELLED
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
+        """Ask where to look unless that is given."""
+        if self.filepath or self.directory:
+            return self.execute(context)
+        self.directory = str(avatar_folder())
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+
+CLASSES = (GAUSSIAN_HEADS_OT_find_missing_avatar,)

@@ -1,0 +1,219 @@
+"""The five-minute previz: a person, a sound, and everything else is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+from bpy.props import EnumProperty, IntProperty, StringProperty
+
+from ..blender.avatars import avatar_path, is_builtin, load_avatar, reference_to
+from ..blender.dropped_sounds import require_sound
+from ..blender.library_properties import library_items
+from ..blender.presets import FORMAT, LOOK, presets
+from ..blender.previz import BACKGROUNDS, PrevizRequest, PrevizResult, build, listen
+from ..blender.speech import speech_model
+from ..blender.work import Work
+from ..core.errors import GaussianHeadsError
+from ..core.framing import FRAMINGS, USUAL_FRAMING
+from ..core.speech import HeardSpeech
+from .base import CANCELLED, GuardedOperator, Outcome, make_active
+from .import_avatar import remember
+
+POLL_SEC = 0.1
+KEEP = "KEEP"
+_Item = tuple[str, str, str]
+# Blender keeps no copy of the texts of such lists.
+_lists: dict[str, list[_Item]] = {}
+
+
+# What was heard last, so that the redo panel need not listen again.
+_heard: dict[tuple[tuple[str, int], float], HeardSpeech] = {}
+
+
+def _sound_key(request: PrevizRequest) -> tuple[str, int]:
+    return str(request.audio), request.audio.stat().st_mtime_ns
+
+
+def _preset_items(kind: str, kept: str) -> list[_Item]:
+    items = [(KEEP, kept, "Leave this setting of the scene as it is")]
+    items += [(name, name, f"Take the preset {name}") for name in presets(kind)]
+    _lists[kind] = items
+    return items
+
+
+def _format_items(_operator: object, _context: object) -> list[_Item]:
+    return _preset_items(FORMAT, "As in the Scene")
+
+
+def _look_items(_operator: object, _context: object) -> list[_Item]:
+    return _preset_items(LOOK, "The Avatar's Own")
+
+
+def _avatar_items(operator: object, context: object) -> list[tuple[str, str, str, int, int]]:
+    return library_items(operator, context)
+
+
+class GAUSSIAN_HEADS_OT_previz(GuardedOperator, bpy.types.Operator):
+    """Choose a person and a sound file: head, keys, camera, background, look and render settings are made in one go"""
+
+    bl_idname = "gaussian_heads.previz"
+    bl_label = "Five-Minute Previz"
+    bl_options = {"REGISTER", "UNDO"}
+
+    filepath: StringProperty(
+        name="Sound",
+        description="The sound file to speak",
+        subtype="FILE_PATH",
+        options={"SKIP_SAVE"},
+    )
+    reference: StringProperty(
+        name="Avatar File",
+        description="Another avatar than those of the list: builtin:NAME or the path of a .uhap file",
+        options={"SKIP_SAVE", "HIDDEN"},
+    )
+    avatar: EnumProperty(name="Avatar", description="Who speaks", items=_avatar_items)
+    format_preset: EnumProperty(
+        name="Format", description="Size and rate of the pictures", items=_format_items
+    )
+    framing: EnumProperty(
+        name="Framing",
+        description="How large the head stands in the picture",
+        items=[
+            (name, name.capitalize(), f"A camera that shows the head as a {name}")
+            for name in FRAMINGS
+        ],
+        default=USUAL_FRAMING,
+    )
+    background: EnumProperty(
+        name="Background",
+        description="What stands behind the head",
+        items=[
+            ("KEEP", "As in the Scene", "Leave the scene's world as it is"),
+            *((name, name, f"A world of one colour: {name.lower()}") for name in BACKGROUNDS),
+        ],
+        default="Studio",
+    )
+    look: EnumProperty(name="Look", description="How the head is graded", items=_look_items)
+    first_frame: IntProperty(
+        name="First Frame", description="The frame at which the sound starts", default=1
+    )
+    seed: IntProperty(
+        name="Seed",
+        description="Another number gives other glances, nods and blinks with the same sound",
+        default=0,
+        min=0,
+    )
+
+    _work: Work[HeardSpeech] | None = None
+    _timer: bpy.types.Timer | None = None
+
+    def run(self, context: bpy.types.Context) -> Outcome:
+        """At once in background and where the sound was heard just now; else beside the interface."""
+        request = self._request()
+        if (_sound_key(request), request.style.effort) in _heard:
+            return self._finish(context, _heard[_sound_key(request), request.style.effort])
+        if bpy.app.background or context.window is None:
+            return self._finish(context, listen(request, speech_model()))
+        return self._start(context, request)
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
+        """Ask for the sound, then for the rest."""
+        if not self.filepath:
+            self.avatar = context.window_manager.gaussian_heads_library.avatar
+        return context.window_manager.invoke_props_dialog(self, width=360, confirm_text="Create")
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Person, sound, picture."""
+        layout = self.layout
+        layout.template_icon_view(self, "avatar", show_labels=True, scale=5.0, scale_popup=5.0)
+        layout.use_property_split = True
+        for name in ("avatar", "filepath", "format_preset", "framing", "background", "look"):
+            layout.prop(self, name)
+        if not self.filepath:
+            layout.label(text="Choose a sound file to speak", icon="INFO")
+
+    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
+        """Look at the thread now and then; Esc stops it and leaves the scene as it was."""
+        if event.type == "ESC" and event.value == "PRESS":
+            self._work.cancel()
+        if event.type != "TIMER":
+            return {"PASS_THROUGH"}
+        context.workspace.status_text_set(f"Listening {self._work.progress:.0%}   Esc: Cancel")
+        if self._work.is_running and not self._work.is_cancelled:
+            return {"PASS_THROUGH"}
+        self._stop_timer(context)
+        return self.guard(self._end, context)
+
+    def cancel(self, context: bpy.types.Context) -> None:
+        """Blender ends the operator, because a file is loaded or the window closes."""
+        if self._work is not None:
+            self._work.cancel()
+            self._stop_timer(context)
+
+    def _start(self, context: bpy.types.Context, request: PrevizRequest) -> Outcome:
+        model = speech_model()
+        self._work = Work(
+            lambda progress: listen(request, model, progress), "Gaussian Heads previz"
+        )
+        self._work.start()
+        self._timer = context.window_manager.event_timer_add(POLL_SEC, window=context.window)
+        context.window_manager.modal_handler_add(self)
+        return {"RUNNING_MODAL"}
+
+    def _end(self, context: bpy.types.Context) -> Outcome:
+        if self._work.is_cancelled:
+            self.report({"INFO"}, "The previz was stopped; the scene is as it was.")
+            return CANCELLED
+        return self._finish(context, self._work.result())
+
+    def _finish(self, context: bpy.types.Context, heard: HeardSpeech) -> Outcome:
+        request = self._request()
+        _heard.clear()
+        _heard[_sound_key(request), request.style.effort] = heard
+        result = build(context, request, heard)
+        make_active(context, result.head)
+        _look_through_camera(context)
+        remember(result.head.gaussian_head.avatar)
+        self.report({"INFO"}, _sentence(result))
+        return {"FINISHED"}
+
+    def _request(self) -> PrevizRequest:
+        if not self.filepath:
+            raise GaussianHeadsError("No sound file is chosen: choose one for the head to speak.")
+        audio = Path(bpy.path.abspath(self.filepath))
+        require_sound(audio)
+        reference = self.reference or self.avatar
+        load_avatar(avatar_path(reference))
+        return PrevizRequest(
+            avatar=reference if is_builtin(reference) else reference_to(Path(reference)),
+            audio=audio,
+            format_preset="" if self.format_preset == KEEP else self.format_preset,
+            framing=self.framing,
+            background="" if self.background == KEEP else self.background,
+            look="" if self.look == KEEP else self.look,
+            first_frame=self.first_frame,
+            seed=self.seed,
+        )
+
+    def _stop_timer(self, context: bpy.types.Context) -> None:
+        context.window_manager.event_timer_remove(self._timer)
+        context.workspace.status_text_set(None)
+
+
+def _look_through_camera(context: bpy.types.Context) -> None:
+    """The 3D View that the button was pressed in shows the new camera's picture."""
+    space = context.space_data
+    if space is not None and space.type == "VIEW_3D":
+        space.region_3d.view_perspective = "CAMERA"
+
+
+def _sentence(result: PrevizResult) -> str:
+    bake = result.bake
+    return (
+        f"'{result.head.name}' speaks on frames {bake.first_frame} to {bake.last_frame}: press Space to "
+        "play, or Render Animation for a video."
+    )
+
+
+CLASSES = (GAUSSIAN_HEADS_OT_previz,)
