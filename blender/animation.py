@@ -148,9 +148,9 @@ def move_keys(
 def suitable_slot(action: bpy.types.Action, obj: bpy.types.Object) -> bpy.types.ActionSlot:
     """The slot of `action` that is named after `obj`, made where there is none."""
     for slot in action.slots:
-        if slot.target_id_type == "OBJECT" and slot.name_display == obj.name:
+        if slot.target_id_type == obj.id_type and slot.name_display == obj.name:
             return slot
-    return action.slots.new(id_type="OBJECT", name=obj.name)
+    return action.slots.new(id_type=obj.id_type, name=obj.name)
 
 
 def _is_within(times: np.ndarray, first_frame: float, last_frame: float) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Tracks at other frame rates, and keys that straight lines make needless."""
+"""Tracks at other frame rates."""
 
 from fractions import Fraction
 
@@ -9,7 +9,6 @@ from gaussian_heads.core.expression import ExpressionTrack
 from gaussian_heads.core.retiming import retime_track
 from gaussian_heads.core.spaces import ARKIT_INDEX
 from gaussian_heads.core.spaces.face_parts import FACE_PARTS, layer_indices, part_indices
-from gaussian_heads.core.thinning import needed_keys
 
 JAW, CLOSE, BLINK = (ARKIT_INDEX[n] for n in ("jawOpen", "mouthClose", "eyeBlinkLeft"))
 
@@ -90,23 +89,6 @@ def test_absurd_lengths_are_refused():
     track = make_track(60_000, 1, jawOpen=np.zeros(60_000))
     with pytest.raises(TrackError, match="cut it into parts"):
         retime_track(track, Fraction(240))
-
-
-@pytest.mark.parametrize("tolerance", [0.0, 0.002, 0.02])
-@pytest.mark.parametrize("num_frames", [1, 2, 3, 70, 1500])
-def test_thinned_keys_stay_within_the_tolerance(num_frames, tolerance):
-    values = np.cumsum(np.random.default_rng(3).normal(0, 0.01, num_frames))
-    kept = needed_keys(values, tolerance)
-    line = np.interp(np.arange(num_frames), kept, values[kept])
-    assert np.abs(line - values).max() <= tolerance + 1e-9
-    assert kept[0] == 0 and kept[-1] == num_frames - 1
-    if num_frames == 1500 and tolerance == 0.02:
-        assert len(kept) < 500
-
-
-def test_lines_need_their_ends_alone():
-    assert needed_keys(np.linspace(0, 1, 1000), 1e-6).tolist() == [0, 999]
-    assert needed_keys(np.zeros(100_000), 0.0).tolist() == [0, 99_999]
 
 
 def test_parts_and_layers_divide_the_face():
