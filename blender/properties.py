@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import bpy
@@ -15,10 +14,14 @@ from bpy.props import (
     StringProperty,
 )
 
-from ..core.spaces import ACTION_UNITS, ARKIT_BLENDSHAPES, AU_LABELS, META_VISEMES
+from ..core.spaces import ACTION_UNITS, ARKIT_BLENDSHAPES, META_VISEMES
+from ..core.spaces.groups import CONTROL_LABELS, FACS_INTENSITIES, side_of, symmetric_partner
+from .acting_properties import ActingSettings
 from .decoding import DEFAULT_BUDGET_MB, set_budget
+from .dialogue_properties import DialogueSettings, GAUSSIAN_HEADS_PG_line, MuteSettings
 from .render_properties import HEAD_OPTIONS, LookSettings, RenderSettings, listen
 from .style_properties import StyleSettings
+from .symmetry import on_control
 from .target_properties import TargetSettings
 
 LAYERS = ("speech", "upper_face", "blink", "gaze")
@@ -41,16 +44,20 @@ CONTROL_SETS = (
 )
 
 
-def _control_group(class_name: str, controls: ControlSet, labels: Mapping[str, str]) -> type:
+def _control_group(class_name: str, controls: ControlSet) -> type:
     annotations = {
         name: FloatProperty(
-            name=labels.get(name, name),
-            description=f"Adds {labels.get(name, name)} on top of the speech",
+            name=CONTROL_LABELS[name],
+            description=_described(name, controls),
             soft_min=0.0,
             soft_max=controls.soft_max,
             min=-10.0,
             max=10.0,
-            **HEAD_OPTIONS,
+            **(
+                HEAD_OPTIONS | {"update": on_control(name)}
+                if symmetric_partner(name)
+                else HEAD_OPTIONS
+            ),
         )
         for name in controls.names
     }
@@ -61,12 +68,20 @@ def _control_group(class_name: str, controls: ControlSet, labels: Mapping[str, s
     )
 
 
-_AU_NAMES = {name: f"{name} {AU_LABELS[name]}" for name in ACTION_UNITS}
-_VISEME_NAMES = {name: name.removeprefix("viseme_") for name in META_VISEMES}
+def _described(name: str, controls: ControlSet) -> str:
+    if controls.attribute == "action_units":
+        letters = ", ".join(
+            f"{i} {letter} ({words})" for i, (letter, words) in enumerate(FACS_INTENSITIES, 1)
+        )
+        return f"Adds {CONTROL_LABELS[name]} on top of the speech, with the intensities of FACS: {letters}"
+    side = side_of(name)
+    whose = f", the person's own {side.lower()}" if side else ""
+    return f"Adds {name} on top of the speech{whose}"
 
-ArkitControls = _control_group("GAUSSIAN_HEADS_PG_arkit", CONTROL_SETS[0], {})
-ActionUnitControls = _control_group("GAUSSIAN_HEADS_PG_action_units", CONTROL_SETS[1], _AU_NAMES)
-VisemeControls = _control_group("GAUSSIAN_HEADS_PG_visemes", CONTROL_SETS[2], _VISEME_NAMES)
+
+ArkitControls = _control_group("GAUSSIAN_HEADS_PG_arkit", CONTROL_SETS[0])
+ActionUnitControls = _control_group("GAUSSIAN_HEADS_PG_action_units", CONTROL_SETS[1])
+VisemeControls = _control_group("GAUSSIAN_HEADS_PG_visemes", CONTROL_SETS[2])
 
 
 def _strength(label: str, description: str) -> object:
@@ -82,7 +97,9 @@ def _strength(label: str, description: str) -> object:
     )
 
 
-class GAUSSIAN_HEADS_PG_head(LookSettings, StyleSettings, TargetSettings, bpy.types.PropertyGroup):
+class GAUSSIAN_HEADS_PG_head(
+    LookSettings, StyleSettings, MuteSettings, TargetSettings, bpy.types.PropertyGroup
+):
     """Settings of an avatar object; `avatar` is empty on every other object."""
 
     avatar: StringProperty(
@@ -139,7 +156,9 @@ def apply_decoded_memory(settings: bpy.types.PropertyGroup, _context: object = N
     set_budget(settings.decoded_memory_mb)
 
 
-class GAUSSIAN_HEADS_PG_scene(RenderSettings, bpy.types.PropertyGroup):
+class GAUSSIAN_HEADS_PG_scene(
+    ActingSettings, RenderSettings, DialogueSettings, bpy.types.PropertyGroup
+):
     """Settings of a scene."""
 
     show_overlay: BoolProperty(
@@ -178,6 +197,7 @@ CLASSES = (
     ArkitControls,
     ActionUnitControls,
     VisemeControls,
+    GAUSSIAN_HEADS_PG_line,
     GAUSSIAN_HEADS_PG_head,
     GAUSSIAN_HEADS_PG_scene,
 )
