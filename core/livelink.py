@@ -111,7 +111,10 @@ def read_livelink_csv(path: Path, fps: Fraction | None = None) -> ExpressionTrac
 def timecode(time_sec: Fraction, fps: Fraction) -> str:
     """`HH:MM:SS:FF.mmm` at `time_sec`: whole frames within the second and thousandths of a frame."""
     whole_sec = math.floor(time_sec)
-    frame = float((time_sec - whole_sec) * fps)
+    frame = round(float((time_sec - whole_sec) * fps), 3)
+    if frame >= round(float(fps), 3):
+        # Rounding must not make a frame that the second does not have.
+        whole_sec, frame = whole_sec + 1, 0.0
     minutes, seconds = divmod(whole_sec, 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours:02d}:{minutes:02d}:{seconds:02d}:{frame:06.3f}"
@@ -192,12 +195,27 @@ def _timecodes(
             f"'{path}' is not a Live Link Face recording ({error}): record it again."
         ) from None
     last = math.floor(parts[:, 3].max())
-    rate = fps or Fraction(next((rate for rate in USUAL_RATES if rate > last), last + 1))
     seconds = parts[:, :3] @ (3600.0, 60.0, 1.0)
+    rate = fps or _rate_of_timecodes(seconds, parts[:, 3])
     if last >= math.ceil(rate):
         # The clock ran at another rate than the frames were said to have.
         return seconds[0] + np.arange(len(parts)) / float(rate), rate
     return seconds + parts[:, 3] / float(rate), rate
+
+
+def _rate_of_timecodes(
+    seconds: Float64[np.ndarray, " T"], frames: Float64[np.ndarray, " T"]
+) -> Fraction:
+    """The smallest usual rate that holds the frame numbers, or the NTSC one beside it if steps fit better."""
+    last = math.floor(frames.max())
+    whole = Fraction(next((rate for rate in USUAL_RATES if rate > last), last + 1))
+    slower = frame_rate(float(whole * 1000 / 1001))
+
+    def unevenness(rate: Fraction) -> float:
+        steps = np.diff(seconds + frames / float(rate)) * float(rate)
+        return float(np.abs(steps - np.round(steps)).sum())
+
+    return slower if unevenness(slower) < unevenness(whole) - 0.01 else whole
 
 
 def rate_of(times_sec: Float64[np.ndarray, " T"]) -> Fraction | None:

@@ -58,6 +58,19 @@ def test_timecode_counts_hours():
     assert timecode(Fraction(3723) + Fraction(12, 25), Fraction(25)) == "01:02:03:12.000"
 
 
+@pytest.mark.parametrize("fps", [24, 25, 60, Fraction(30000, 1001), Fraction(24000, 1001)])
+@pytest.mark.parametrize("start_sec", [0.0, 1 / 24, 13 / 29.97, 3599.9])
+def test_the_rate_and_every_frame_come_back(tmp_path, fps, start_sec):
+    codes = np.zeros((200, 52), np.float32)
+    codes[:, ARKIT_INDEX["jawOpen"]] = np.random.default_rng(6).uniform(0, 1, 200)
+    pose = np.zeros((200, 6), np.float32)
+    track = ExpressionTrack({"speech": codes}, pose, "arkit52", Fraction(fps), start_sec)
+    write_livelink_csv(track, tmp_path / "t.csv")
+    again = read_livelink_csv(tmp_path / "t.csv")
+    assert again.fps == fps and again.start_sec == pytest.approx(start_sec, abs=1e-4)
+    np.testing.assert_allclose(again.codes(), codes, atol=1e-6)
+
+
 def test_foreign_codes_are_refused(tmp_path):
     with pytest.raises(CodeSpaceError, match="uhap-1"):
         write_livelink_csv(make_track("uhap-1"), tmp_path / "t.csv")
