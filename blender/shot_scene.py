@@ -11,11 +11,13 @@ from pathlib import Path
 
 import bpy
 
+from ..core.acting_over_speech import add_performance
 from ..core.assets import default_avatar_reference
 from ..core.errors import RenderError
 from ..core.framing import FRAMINGS, USUAL_FRAMING
+from ..core.importers.performance import read_performance
 from ..core.speech import SpeechStyle
-from .avatars import avatar_path, is_builtin, load_avatar
+from .avatars import avatar_path, is_builtin, load_avatar, object_avatar
 from .bake import BakeResult
 from .batch import open_scene
 from .engine import ENGINE_ID
@@ -57,13 +59,15 @@ def stage_shot(request: AnimateRequest, report: Report, analyser: Analyser | Non
         load_avatar(avatar_path(reference))
     scene = open_scene(request.scene) if request.scene else _fresh_scene()
     picture = _picture(request, scene)
+    aspect = scene.render.pixel_aspect_x, scene.render.pixel_aspect_y
     apply_picture(scene, picture)
+    scene.render.pixel_aspect_x, scene.render.pixel_aspect_y = aspect
     if request.backend != "auto":
         scene.gaussian_heads.backend = request.backend
     obj = _head(request, scene, reference)
     sound_frame = _sound_frame(request, scene)
     strip = _add_sound(scene, request.audio, sound_frame)
-    bake = _key_speech(scene, obj, strip, (report, analyser))
+    bake = _key_speech(request, obj, strip, (report, analyser))
     scene.frame_start, scene.frame_end = bake.first_frame, bake.last_frame
     if request.frames:
         scene.frame_start, scene.frame_end = min(request.frames), max(request.frames)
@@ -157,7 +161,7 @@ def _add_sound(scene: bpy.types.Scene, audio: Path, frame: int) -> bpy.types.Str
 
 
 def _key_speech(
-    scene: bpy.types.Scene,
+    request: AnimateRequest,
     obj: bpy.types.Object,
     strip: bpy.types.Strip,
     listening: tuple[Report, Analyser | None],
@@ -165,8 +169,11 @@ def _key_speech(
     obj.gaussian_head.sound_strip = strip.name
     report, analyser = listening
     with tempfile.TemporaryDirectory() as scratch:
-        speech = request_speech(scene, obj, Path(scratch))
+        speech = request_speech(bpy.context.scene, obj, Path(scratch))
         track = analyse(speech, analyser or speech_model(), report)
+    if request.performance:
+        performance = read_performance(request.performance)
+        track = add_performance(track, performance, object_avatar(obj).avatar)
     return apply_speech(obj, speech, track)
 
 

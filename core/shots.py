@@ -248,8 +248,11 @@ def _json_rows(path: Path, text: str) -> list[_Row]:
         doubles.extend(sorted({name for name in names if names.count(name) > 1}))
         return dict(pairs)
 
+    def refuse(constant: str) -> object:
+        raise ValueError(f"it holds {constant}")
+
     try:
-        document = json.loads(text, object_pairs_hook=unique)
+        document = json.loads(text, object_pairs_hook=unique, parse_constant=refuse)
     except (ValueError, RecursionError) as error:
         raise ShotsError([f"'{path}' is no JSON text ({error}): correct it."]) from None
     usual = document.get("defaults", {}) if isinstance(document, dict) else {}
