@@ -17,7 +17,7 @@ from ..core.framing import FRAMINGS
 from ..core.render import BACKENDS
 from ..core.shot_cells import OUTPUTS, VIEWS
 from ..core.shots import ShotsError
-from . import batch_commands, commands
+from . import batch_commands, commands, performance_commands
 
 EXIT_FAILED = 1
 EXIT_BAD_WORDS = 2
@@ -86,6 +86,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     _add_import_lam(subparsers)
     _add_export_ply(subparsers)
+    performance_commands.add_parser(subparsers)
     _add_bench(subparsers)
     return parser
 
@@ -234,7 +235,7 @@ def _add_speech(subparsers: argparse._SubParsersAction) -> None:
 
 def _add_measure(subparsers: argparse._SubParsersAction) -> None:
     measure = subparsers.add_parser("measure", help="what the mouth does, in millimetres")
-    measure.add_argument("input", type=Path, help="a sound file or a track (.npz, .csv)")
+    measure.add_argument("input", type=Path, help="a sound file or a track (.npz, .csv, .json)")
     _add_avatar(measure)
     measure.add_argument("--out", type=Path, required=True, help="the .csv file to write")
     _add_fps(measure)
@@ -244,7 +245,9 @@ def _add_measure(subparsers: argparse._SubParsersAction) -> None:
 
 def _add_convert(subparsers: argparse._SubParsersAction) -> None:
     convert = subparsers.add_parser("convert", help="a track in the codes of another avatar")
-    convert.add_argument("track", type=Path, help="T.npz, or T.csv as Live Link Face writes it")
+    convert.add_argument(
+        "track", type=Path, help="T.npz, T.csv of Live Link Face or T.json of Audio2Face"
+    )
     _add_avatar(convert)
     convert.add_argument(
         "--out",

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 STDOUT = 1
-TRACK_SUFFIXES = (".npz", ".csv")
+TRACK_SUFFIXES = (".npz", ".csv", ".json")
 USUAL_RATE = 25
 
 
@@ -73,11 +73,12 @@ def speech(options: argparse.Namespace) -> None:
 
 def convert(options: argparse.Namespace) -> None:
     """Write a track in an avatar's codes, or as ARKit weights."""
+    from ..core.importers.performance import read_performance
     from ..core.livelink import write_livelink_csv
     from ..core.spaces.conversion import arkit_track, convert_track
 
     out = _with_suffix(options.out, ".npz", ".csv")
-    track, avatar = _load_track(options.track), _open_avatar(options)
+    track, avatar = read_performance(options.track), _open_avatar(options)
     track = arkit_track(track, avatar) if out.suffix == ".csv" else convert_track(track, avatar)
     write_livelink_csv(track, out) if out.suffix == ".csv" else track.save(out)
     _say(f"{out}: {track.num_frames} frames, codes '{track.code_space}'")
@@ -85,12 +86,13 @@ def convert(options: argparse.Namespace) -> None:
 
 def measure(options: argparse.Namespace) -> None:
     """Write the curves of the decoded head's mouth as .csv."""
+    from ..core.importers.performance import read_performance
     from ..core.measure import measure_track
 
     out = _with_suffix(options.out, ".csv")
     avatar = _open_avatar(options)
     is_track = options.input.suffix.lower() in TRACK_SUFFIXES
-    track = _load_track(options.input) if is_track else _analyse(options.input, options)
+    track = read_performance(options.input) if is_track else _analyse(options.input, options)
     measure_track(track, avatar).write_csv(out)
     _say(f"{out}: {track.num_frames} frames of '{avatar.name}'")
 
@@ -239,15 +241,6 @@ def _style(options: argparse.Namespace) -> SpeechStyle:
     from ..core.speech import SpeechStyle
 
     return SpeechStyle(**given_style(options))
-
-
-def _load_track(path: Path) -> ExpressionTrack:
-    """A track as this project (.npz) or the Live Link Face app (.csv) writes it."""
-    from ..core.expression import ExpressionTrack
-    from ..core.livelink import read_livelink_csv
-
-    is_csv = path.suffix.lower() == ".csv"
-    return read_livelink_csv(path) if is_csv else ExpressionTrack.load(path)
 
 
 def _blender_decoder() -> object | None:
