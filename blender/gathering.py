@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import bpy
 import numpy as np
 
-from ..core.errors import RenderError
+from ..core.errors import GaussianHeadsError, RenderError
 from ..core.gaussians import Gaussians, concatenate
 from ..core.rows import matrix_times_rows
 from .avatars import object_avatar
@@ -26,22 +26,63 @@ class GatheredScene:
     warnings: tuple[str, ...]
 
 
+ObjectKey = tuple[str, str | None]
+"""Name and library file of an object: what `bpy.data.objects.get` takes."""
+
+
+@dataclass(frozen=True)
+class PlacedHead:
+    """One head's Gaussians in world space; `owner` is the object whose visibility in viewports counts."""
+
+    owner: ObjectKey
+    gaussians: Gaussians
+
+
 def gather_visible(depsgraph: bpy.types.Depsgraph) -> GatheredScene:
     """Decode and grade every visible avatar and its instances; raises when one is broken."""
-    sets: list[Gaussians] = []
     warnings: list[str] = []
-    heads: dict[str, Gaussians] = {}
+    sets = [head.gaussians for head in gather_heads(depsgraph, warnings)]
+    return GatheredScene(joined(sets), len(sets), tuple(warnings))
+
+
+def gather_heads(
+    depsgraph: bpy.types.Depsgraph, warnings: list[str], faults: list[str] | None = None
+) -> list[PlacedHead]:
+    """Every visible avatar and its instances, one by one; adds sentences to `warnings`.
+
+    With `faults` a broken avatar is left out and adds its sentence there; without, it raises.
+    """
+    placed: list[PlacedHead] = []
+    heads: dict[str, Gaussians | None] = {}
     for instance in depsgraph.object_instances:
         if not is_head(instance) or not instance.show_self:
             continue
         obj = instance.object
-        key = obj.original.name_full
-        if key not in heads:
-            heads[key] = _decode(obj, warnings)
-        matrix = avatar_to_world(instance.matrix_world)
-        sets.append(_placed(heads[key], matrix, obj.name))
-    gaussians = sets[0] if len(sets) == 1 else concatenate(sets)
-    return GatheredScene(gaussians, len(sets), tuple(warnings))
+        try:
+            key = obj.original.name_full
+            if key not in heads:
+                heads[key] = None
+                heads[key] = _decode(obj, warnings)
+            if heads[key] is not None:
+                matrix = avatar_to_world(instance.matrix_world)
+                gaussians = _placed(heads[key], matrix, obj.name)
+                placed.append(PlacedHead(instance_owner(instance), gaussians))
+        except GaussianHeadsError as error:
+            if faults is None:
+                raise
+            faults.append(str(error))
+    return placed
+
+
+def instance_owner(instance: bpy.types.DepsgraphObjectInstance) -> ObjectKey:
+    """The object that a viewport shows or hides with this instance: itself, or what instances it."""
+    owner = (instance.parent if instance.is_instance else instance.object).original
+    return owner.name, owner.library.filepath if owner.library else None
+
+
+def joined(sets: list[Gaussians]) -> Gaussians:
+    """All of `sets` as one; a single one stays the same object."""
+    return sets[0] if len(sets) == 1 else concatenate(sets)
 
 
 def has_avatar(scene: bpy.types.Scene) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import bpy
 import numpy as np
@@ -18,7 +18,15 @@ from .drawing.surfaces import DEPTH_ONLY, Surfaces
 from .drawing.targets import Target
 from .drawing.view import View, region_view
 from .engine import ENGINE_ID
-from .gathering import gather_visible, has_avatar, is_avatar, is_head
+from .gathering import (
+    ObjectKey,
+    PlacedHead,
+    gather_heads,
+    has_avatar,
+    instance_owner,
+    is_head,
+    joined,
+)
 from .listeners import add_listeners, remove_listeners
 from .occluders import PlacedShape
 from .shapes import Shape, read_shape
@@ -28,57 +36,109 @@ logger = logging.getLogger(__name__)
 
 # Regions whose pictures are kept: four windows with a quad view each.
 _MAX_REGIONS = 16
+# Scenes of as many windows, and viewports of one scene that hide different heads.
+_MAX_SCENES, _MAX_SUBSETS = 4, 4
 # A proxy that is shown as lines hides nothing.
 _LINES = {"BOUNDS", "WIRE"}
 _BROKEN = "The heads could not be drawn over the viewport; the reason stands in the console."
 
 
 class Overlay:
-    """Everything that the overlay keeps between redraws; `sentence` says why nothing is drawn."""
+    """Everything that the overlay keeps between redraws; `sentence` says why a head is not drawn."""
 
     def __init__(self) -> None:
         self.sentence = ""
-        self._is_stale = True
-        self._shown: tuple[str, str] | None = None
-        self._heads = Heads()
-        self._proxies = Surfaces()
-        self._shapes: dict[str, Shape] = {}
+        self._scenes: OrderedDict[tuple[str, str], _SceneHeads] = OrderedDict()
         self._regions: OrderedDict[int, _Region] = OrderedDict()
 
     def forget_scene(self) -> None:
-        """Something in the scene changed: look at it again at the next redraw."""
-        self._is_stale = True
+        """Something in a scene changed: look at each again at its next redraw."""
+        for scene in self._scenes.values():
+            scene.is_stale = True
 
-    def draw(self, context: bpy.types.Context, depsgraph: bpy.types.Depsgraph) -> None:
-        """Draw the heads into the region of `context`."""
+    def forget_objects(self) -> None:
+        """Objects may have come or gone."""
+        self.forget_scene()
+        for scene in self._scenes.values():
+            scene.has_heads = None
+
+    def draw(self, context: bpy.types.Context, depsgraph: bpy.types.Depsgraph) -> str:
+        """Draw the heads into the region of `context`; why some are not drawn, as a sentence."""
         # Windows may show different scenes.
         shown = (context.scene.name_full, context.view_layer.name)
-        if self._is_stale or shown != self._shown:
-            self._gaussians = gather_visible(depsgraph).gaussians
-            self._proxies.update(self._proxy_shapes(depsgraph))
-            self._is_stale, self._shown = False, shown
+        scene = _recent(self._scenes, shown, _SceneHeads, _MAX_SCENES)
+        if scene.has_heads is None:
+            scene.has_heads = has_avatar(context.scene)
+        if not scene.has_heads:
+            return ""
+        scene.look(depsgraph)
         settings = context.scene.gaussian_heads
-        self._heads.update(self._gaussians, settings.viewport_density)
-        if not self._heads.gaussians.num_gaussians:
+        visible = scene.visible(context.space_data, depsgraph, settings.viewport_density)
+        if visible.heads.gaussians.num_gaussians:
+            require_gpu()
+            backend = drawing_backend(settings.backend)
+            size = context.region.width, context.region.height
+            if backend != "gpu":
+                size = picture_size(*size, most_pixels(context))
+            view = region_view(context.region_data, size, visible.heads.gaussians.means)
+            region = _recent(self._regions, context.region.as_pointer(), _Region, _MAX_REGIONS)
+            region.draw(visible.heads, visible.proxies, view, backend)
+        return scene.fault
+
+
+class _Visible:
+    """What viewports with the same heads hidden share."""
+
+    def __init__(self) -> None:
+        self.heads = Heads()
+        self.proxies = Surfaces()
+        self.gaussians = joined([])
+        self.version = -1
+
+
+class _SceneHeads:
+    """The heads of one scene and view layer, looked at again only after a change."""
+
+    def __init__(self) -> None:
+        self.is_stale = True
+        self.has_heads: bool | None = None
+        self.fault = ""
+        self._version = 0
+        self._heads: list[PlacedHead] = []
+        self._proxies: list[tuple[ObjectKey, PlacedShape]] = []
+        self._shapes: dict[str, Shape] = {}
+        self._subsets: OrderedDict[frozenset[ObjectKey], _Visible] = OrderedDict()
+
+    def look(self, depsgraph: bpy.types.Depsgraph) -> None:
+        """Gather what the depsgraph shows, unless nothing changed."""
+        if not self.is_stale:
             return
-        require_gpu()
-        backend = drawing_backend(settings.backend)
-        size = context.region.width, context.region.height
-        if backend != "gpu":
-            size = picture_size(*size, most_pixels(context))
-        view = region_view(context.region_data, size, self._heads.gaussians.means)
-        self._region(context.region.as_pointer()).draw(self._heads, self._proxies, view, backend)
+        faults: list[str] = []
+        self._heads = gather_heads(depsgraph, [], faults)
+        self._proxies = list(self._proxy_shapes(depsgraph))
+        self.fault = faults[0] if faults else ""
+        self._version += 1
+        self.is_stale = False
 
-    def _region(self, pointer: int) -> _Region:
-        if pointer not in self._regions:
-            self._regions[pointer] = _Region()
-            if len(self._regions) > _MAX_REGIONS:
-                self._regions.popitem(last=False)
-        self._regions.move_to_end(pointer)
-        return self._regions[pointer]
+    def visible(
+        self, space: bpy.types.SpaceView3D, depsgraph: bpy.types.Depsgraph, density: float
+    ) -> _Visible:
+        """The heads that the viewport `space` shows: local view and its own filters may hide some."""
+        owners = {head.owner for head in self._heads}
+        hidden = frozenset(owner for owner in owners if not _is_shown(owner, space, depsgraph))
+        subset = _recent(self._subsets, hidden, _Visible, _MAX_SUBSETS)
+        if subset.version != self._version:
+            shown = [head.gaussians for head in self._heads if head.owner not in hidden]
+            subset.gaussians = joined(shown)
+            subset.proxies.update(shape for owner, shape in self._proxies if owner not in hidden)
+            subset.version = self._version
+        subset.heads.update(subset.gaussians, density)
+        return subset
 
-    def _proxy_shapes(self, depsgraph: bpy.types.Depsgraph) -> Iterator[PlacedShape]:
-        """The avatars' own meshes as they stand in the viewport's depth."""
+    def _proxy_shapes(
+        self, depsgraph: bpy.types.Depsgraph
+    ) -> Iterator[tuple[ObjectKey, PlacedShape]]:
+        """The avatars' own meshes as they stand in the viewport's depth, each with its owner."""
         read: dict[str, Shape] = {}
         for instance in depsgraph.object_instances:
             obj = instance.object
@@ -90,8 +150,29 @@ class Overlay:
                 obj.to_mesh_clear()
             if read[name].num_triangles:
                 matrix = np.array(instance.matrix_world, np.float64)
-                yield PlacedShape(read[name], matrix, np.zeros((1, 3), np.float32), False)
+                shape = PlacedShape(read[name], matrix, np.zeros((1, 3), np.float32), False)
+                yield instance_owner(instance), shape
         self._shapes = read
+
+
+def _is_shown(
+    owner: ObjectKey, space: bpy.types.SpaceView3D, depsgraph: bpy.types.Depsgraph
+) -> bool:
+    """Whether the viewport shows the object: its local view, local collections and filter of types."""
+    obj = bpy.data.objects.get(owner)
+    if obj is None or not space.show_object_viewport_mesh:
+        return False
+    return obj.evaluated_get(depsgraph).visible_in_viewport_get(space)
+
+
+def _recent(kept: OrderedDict, key: object, make: Callable[[], object], most: int) -> object:
+    """The value of `key`, made where it lacks; the longest unused go when there are more than `most`."""
+    if key not in kept:
+        kept[key] = make()
+        if len(kept) > most:
+            kept.popitem(last=False)
+    kept.move_to_end(key)
+    return kept[key]
 
 
 class _Region:
@@ -138,7 +219,7 @@ def draw_in(context: bpy.types.Context) -> None:
     sentence = ""
     _broken.append(True)
     try:
-        _overlay.draw(context, context.view_layer.depsgraph)
+        sentence = _overlay.draw(context, context.view_layer.depsgraph)
     except GaussianHeadsError as error:
         sentence = str(error)
     # Anything else has gone to the console by now, once: this line is not reached then.
@@ -157,16 +238,18 @@ def _is_wanted(context: bpy.types.Context) -> bool:
     ):
         return False
     kind = space.shading.type
-    if kind == "WIREFRAME" or (kind == "RENDERED" and scene.render.engine == ENGINE_ID):
-        return False
-    if space.local_view is not None:
-        return any(is_avatar(obj) and obj.local_view_get(space) for obj in scene.objects)
-    return has_avatar(scene)
+    # Heads are what is looked at, not a drawing over it: they stay when a viewport's overlays are off.
+    return kind != "WIREFRAME" and (kind != "RENDERED" or scene.render.engine != ENGINE_ID)
+
+
+@persistent
+def _on_frame(*_: object) -> None:
+    _overlay.forget_scene()
 
 
 @persistent
 def _on_change(*_: object) -> None:
-    _overlay.forget_scene()
+    _overlay.forget_objects()
 
 
 @persistent
@@ -180,9 +263,10 @@ def _after_load(*_: object) -> None:
     start()
 
 
-_CHANGES = ("depsgraph_update_post", "frame_change_post", "undo_post", "redo_post")
+_CHANGES = ("depsgraph_update_post", "undo_post", "redo_post")
 _HANDLERS = (
     *((name, _on_change) for name in _CHANGES),
+    ("frame_change_post", _on_frame),
     ("load_pre", _before_load),
     ("load_post", _after_load),
 )

@@ -18,7 +18,7 @@ from .drawing.screen import show_scene
 from .drawing.surfaces import COLORED, Surfaces
 from .drawing.targets import Target
 from .drawing.view import View, region_view
-from .gathering import gather_visible
+from .gathering import gather_heads, joined
 from .occluders import PlacedShape, placed_shapes
 from .world import world_color
 
@@ -38,6 +38,7 @@ class ViewportPicture:
         self._picture = HeadPicture()
         self._surfaces_target: Target | None = None
         self._surfaces_key: object = None
+        self._fault = ""
         self.sentence = ""
 
     def forget_scene(self) -> None:
@@ -48,11 +49,8 @@ class ViewportPicture:
         """Draw the picture over the whole region, in linear light; a refusal becomes `sentence`."""
         # The scene as it was set, not as it was evaluated: a script's setting counts at once.
         scene = depsgraph.scene
-        self.sentence = ""
-        try:
-            self._look(depsgraph)
-        except GaussianHeadsError as error:
-            self.sentence = str(error)
+        self._look(depsgraph)
+        self.sentence = self._fault
         try:
             self._draw(context, scene)
         except BackendUnavailable as error:
@@ -63,7 +61,10 @@ class ViewportPicture:
 
     def _look(self, depsgraph: bpy.types.Depsgraph) -> None:
         if self._is_stale:
-            self._gaussians = gather_visible(depsgraph).gaussians
+            faults: list[str] = []
+            heads = gather_heads(depsgraph, [], faults)
+            self._gaussians = joined([head.gaussians for head in heads])
+            self._fault = faults[0] if faults else ""
             self._surfaces.update(_shapes(depsgraph))
             self._is_stale = False
         self._heads.update(self._gaussians, depsgraph.scene.gaussian_heads.viewport_density)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 
 import gpu
 import numpy as np
@@ -19,6 +20,8 @@ from .view import View
 # Half floats are enough for the eye and half the memory traffic of single ones; depths need an alpha of
 # their own, since a half float's may be off by 0.5 %.
 FORMATS = {"color": "RGBA16F", "depth": "RG32F"}
+# No two sets that were ever shown have the same number.
+_versions = itertools.count(1)
 
 
 class Heads:
@@ -38,7 +41,7 @@ class Heads:
             return
         self._complete, self._density = gaussians, density
         self.gaussians = thinned(gaussians, density)
-        self.version += 1
+        self.version = next(_versions)
         self._splats = None
 
     def sorted_splats(self, view: View) -> Splats:
@@ -77,7 +80,7 @@ class HeadPicture:
         A pixel shows no Gaussian behind its depth in `limits` (m); `key` changes whenever they do.
         """
         drawn_by = drawing_backend(backend)
-        wanted = (heads.version, id(heads), view.key, key, drawn_by)
+        wanted = (heads.version, view.key, key, drawn_by)
         if wanted == self._key:
             return
         if drawn_by == "gpu":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 
 import gpu
@@ -18,6 +19,8 @@ from .view import View
 COLORED = {"depth": "R32F", "color": "RGBA16F"}
 DEPTH_ONLY = {"depth": "R32F"}
 
+# No two sets that were ever shown have the same number.
+_versions = itertools.count(1)
 _BatchKey = tuple[int, bytes]
 
 
@@ -46,7 +49,7 @@ class Surfaces:
                 found[key] = kept or (item.shape, _batch(item.shape, item.colors))
             self._placed.append((key, item.matrix, item.is_holdout))
         self._batches = found
-        self.version += 1
+        self.version = next(_versions)
 
     def draw(self, view: View, target: Target) -> None:
         """Fill `target` (of the formats above): depth in metres, infinite where nothing is."""

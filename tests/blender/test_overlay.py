@@ -36,16 +36,26 @@ def face_view(turn_rad=0.0):
     return SimpleNamespace(window_matrix=projection, view_matrix=camera.inverted())
 
 
-def make_context(scene, view, **shading):
-    kind = shading.get("type", "SOLID")
+def a_place():
+    """A 3D View of a screen that the start-up file has, for `temp_override`."""
+    places = ((s, a) for s in bpy.data.screens for a in s.areas if a.type == "VIEW_3D")
+    screen, area = next(places)
+    region = next(r for r in area.regions if r.type == "WINDOW")
+    window = bpy.context.window_manager.windows[0]
+    return {"window": window, "screen": screen, "area": area, "region": region}
+
+
+def make_context(scene, view, *, space=None, **shading):
     region = SimpleNamespace(width=SIZE[0], height=SIZE[1], as_pointer=lambda: 1)
+    space = space or a_place()["area"].spaces[0]
+    space.shading.type = shading.get("type", "SOLID")
     return SimpleNamespace(
         scene=scene,
         view_layer=bpy.context.view_layer,
         region=region,
         region_data=view,
         screen=None,
-        space_data=SimpleNamespace(shading=SimpleNamespace(type=kind), local_view=None),
+        space_data=space,
     )
 
 
@@ -65,7 +75,7 @@ def over(scene, head):
         with kept_state(), target.bind():
             target.clear()
             _draw_solid(depsgraph, view, with_proxy)
-            overlay.draw_in(make_context(scene, view, **shading))
+            overlay.draw_in(make_context(bpy.context.scene, view, **shading))
         return pixels(target.textures["color"], 4)[::-1]
 
     yield draw
@@ -139,19 +149,155 @@ def test_overlay_is_switched_by_the_scene_and_by_the_viewport(over, scene):
     assert not over().any()
 
 
-@pytest.mark.parametrize("is_in_it", [False, True])
-def test_local_view_shows_heads_that_are_in_it(over, scene, is_in_it):
-    context = make_context(scene, face_view())
-    context.space_data.local_view = object()
-    head = SimpleNamespace(
-        type="MESH",
-        gaussian_head=SimpleNamespace(avatar="builtin:ada"),
-        local_view_get=lambda space: is_in_it and space is context.space_data,
-    )
-    context.scene = SimpleNamespace(
-        gaussian_heads=scene.gaussian_heads, render=scene.render, objects=[head]
-    )
-    assert overlay._is_wanted(context) is is_in_it
+def second_head(head, x):
+    """A copy of the head with the same mesh, `x` metres beside it."""
+    other = head.copy()
+    bpy.context.scene.collection.objects.link(other)
+    other.location.x = x
+    bpy.context.view_layer.update()
+    return other
+
+
+def sides(picture):
+    """Which halves of the picture show a head."""
+    covered = picture[..., 3] > 0.5
+    return bool(covered[:, :100].any()), bool(covered[:, 140:].any())
+
+
+@pytest.fixture
+def local_view():
+    """Enter the local view of a viewport with the selected objects, and leave it afterwards."""
+    entered = []
+
+    def enter(*objects):
+        for obj in bpy.context.scene.objects:
+            obj.select_set(obj in objects)
+        place = a_place()
+        with bpy.context.temp_override(**place):
+            assert bpy.ops.view3d.localview() == {"FINISHED"}
+        entered.append(place)
+        return place["area"].spaces[0]
+
+    yield enter
+    for place in entered:
+        with bpy.context.temp_override(**place):
+            bpy.ops.view3d.localview()
+
+
+def test_local_view_shows_the_heads_that_are_in_it(over, scene, head, local_view):
+    head.location.x = -0.12
+    other = second_head(head, 0.12)
+    assert sides(over()) == (True, True)
+    space = local_view(other)
+    assert sides(over(space=space)) == (False, True)
+    elsewhere = [a.spaces[0] for s in bpy.data.screens for a in s.areas if a.type == "VIEW_3D"][1]
+    assert sides(over(space=elsewhere)) == (True, True), "another viewport shows both"
+    assert sides(over(space=space)) == (False, True)
+
+
+def test_viewport_that_hides_meshes_hides_heads(over):
+    space = a_place()["area"].spaces[0]
+    space.show_object_viewport_mesh = False
+    assert not over(space=space).any()
+    space.show_object_viewport_mesh = True
+    assert over(space=space).any()
+
+
+@pytest.mark.parametrize("how", ["eye", "viewport", "collection", "exclude", "unlink"])
+def test_hidden_heads_are_not_drawn(over, scene, head, how):
+    head.location.x = -0.12
+    other = second_head(head, 0.12)
+    collection = bpy.data.collections.new("Cast")
+    scene.collection.children.link(collection)
+    collection.objects.link(other)
+    scene.collection.objects.unlink(other)
+    assert sides(over()) == (True, True)
+    if how == "eye":
+        other.hide_set(True)
+    elif how == "viewport":
+        other.hide_viewport = True
+    elif how == "collection":
+        collection.hide_viewport = True
+    elif how == "exclude":
+        bpy.context.view_layer.layer_collection.children["Cast"].exclude = True
+    else:
+        bpy.data.objects.remove(other)
+    bpy.context.view_layer.update()
+    assert sides(over()) == (True, False)
+
+
+def test_heads_stay_when_overlays_are_off(over):
+    """They are what is looked at: a clean picture of the scene, as a playblast takes it, has them."""
+    space = a_place()["area"].spaces[0]
+    with_overlays = over(space=space)
+    space.overlay.show_overlays = False
+    np.testing.assert_array_equal(over(space=space), with_overlays)
+    space.overlay.show_overlays = True
+
+
+def test_broken_head_hides_no_other(over, head, caplog):
+    head.location.x = -0.12
+    other = second_head(head, 0.12)
+    other.gaussian_head.avatar = "/nowhere/gone.uhap"
+    bpy.context.view_layer.update()
+    assert sides(over()) == (True, False)
+    assert "gone.uhap" in overlay.overlay_sentence()
+
+
+def test_instances_of_a_collection_follow_their_empty(over, scene, head, local_view):
+    collection = bpy.data.collections.new("Cast")
+    collection.objects.link(head)
+    scene.collection.objects.unlink(head)
+    empty = bpy.data.objects.new("Stage", None)
+    empty.instance_type, empty.instance_collection = "COLLECTION", collection
+    scene.collection.objects.link(empty)
+    cube = bpy.data.objects.new("Cube", bpy.data.meshes.new("Cube"))
+    scene.collection.objects.link(cube)
+    bpy.context.view_layer.update()
+    assert over().any()
+    assert not over(space=local_view(cube)).any()
+
+
+def test_scrubbing_shows_exact_frames(over, scene, head):
+    """Whatever order frames come in, each looks as it did when it was seen alone."""
+    for frame in range(1, 9):
+        head.gaussian_head.arkit.jawOpen = (frame % 4) / 3
+        head.location.x = frame * 0.01
+        head.keyframe_insert("gaussian_head.arkit.jawOpen", frame=frame)
+        head.keyframe_insert("location", index=0, frame=frame)
+    alone = {}
+    for frame in range(1, 9):
+        overlay.stop()
+        forget_avatars()
+        scene.frame_set(frame)
+        alone[frame] = over()
+    assert len({picture.tobytes() for picture in alone.values()}) == 8
+    for frame in (5, 2, 8, 8, 1, 7, 3, 6, 4, 5):
+        scene.frame_set(frame)
+        np.testing.assert_array_equal(over(), alone[frame])
+
+
+def test_undo_and_redo_show_what_they_bring_back(over, scene, head):
+    bpy.ops.ed.undo_push(message="before")
+    before = over()
+    head.location.x = 0.1
+    bpy.context.view_layer.update()
+    bpy.ops.ed.undo_push(message="moved")
+    moved = over()
+    assert not np.array_equal(before, moved)
+    bpy.ops.ed.undo()
+    np.testing.assert_array_equal(over(), before)
+    bpy.ops.ed.redo()
+    np.testing.assert_array_equal(over(), moved)
+
+
+def test_twenty_heads_in_one_scene(over, scene, head):
+    for number in range(19):
+        second_head(head, (number - 9) * 0.02).location.z = (number % 5) * 0.02
+    bpy.context.view_layer.update()
+    assert over().any()
+    shown = next(iter(overlay._overlay._scenes.values()))
+    assert len(shown._heads) == 20
 
 
 def test_turning_the_view_never_decodes(over, head, monkeypatch):
@@ -182,7 +328,7 @@ def test_unexpected_failure_ends_the_overlay_instead_of_repeating(over, monkeypa
         raise ZeroDivisionError
 
     with monkeypatch.context() as patch:
-        patch.setattr(overlay, "gather_visible", fail)
+        patch.setattr(overlay, "gather_heads", fail)
         with pytest.raises(ZeroDivisionError):
             over()
     assert not over().any() and "console" in overlay.overlay_sentence()
@@ -198,11 +344,11 @@ def test_handlers_come_and_go_with_the_add_on(scene):
     for name, handler in overlay._HANDLERS:
         assert handler not in getattr(bpy.app.handlers, name)
     overlay.attach()
-    assert overlay._on_change in bpy.app.handlers.frame_change_post
+    assert overlay._on_frame in bpy.app.handlers.frame_change_post
 
 
 def test_scene_without_heads_costs_nothing(scene, monkeypatch):
-    monkeypatch.setattr(overlay, "gather_visible", lambda *_: pytest.fail("gathered"))
+    monkeypatch.setattr(overlay, "gather_heads", lambda *_: pytest.fail("gathered"))
     overlay.draw_in(make_context(scene, face_view()))
 
 
@@ -254,14 +400,14 @@ def test_panel_says_why_heads_are_missing(over, scene, head):
     assert not drawn().labels
 
 
-def test_another_scene_in_another_window_is_gathered_anew(over, scene):
+def test_windows_with_different_scenes_keep_their_own(over, scene, head):
     assert over().any()
     other = bpy.data.scenes.new("Other")
-    gathered = overlay._overlay._shown
     context = make_context(other, face_view())
     context.view_layer = other.view_layers[0]
     other.view_layers[0].update()
-    overlay._overlay.draw(context, other.view_layers[0].depsgraph)
-    assert overlay._overlay._shown != gathered
-    assert overlay._overlay._heads.gaussians.num_gaussians == 0
-    assert over().any()
+    assert overlay._overlay.draw(context, other.view_layers[0].depsgraph) == ""
+    first = overlay._overlay._scenes[scene.name_full, scene.view_layers[0].name]
+    looks = []
+    first.look = lambda depsgraph: looks.append(first.is_stale)
+    assert over().any() and looks == [False], "the other window made nothing stale"

@@ -191,8 +191,10 @@ def test_turning_the_view_never_decodes(shown, scene, head, monkeypatch):
     real = avatar.decode
     monkeypatch.setattr(avatar, "decode", lambda *args: decodes.append(1) or real(*args))
     gathers = []
-    gather = viewport.gather_visible
-    monkeypatch.setattr(viewport, "gather_visible", lambda d: gathers.append(1) or gather(d))
+    gather = viewport.gather_heads
+    monkeypatch.setattr(
+        viewport, "gather_heads", lambda *words: gathers.append(1) or gather(*words)
+    )
     scene.gaussian_heads.backend = "gpu"
     pictures = [shown(face_view(turn)) for turn in (0.0, 0.3, 0.6, -1.0)]
     assert len(decodes) == 1 and len(gathers) == 1
