@@ -26,6 +26,8 @@ LENS_MM, SENSOR_HEIGHT_MM = 85.0, 24.0
 AZIMUTH_DEG = 6.0
 # A head with hair is about this much wider than the face is high, chin to crown.
 HEAD_ASPECT = 1.1
+# Where Blender's start-up file has its camera.
+FACTORY_CAMERA_M, FACTORY_LENS_MM = (7.358891, -6.925791, 4.958309), 50.0
 # Where a head without landmarks has its chin, below the eyes.
 CHIN_BELOW_EYES_M = 0.115
 CHIN_LANDMARK = 8
@@ -56,7 +58,7 @@ def setup_render(scene: bpy.types.Scene) -> list[str]:
         use_standard_view(scene)
         changed.append("Standard view transform")
     avatars = scene_avatars(scene)
-    if scene.camera is None and avatars:
+    if avatars and (scene.camera is None or is_factory_camera(scene.camera)):
         frame_portrait(scene, avatars[0])
         changed.append("camera")
     if scene.world is None:
@@ -67,6 +69,18 @@ def setup_render(scene: bpy.types.Scene) -> list[str]:
         scene.sync_mode = "AUDIO_SYNC"
         changed.append("playback in time with the sound")
     return changed
+
+
+def is_factory_camera(obj: bpy.types.Object) -> bool:
+    """Whether `obj` is the camera of Blender's start-up file where it stood: eleven metres from a head."""
+    return (
+        obj.type == "CAMERA"
+        and obj.animation_data is None
+        and not obj.constraints
+        and obj.parent is None
+        and obj.data.lens == FACTORY_LENS_MM
+        and np.allclose(obj.location, FACTORY_CAMERA_M, atol=1e-3)
+    )
 
 
 def shows_own_colors(scene: bpy.types.Scene) -> bool:

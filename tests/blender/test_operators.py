@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from gaussian_heads.blender import jobs, properties
 from gaussian_heads.blender.animation import find_channelbag
+from gaussian_heads.blender.avatars import load_avatar
 from gaussian_heads.blender.axes import to_object_space
+from gaussian_heads.blender.proxy import create_avatar_object
 from gaussian_heads.blender.strips import strip_collection
 from gaussian_heads.core.assets import SAMPLE_SENTENCE
 from gaussian_heads.core.avatar import Avatar
@@ -217,6 +219,20 @@ def test_setup_render_changes_what_is_missing(scene, head):
     bpy.ops.gaussian_heads.setup_render()
     assert (scene.camera, scene.world) == (camera, world) and len(bpy.data.cameras) == 1
     assert scene.sync_mode == "FRAME_DROP", "a choice of the user's own stays"
+
+
+def test_setup_render_leaves_a_camera_that_somebody_placed(avatar_file):
+    """That of Blender's start-up file, far away from everything, is nobody's choice."""
+    bpy.ops.wm.read_homefile(use_factory_startup=True)
+    scene = bpy.context.scene
+    create_avatar_object(str(avatar_file), load_avatar(avatar_file), scene.collection)
+    factory = scene.camera
+    factory.location.x += 0.5
+    bpy.ops.gaussian_heads.setup_render()
+    assert scene.camera == factory
+    factory.location.x -= 0.5
+    bpy.ops.gaussian_heads.setup_render()
+    assert scene.camera.name == "Portrait" and factory.name in scene.objects
 
 
 @pytest.mark.parametrize("size", [(64, 64), (96, 54), (54, 96)])
