@@ -15,7 +15,7 @@ from ..errors import AudioError, ModelError
 from ..expression import ExpressionTrack
 from ..progress import Progress, part, report
 from .contract import ARKIT, CLOSURE, STYLE, VOICE, WAVEFORM, SpeechSpecification, check_contract
-from .heard import HeardSpeech
+from .heard import LEAD_IN_SEC, HeardSpeech
 from .pitch import RATE_HZ as PROSODY_RATE_HZ
 from .prosody import analyse_prosody
 from .resampling import require_frames
@@ -31,6 +31,11 @@ DECODED_PART = 0.15
 HEARD_PART, RESAMPLED_PART, NETWORK_PART = 0.95, 0.05, 0.7
 # Sound lies between -1 and 1, or is whole numbers of 16 bits; powers of more leave float32's range.
 LOUDEST = 32768.0
+# What is no further from the first sample than 16 bits tell is silence, where the rest is louder by far.
+SILENT, SILENT_PART = 1.5 / 32768.0, 1e-3
+SEARCHED_SAMPLES = 2**16
+# So much of the beginning is heard backwards before it.
+MIRRORED_SAMPLES = 6400
 
 
 @dataclass(frozen=True)
@@ -158,29 +163,45 @@ class SpeechModel:
         spec, style = self.specification, style or SpeechStyle()
         samples = resample(waveform, sample_rate, spec.sample_rate_hz)
         num_frames = max(-(-len(samples) // spec.hop), 1)
+        step = spec.samples_step // spec.hop
+        silent = _silent_samples(samples) // spec.samples_step * step
+        samples = samples[silent * spec.hop :]
         manner = np.array([getattr(style, name) for name in spec.style_names], np.float32)
         # A recorder's offset is no sound, but it would reach the lowest bands.
         offset = samples.mean(dtype=np.float64).astype(np.float32)
         pieces = []
-        size = _rounded_up(CHUNK_FRAMES, spec.samples_step // spec.hop)
-        for first in range(0, num_frames, size):
+        size = _rounded_up(CHUNK_FRAMES, step)
+        for first in range(0, num_frames - silent, size):
             report(progress, first / num_frames)
-            around, kept = self._around(first, first + size)
-            heard = samples[around] - offset
-            missing = _rounded_up(len(heard), spec.samples_step) - len(heard)
-            outputs = self._run(np.pad(heard, (0, missing)), manner)
+            around, kept = self._around(samples, first, first + size)
+            missing = _rounded_up(len(around), spec.samples_step) - len(around)
+            outputs = self._run(np.pad(around - offset, (0, missing)), manner)
             pieces.append([values[kept] for values in outputs])
         report(progress, 1.0)
-        whole = (np.concatenate(column)[:num_frames] for column in zip(*pieces, strict=True))
-        return SpeechCurves(*whole, rate_hz=spec.frame_rate_hz)
+        whole = [np.concatenate(column) for column in zip(*pieces, strict=True)]
+        arkit, closure, voice = (values[: num_frames - silent] for values in whole)
+        return SpeechCurves(
+            _led_in(arkit, silent, spec.frame_rate_hz),
+            _led_in(closure, silent, spec.frame_rate_hz),
+            np.pad(voice, (silent, 0)),
+            rate_hz=spec.frame_rate_hz,
+        )
 
-    def _around(self, first: int, last: int) -> tuple[slice, slice]:
-        """The samples that frames [first, last) depend on, and where these frames lie among theirs."""
+    def _around(self, samples: np.ndarray, first: int, last: int) -> tuple[np.ndarray, slice]:
+        """The sound that frames [first, last) depend on, and where these frames lie among its own.
+
+        Before the sound there is its own beginning, backwards: a network that hears the noise of a room
+        set in takes it for a voice.
+        """
         spec = self.specification
         step = spec.samples_step // spec.hop
-        begin = max(first - _rounded_up(spec.past_frames, step), 0)
+        mirrored = min(MIRRORED_SAMPLES, len(samples)) // spec.samples_step * step
+        begin = max(first - _rounded_up(spec.past_frames, step), -mirrored)
         end = last + _rounded_up(spec.future_frames, step)
-        return slice(begin * spec.hop, end * spec.hop), slice(first - begin, last - begin)
+        around = samples[max(begin, 0) * spec.hop : end * spec.hop]
+        if begin < 0:
+            around = np.concatenate([samples[: -begin * spec.hop][::-1], around])
+        return around, slice(first - begin, last - begin)
 
     def _run(self, heard: np.ndarray, manner: np.ndarray) -> tuple[np.ndarray, ...]:
         """ARKit weights `[F, 52]`, lip closure `[F]` and voice `[F]` of whole steps of samples."""
@@ -203,6 +224,24 @@ def _checked(waveform: np.ndarray) -> np.ndarray:
     if -LOUDEST <= waveform.min() and waveform.max() <= LOUDEST:
         return waveform
     return np.clip(waveform, -LOUDEST, LOUDEST)
+
+
+def _silent_samples(samples: np.ndarray) -> int:
+    """How many samples at the begin are digital silence, at any offset; none where all of them are."""
+    loudest = max(samples.max() - samples[0], samples[0] - samples.min())
+    least = min(SILENT, SILENT_PART * loudest)
+    for first in range(0, len(samples), SEARCHED_SAMPLES):
+        heard = np.abs(samples[first : first + SEARCHED_SAMPLES] - samples[0]) > least
+        if heard.any():
+            return first + int(heard.argmax())
+    return 0
+
+
+def _led_in(values: np.ndarray, num_frames: int, rate_hz: int) -> np.ndarray:
+    """Frames of rest before the values, which end on the way to the first of them."""
+    before = np.arange(-num_frames, 0) / rate_hz
+    begun = np.clip(1.0 + before / LEAD_IN_SEC, 0.0, 1.0).astype(np.float32)
+    return np.concatenate([np.multiply.outer(begun, values[0]), values])
 
 
 def _rounded_up(count: int, step: int) -> int:

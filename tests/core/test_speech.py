@@ -101,6 +101,22 @@ def test_mouth_rests_in_the_pause_before_a_sentence(speech, sentence):
     assert codes[:50, JAW].max() < 0.05 < codes[60:, JAW].max()
 
 
+@pytest.mark.parametrize("offset", [0.0, 0.05])
+@pytest.mark.parametrize("silent_ms", [0, 7, 20, 50, 110, 500])
+def test_mouth_rests_until_the_first_word(speech, sentence, phones, silent_ms, offset):
+    """A file begins with the noise of its room, or with digital silence and then that noise."""
+    waveform, rate = sentence
+    first_word_sec = phones[0][2]
+    assert phones[0][0] == "pau" and first_word_sec > 0.15
+    silent = np.full(silent_ms * rate // 1000, offset, np.float32)
+    sound = np.concatenate([silent, waveform + np.float32(offset)])
+    curves = speech.curves(sound, rate)
+    resting = round(100 * (silent_ms / 1000 + first_word_sec - 0.08))
+    assert curves.arkit[:resting].max() < 0.02 and curves.lip_closure[:resting].max() < 0.02
+    assert curves.voice[: resting - 4].max() < 0.15
+    assert curves.arkit[resting:, JAW].max() > 0.3
+
+
 def test_rates_show_the_same_motion(speech, sentence):
     fine = speech.track(*sentence, fps=Fraction(100))
     for fps in RATES:

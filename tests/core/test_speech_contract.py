@@ -61,6 +61,19 @@ def test_an_offset_is_no_sound(tiny, offset):
     assert_same(tiny.curves(waveform + np.float32(offset), RATE), expected(waveform, np.ones(4)))
 
 
+@pytest.mark.parametrize("offset", [0.0, 0.3])
+def test_digital_silence_at_the_begin_is_no_sound_but_time(tiny, offset):
+    waveform = noise(100)
+    plain = tiny.curves(waveform, RATE)
+    silent = np.zeros(50 * HOP, np.float32)
+    later = tiny.curves(np.concatenate([silent, waveform]) + np.float32(offset), RATE)
+    assert_same(later, (*(np.concatenate([getattr(later, n)[:50], getattr(plain, n)])
+                          for n in ("arkit", "lip_closure", "voice")),))  # fmt: skip
+    assert not later.voice[:50].any() and not later.arkit[:40].any()
+    jaw = later.arkit[40:51, ARKIT_INDEX["jawOpen"]]
+    assert (np.diff(jaw) > 0).all() and jaw[-1] > 0.01
+
+
 @pytest.mark.parametrize("loudest", [1e-30, 3e38])
 def test_no_level_leads_to_other_than_numbers(tiny, loudest):
     waveform = (np.float32(loudest) * np.sign(noise(100))).astype(np.float32)

@@ -45,13 +45,15 @@ def expected(waveform: np.ndarray, gains: np.ndarray) -> tuple[np.ndarray, np.nd
     """ARKit `[F, 52]`, closure `[F]` and voice `[F]` that the network gives for whole frames.
 
     Each style's channel is the loudness of the frame times its gain; the lips touch by the loudness 30
-    frames before; somebody speaks where `MARK` sounds upright 7 frames later, and not upside down.
+    frames before, and before the sound by that of its beginning backwards; somebody speaks where `MARK`
+    sounds upright 7 frames later, and not upside down.
     """
     frames = waveform.reshape(-1, HOP).astype(np.float64)
     level, mark = np.abs(frames).mean(1), (frames * MARK).mean(1)
     arkit = np.zeros((len(level), 52))
     arkit[:, CHANNELS] = level[:, None] * gains
-    closure = np.concatenate([np.zeros(PAST), level])[: len(level)]
+    mirrored = level[: min(len(level), PAST)][::-1]
+    closure = np.concatenate([np.zeros(PAST), mirrored, level])[len(mirrored) :][: len(level)]
     later = np.concatenate([mark, np.zeros(FUTURE)])[FUTURE:]
     return arkit, closure, np.clip(VOICE_GAIN * later, 0.0, 1.0)
 
