@@ -11,17 +11,16 @@ from pathlib import Path
 
 import bpy
 
-from ..core.acting_over_speech import add_performance
 from ..core.assets import default_avatar_reference
 from ..core.errors import RenderError
 from ..core.framing import FRAMINGS, USUAL_FRAMING
-from ..core.importers.performance import read_performance
 from ..core.speech import SpeechStyle
-from .avatars import avatar_path, is_builtin, load_avatar, object_avatar
+from .avatars import avatar_path, is_builtin, load_avatar
 from .bake import BakeResult
 from .batch import open_scene
 from .engine import ENGINE_ID
 from .frames import Report
+from .performances import PerformanceOptions, import_performance
 from .proxy import create_avatar_object, set_avatar
 from .requests import AnimateRequest
 from .speech import Analyser, analyse, apply_speech, request_speech, speech_model
@@ -171,10 +170,12 @@ def _key_speech(
     with tempfile.TemporaryDirectory() as scratch:
         speech = request_speech(bpy.context.scene, obj, Path(scratch))
         track = analyse(speech, analyser or speech_model(), report)
+    bake = apply_speech(obj, speech, track)
     if request.performance:
-        performance = read_performance(request.performance)
-        track = add_performance(track, performance, object_avatar(obj).avatar)
-    return apply_speech(obj, speech, track)
+        frames = range(bake.first_frame, bake.last_frame + 1)
+        options = PerformanceOptions("ACTING", first_frame=bake.first_frame, frames=frames)
+        import_performance(bpy.context.scene, obj, request.performance, options)
+    return bake
 
 
 def _choose_camera(request: AnimateRequest, scene: bpy.types.Scene, obj: bpy.types.Object) -> None:

@@ -7,7 +7,8 @@ import bpy
 import numpy as np
 import pytest
 from gaussian_heads.blender.animate import animate
-from gaussian_heads.blender.avatars import load_avatar
+from gaussian_heads.blender.avatars import load_avatar, object_avatar
+from gaussian_heads.blender.codes import expression_code
 from gaussian_heads.blender.proxy import create_avatar_object
 from gaussian_heads.blender.requests import AnimateRequest
 from gaussian_heads.blender.shot_scene import stage_shot
@@ -125,7 +126,7 @@ def test_a_performance_is_added_to_the_speech(request_of, analyser, tmp_path):
     head = next(o for o in staged.scene.objects if o.gaussian_head.avatar)
     staged.scene.frame_set(6)
     evaluated = head.evaluated_get(bpy.context.evaluated_depsgraph_get())
-    code = np.array(evaluated["expr_code"])
+    code = expression_code(evaluated, object_avatar(head).avatar)
     assert code[ARKIT_INDEX["mouthSmileLeft"]] == pytest.approx(0.5)
     assert code[ARKIT_INDEX["jawOpen"]] == pytest.approx(0.9, abs=0.01)
 
