@@ -17,14 +17,14 @@ from ..core.audio import SPEECH_RATE_HZ, load_audio, resample
 from ..core.errors import AudioError
 from ..core.progress import Progress, part
 from ..core.speech import DECODED_PART, SpeechModel
-from ..core.speech.model import NETWORK_PART, PROSODY_PART
+from ..core.speech.model import HEARD_PART, NETWORK_PART
 
 # As cameras and recorders write sound.
 FILE_RATE_HZ, NUM_CHANNELS = 48_000, 2
 FPS = Fraction(60)
 MAX_MINUTES = 360.0
 # Where in the work on the loaded sound each stage ends.
-STAGES = {"network": NETWORK_PART, "prosody": PROSODY_PART, "sampling": 1.0}
+STAGES = {"network": HEARD_PART * NETWORK_PART, "prosody": HEARD_PART, "sampling": 1.0}
 
 
 @dataclass(frozen=True)
