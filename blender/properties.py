@@ -20,6 +20,7 @@ from .acting_properties import ActingSettings
 from .decoding import DEFAULT_BUDGET_MB, set_budget
 from .dialogue_properties import DialogueSettings, GAUSSIAN_HEADS_PG_line, MuteSettings
 from .render_properties import HEAD_OPTIONS, LookSettings, RenderSettings, listen
+from .shape_properties import GAUSSIAN_HEADS_PG_shape_row, ShapeSettings
 from .style_properties import StyleSettings
 from .symmetry import on_control
 from .target_properties import TargetSettings
@@ -98,7 +99,12 @@ def _strength(label: str, description: str) -> object:
 
 
 class GAUSSIAN_HEADS_PG_head(
-    LookSettings, StyleSettings, MuteSettings, TargetSettings, bpy.types.PropertyGroup
+    LookSettings,
+    StyleSettings,
+    MuteSettings,
+    TargetSettings,
+    ShapeSettings,
+    bpy.types.PropertyGroup,
 ):
     """Settings of an avatar object; `avatar` is empty on every other object."""
 
@@ -198,6 +204,7 @@ CLASSES = (
     ActionUnitControls,
     VisemeControls,
     GAUSSIAN_HEADS_PG_line,
+    GAUSSIAN_HEADS_PG_shape_row,
     GAUSSIAN_HEADS_PG_head,
     GAUSSIAN_HEADS_PG_scene,
 )

@@ -1,0 +1,170 @@
+"""Shape keys of mesh characters that follow an avatar's performance: mapping, baked keys and live drivers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import bpy
+import numpy as np
+
+from ..core.decimation import needed_keys
+from ..core.errors import GaussianHeadsError
+from ..core.expression import ExpressionTrack
+from ..core.progress import Progress
+from ..core.spaces.shape_copy import shape_values
+from ..core.spaces.shape_names import CONTROLS, ShapeMatch, ShapeRow, match_shapes
+from .animation import CurveAddress, ensure_channelbag, ensure_fcurve, replace_keys
+from .performance_export import sample_performance
+
+USUAL_TOLERANCE = 0.002
+GROUP = "Speech"
+
+
+@dataclass(frozen=True)
+class ShapeBake:
+    """What was keyed on shape keys."""
+
+    action: str
+    num_curves: int
+    num_keys: int
+    first_frame: int
+    last_frame: int
+
+
+def has_shape_keys(obj: bpy.types.Object | None) -> bool:
+    """Whether `obj` is a mesh character: a mesh with shape keys beside the basis, and no Gaussian head."""
+    return (
+        obj is not None
+        and obj.type == "MESH"
+        and not obj.gaussian_head.avatar
+        and obj.data.shape_keys is not None
+        and len(obj.data.shape_keys.key_blocks) > 1
+    )
+
+
+def match_shape_keys(obj: bpy.types.Object) -> ShapeMatch:
+    """Fill the mapping of `obj` with the shape keys that are recognised by name; what was there goes."""
+    require_shape_keys(obj)
+    blocks = obj.data.shape_keys.key_blocks
+    names = [block.name for block in blocks if block != obj.data.shape_keys.reference_key]
+    match = match_shapes(names)
+    set_rows(obj, match.rows)
+    obj.gaussian_head.shape_report = match.sentence()
+    return match
+
+
+def set_rows(obj: bpy.types.Object, rows: tuple[ShapeRow, ...]) -> None:
+    """Make `rows` the whole mapping of `obj`."""
+    settings = obj.gaussian_head
+    settings.shape_rows.clear()
+    for row in rows:
+        if row.control not in CONTROLS:
+            raise GaussianHeadsError(
+                f"'{row.control}' is neither an ARKit control nor a viseme: choose one that is."
+            )
+        item = settings.shape_rows.add()
+        item.name, item.control, item.factor = row.key, row.control, row.factor
+    settings.shape_row_index = 0
+
+
+def rows_of(obj: bpy.types.Object) -> tuple[ShapeRow, ...]:
+    """The mapping of `obj`, without rows whose shape key is gone; recognised by name where it has none."""
+    require_shape_keys(obj)
+    if not len(obj.gaussian_head.shape_rows):
+        match_shape_keys(obj)
+    blocks = obj.data.shape_keys.key_blocks
+    rows = tuple(
+        ShapeRow(row.control, row.name, row.factor)
+        for row in obj.gaussian_head.shape_rows
+        if row.name in blocks
+    )
+    if not rows:
+        raise GaussianHeadsError(
+            f"No shape key of '{obj.name}' has a name that is known: add rows to its mapping and "
+            "choose keys by hand."
+        )
+    return rows
+
+
+def copy_to_shape_keys(
+    scene: bpy.types.Scene,
+    source: bpy.types.Object,
+    obj: bpy.types.Object,
+    frames: range | None = None,
+    *,
+    tolerance: float = USUAL_TOLERANCE,
+    progress: Progress | None = None,
+) -> ShapeBake:
+    """Key on the shape keys of `obj` what the avatar `source` does on `frames` (the scene's range without)."""
+    rows = rows_of(obj)
+    frames = range(scene.frame_start, scene.frame_end + 1) if frames is None else frames
+    track = sample_performance(scene, source, frames, progress)
+    return bake_shapes(obj, shape_values(track.codes(), rows), frames.start, tolerance)
+
+
+def track_to_shape_keys(
+    obj: bpy.types.Object,
+    track: ExpressionTrack,
+    first_frame: int,
+    tolerance: float = USUAL_TOLERANCE,
+) -> ShapeBake:
+    """Key an ARKit track, a frame of the scene each, on the shape keys of `obj` without any avatar."""
+    weights = np.clip(track.codes(), 0.0, 1.0)
+    return bake_shapes(obj, shape_values(weights, rows_of(obj)), first_frame, tolerance)
+
+
+def bake_shapes(
+    obj: bpy.types.Object,
+    values: Mapping[str, np.ndarray],
+    first_frame: int,
+    tolerance: float = USUAL_TOLERANCE,
+) -> ShapeBake:
+    """Key shape keys by name with `values` [T], frame by frame; keys outside and of others stay.
+
+    The keys go into the Action of the mesh's shape keys. Those that straight lines give back within
+    `tolerance` are left out; 0 keeps them all.
+    """
+    require_shape_keys(obj)
+    keys = obj.data.shape_keys
+    animation = keys.animation_data or keys.animation_data_create()
+    if animation.action is None:
+        animation.action = bpy.data.actions.new(f"{obj.name} Shape Keys")
+    bag = ensure_channelbag(keys)
+    num_frames = len(next(iter(values.values())))
+    num_keys = num_curves = 0
+    for name, series in values.items():
+        address = shape_address(name)
+        if not series.any() and bag.fcurves.find(address.data_path) is None:
+            continue
+        block = keys.key_blocks[name]
+        keys.driver_remove(address.data_path)
+        block.slider_max = max(block.slider_max, min(float(series.max()), 10.0))
+        kept = None
+        if tolerance > 0:
+            times = np.arange(num_frames, dtype=np.float64)
+            needed = needed_keys(times, series[:, None].astype(np.float64), tolerance)
+            kept = np.flatnonzero(needed[:, 0])
+        replace_keys(ensure_fcurve(bag, address), first_frame, series, kept)
+        num_keys += num_frames if kept is None else len(kept)
+        num_curves += 1
+    action = keys.animation_data.action
+    action.update_tag()
+    keys.update_tag()
+    return ShapeBake(action.name, num_curves, num_keys, first_frame, first_frame + num_frames - 1)
+
+
+def shape_address(name: str) -> CurveAddress:
+    """Where the value of the shape key `name` is animated, on its mesh's shape keys."""
+    return CurveAddress(f'key_blocks["{bpy.utils.escape_identifier(name)}"].value', 0, GROUP)
+
+
+def require_shape_keys(obj: bpy.types.Object) -> None:
+    """Raise unless `obj` is a mesh character whose shape keys may be animated."""
+    if not has_shape_keys(obj):
+        raise GaussianHeadsError(f"'{obj.name}' has no shape keys: choose a mesh that has some.")
+    if not obj.data.shape_keys.is_editable:
+        raise GaussianHeadsError(
+            f"The shape keys of '{obj.name}' are linked from a library: make the mesh local, or "
+            "override it, first."
+        )
