@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import bpy
-import numpy as np
 
 from ..core.errors import GaussianHeadsError
 from ..core.spaces.expressions import mirrored
@@ -181,32 +180,6 @@ def acted_channels(obj: bpy.types.Object) -> list[str]:
     return [name for name in CHANNELS if name in touched]
 
 
-def key_channels(obj: bpy.types.Object, names: Collection[str], frame: float | None = None) -> int:
-    """Key channels as they are now, in the way the preferences and the scene say; returns their number."""
-    require_editable(obj)
-    settings = bpy.context.scene.tool_settings
-    preferences = bpy.context.preferences.edit
-    options = {"INSERTKEY_NEEDED"} if preferences.use_keyframe_insert_needed else set()
-    before = _key_times(obj, names)
-    for name in names:
-        channel = CHANNELS[name]
-        obj.keyframe_insert(
-            channel.path,
-            index=channel.index,
-            frame=bpy.context.scene.frame_current if frame is None else frame,
-            group=channel.group,
-            options=options,
-            keytype=settings.keyframe_type,
-        )
-    _style_new_keys(obj, before, preferences)
-    return len(names)
-
-
-def is_auto_keying(scene: bpy.types.Scene) -> bool:
-    """Whether Blender keys by itself what is changed."""
-    return scene.tool_settings.use_keyframe_insert_auto
-
-
 def require_editable(obj: bpy.types.Object) -> None:
     """Refuse an object that belongs to a library."""
     if not obj.is_editable:
@@ -214,40 +187,3 @@ def require_editable(obj: bpy.types.Object) -> None:
             f"'{obj.name}' is linked from a library: make it editable with "
             "Object > Library Override > Make first."
         )
-
-
-def _key_times(obj: bpy.types.Object, names: Collection[str]) -> dict[str, np.ndarray]:
-    """Frames of the keys that the channels have in the object's Action."""
-    bag = find_channelbag(obj)
-    curves = {} if bag is None else {(c.data_path, c.array_index): c for c in bag.fcurves}
-    times = {}
-    for name in names:
-        channel = CHANNELS[name]
-        curve = curves.get((channel.path, max(channel.index, 0)))
-        if curve is not None:
-            co = np.zeros(2 * len(curve.keyframe_points), np.float32)
-            curve.keyframe_points.foreach_get("co", co)
-            times[name] = co[::2]
-    return times
-
-
-def _style_new_keys(
-    obj: bpy.types.Object, before: dict[str, np.ndarray], preferences: bpy.types.PreferencesEdit
-) -> None:
-    """Give keys that were just made the interpolation and handles of the preferences.
-
-    A script's `keyframe_insert` leaves them at Bezier, unlike Blender's own operators.
-    """
-    bag = find_channelbag(obj)
-    for curve in bag.fcurves if bag else ():
-        name = channel_at(curve.data_path, curve.array_index)
-        if name is None:
-            continue
-        known = before.get(name, np.empty(0, np.float32))
-        fresh = [k for k in curve.keyframe_points if not np.isclose(known, k.co.x).any()]
-        for key in fresh:
-            key.interpolation = preferences.keyframe_new_interpolation_type
-            key.handle_left_type = preferences.keyframe_new_handle_type
-            key.handle_right_type = preferences.keyframe_new_handle_type
-        if fresh:
-            curve.update()

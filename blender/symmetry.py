@@ -7,7 +7,7 @@ from collections.abc import Callable
 import bpy
 
 from ..core.spaces.groups import symmetric_partner
-from . import acting
+from . import acting, acting_keys
 
 
 def on_control(name: str) -> Callable[[bpy.types.PropertyGroup, bpy.types.Context], None]:
@@ -21,8 +21,8 @@ def on_control(name: str) -> Callable[[bpy.types.PropertyGroup, bpy.types.Contex
         with acting.unlinked_sides():
             setattr(group, other, getattr(group, name))
         obj = group.id_data
-        if acting.is_auto_keying(scene) and {name, other} & acting.keyed_channels(obj):
+        if acting_keys.is_auto_keying(scene) and {name, other} & acting.keyed_channels(obj):
             # Blender itself keys the slider that is dragged, and only where it is keyed already.
-            acting.key_channels(obj, (name, other))
+            acting_keys.key_channels(obj, (name, other))
 
     return follow

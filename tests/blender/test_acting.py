@@ -7,13 +7,13 @@ from gaussian_heads.blender.acting import (
     acted_channels,
     blend_pose,
     group_names,
-    key_channels,
     keyed_channels,
     mirrored_pose,
     read_pose,
     reset_pose,
     write_pose,
 )
+from gaussian_heads.blender.acting_keys import key_change, key_channels
 from gaussian_heads.blender.animation import find_channelbag
 from gaussian_heads.blender.bake import bake_track
 from gaussian_heads.core.errors import GaussianHeadsError
@@ -161,3 +161,31 @@ def test_a_linked_head_is_refused_with_the_way_out(scene, head, tmp_path):
         write_pose(here.objects[0], {"AU12": 1.0})
     with pytest.raises(GaussianHeadsError, match="Library Override"):
         key_channels(here.objects[0], ["AU12"])
+
+
+def test_a_pose_that_is_keyed_leaves_the_poses_keyed_around_it(scene, head):
+    """Without that, a control that is keyed for the first time would show before and after its pose."""
+    for frame, amount in ((1, 2.0), (20, 1.0)):
+        scene.frame_set(frame)
+        write_pose(head, {"AU12": amount})
+        key_change(head, {}, use_key=True)
+    scene.frame_set(10)
+    before = read_pose(head)
+    blend_pose(head, {"AU04": 3.0})
+    assert key_change(head, before, use_key=True) == 2
+    assert keys_of(head, "AU04") == [(1, 0), (10, 3), (20, 0)]
+    assert [frame for frame, _ in keys_of(head, "AU12")] == [1, 10, 20]
+    assert read_pose(head) == pytest.approx({"AU04": 3.0})
+
+
+def test_auto_keying_keys_what_changed_and_nothing_is_keyed_without_it(scene, head):
+    write_pose(head, {"AU01": 1.0})
+    before = read_pose(head)
+    write_pose(head, {"AU12": 2.0})
+    assert key_change(head, before, use_key=False) == 0
+    scene.tool_settings.use_keyframe_insert_auto = True
+    try:
+        assert key_change(head, before, use_key=False) == 1
+    finally:
+        scene.tool_settings.use_keyframe_insert_auto = False
+    assert keyed_channels(head) == {"AU12"}
