@@ -11,6 +11,7 @@ pytest.importorskip("onnxscript", reason="the training environment is not instal
 
 from gaussian_heads.core.spaces import ARKIT_INDEX
 from gaussian_heads.core.speech import SpeechModel
+from gaussian_heads.core.speech.model import MIRRORED_SAMPLES
 from gaussian_heads.training.networks.speech import (
     FrontEnd,
     SpeechNetwork,
@@ -91,8 +92,12 @@ def test_exported_file_keeps_the_contract_and_computes_the_same(tmp_path):
     for num_samples in (320, 6400, 48_000):
         waveform = noise(num_samples)
         curves = model.curves(waveform, 16_000)
+        # What comes before the sound is its own beginning, backwards.
+        mirrored = waveform[:MIRRORED_SAMPLES][::-1]
+        around = torch.from_numpy(np.concatenate([mirrored, waveform]))
         with torch.no_grad():
-            arkit, closure, voice = (v.numpy() for v in graph(torch.from_numpy(waveform), STYLE))
+            outputs = graph(around, STYLE)
+        arkit, closure, voice = (v.numpy()[len(mirrored) // 160 :] for v in outputs)
         assert arkit.shape == (num_samples // 160, 52)
         assert num_samples < 6400 or arkit.max() > 0.05
         assert np.abs(curves.arkit - arkit).max() < 2e-3
