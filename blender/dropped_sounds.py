@@ -15,10 +15,11 @@ from bpy_extras.view3d_utils import (
 from mathutils import Vector
 
 from ..core.audio import SPEECH_RATE_HZ, load_audio
+from ..core.errors import AudioError
 from .gathering import is_avatar
 from .sound import decode_with_aud
 from .staging import scene_avatars
-from .strips import placement, strip_collection
+from .strips import placement, sound_strips, strip_collection
 
 MAX_CHANNEL = 128
 # A drop that misses a head by no more than this still means it.
@@ -67,6 +68,15 @@ def add_sounds(
     if obj is not None:
         obj.gaussian_head.sound_strip = names[0]
     return AddedSounds(tuple(names), end)
+
+
+def speech_range(scene: bpy.types.Scene) -> tuple[int, int]:
+    """First and last whole frame on which a sound strip of `scene` that is not muted is heard."""
+    strips = [strip for strip in sound_strips(scene) if not strip.mute]
+    if not strips:
+        raise AudioError("The sequencer plays no sound: add a sound strip, or unmute one.")
+    places = [placement(scene, strip) for strip in strips]
+    return min(p.first_frame for p in places), max(p.last_frame for p in places)
 
 
 def require_sound(path: Path) -> None:

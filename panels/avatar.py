@@ -8,6 +8,7 @@ import bpy
 
 from ..blender.avatar_status import CHANGED, MISSING, UNREADABLE, AvatarStatus, avatar_status
 from ..blender.native_splats import why_not_native
+from ..blender.staging import scene_avatars
 from ..operators.base import active_avatar
 from ..operators.find_missing_avatar import GAUSSIAN_HEADS_OT_find_missing_avatar
 from ..operators.import_avatar import GAUSSIAN_HEADS_OT_import_avatar, use_reference
@@ -20,10 +21,9 @@ from ..operators.replace_avatar import (
     GAUSSIAN_HEADS_OT_update_avatar,
 )
 from ..operators.show_native_splats import GAUSSIAN_HEADS_OT_show_native_splats
-from .base import NeedsAvatar, Sidebar
+from .base import LINE, NeedsAvatar, Sidebar, draw_sentence
 
-# Longer texts of a manifest are cut here; a sidebar of the usual width shows about so much in a line.
-LINE = 44
+# Longer texts of a manifest are cut after so many lines.
 MAX_LINES = 4
 
 
@@ -38,7 +38,7 @@ class GAUSSIAN_HEADS_PT_avatar(Sidebar, bpy.types.Panel):
         layout = self.layout
         chosen = context.window_manager.gaussian_heads_library
         if active_avatar(context) is None:
-            layout.label(text="Choose a head, then press Add", icon="INFO")
+            draw_sentence(layout, why_no_head(context))
         layout.template_icon_view(chosen, "avatar", show_labels=True, scale=6.0, scale_popup=5.0)
         layout.prop(chosen, "avatar", text="")
         row = layout.row(align=True)
@@ -85,13 +85,19 @@ class GAUSSIAN_HEADS_PT_head(NeedsAvatar, Sidebar, bpy.types.Panel):
         layout.operator(GAUSSIAN_HEADS_OT_check_avatars.bl_idname, icon="FILE_REFRESH")
 
 
+def why_no_head(context: bpy.types.Context) -> str:
+    """What to do where no head is active."""
+    if scene_avatars(context.scene):
+        return "Select one of the scene's heads, or add another"
+    return "Choose a head and press Add, or drop a .uhap file into the view"
+
+
 def draw_fault(layout: bpy.types.UILayout, status: AvatarStatus) -> None:
     """What is wrong with a head's file, and the button that helps."""
     if not status.sentence:
         return
     box = layout.box()
-    for number, line in enumerate(textwrap.wrap(status.sentence, LINE)):
-        box.label(text=line, icon="NONE" if number else "ERROR")
+    draw_sentence(box, status.sentence, "ERROR")
     if status.kind in (MISSING, UNREADABLE):
         box.operator(GAUSSIAN_HEADS_OT_find_missing_avatar.bl_idname, icon="VIEWZOOM")
     if status.kind == CHANGED:

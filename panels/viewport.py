@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import bpy
 
+from ..blender.avatar_status import MISSING, avatar_status
 from ..blender.overlay import overlay_sentence
+from ..blender.staging import scene_avatars
+from ..operators.find_missing_avatar import GAUSSIAN_HEADS_OT_find_missing_avatar
+from .base import Sidebar, draw_sentence
 
 
-class GAUSSIAN_HEADS_PT_viewport(bpy.types.Panel):
+class GAUSSIAN_HEADS_PT_viewport(Sidebar, bpy.types.Panel):
     """Heads in viewports: on or off, how dense, and the memory for decoded frames."""
 
     bl_label = "Viewport"
     bl_idname = "GAUSSIAN_HEADS_PT_viewport"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "Gaussian Heads"
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
@@ -27,9 +28,15 @@ class GAUSSIAN_HEADS_PT_viewport(bpy.types.Panel):
         layout.prop(settings, "viewport_density", slider=True)
         layout.prop(settings, "decoded_memory_mb")
         layout.prop(context.scene, "sync_mode", text="Playback")
-        sentence = overlay_sentence()
-        if settings.show_overlay and sentence:
-            layout.label(text=sentence, icon="ERROR")
+        if not settings.show_overlay:
+            draw_sentence(layout, "Heads are shown only in Rendered mode of their own engine")
+        elif not scene_avatars(context.scene):
+            draw_sentence(layout, "There is no head yet: add one in the Avatar panel")
+        elif overlay_sentence():
+            box = layout.box()
+            draw_sentence(box, overlay_sentence(), "ERROR")
+            if any(avatar_status(obj).kind == MISSING for obj in scene_avatars(context.scene)):
+                box.operator(GAUSSIAN_HEADS_OT_find_missing_avatar.bl_idname, icon="VIEWZOOM")
 
 
 CLASSES = (GAUSSIAN_HEADS_PT_viewport,)

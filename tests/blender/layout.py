@@ -33,6 +33,15 @@ class Layout:
         self.operators.append(name)
         return SimpleNamespace()
 
+    def menu(self, name, **_):
+        assert hasattr(bpy.types, name), name
+
+    def template_icon_view(self, data, name, **_):
+        assert name in data.bl_rna.properties, name
+
+    def separator(self, **_):
+        pass
+
     def progress(self, *, factor, text):
         self.progresses.append(factor)
 

@@ -17,6 +17,7 @@ from gaussian_heads.blender.occluders import placed_shapes
 from mathutils import Matrix
 
 from .graphics_awake import wake_graphics
+from .layout import draw
 
 SIZE = (240, 180)
 
@@ -373,31 +374,20 @@ def test_depth_of_the_view_is_the_viewports(over, scene):
 def test_panel_says_why_heads_are_missing(over, scene, head):
     from gaussian_heads.panels.viewport import GAUSSIAN_HEADS_PT_viewport as Panel
 
-    class Layout:
-        def __init__(self):
-            self.shown, self.labels = [], []
-
-        def prop(self, owner, name, **_):
-            assert hasattr(owner, name)
-            self.shown.append(name)
-
-        def label(self, text, **_):
-            self.labels.append(text)
-
-    def drawn():
-        layout = Layout()
-        Panel.draw(SimpleNamespace(layout=layout), SimpleNamespace(scene=scene))
-        return layout
-
     over()
     shown = ["show_overlay", "viewport_density", "decoded_memory_mb", "sync_mode"]
-    assert drawn().shown == shown and not drawn().labels
+    assert draw(Panel).properties == shown and not draw(Panel).labels
     head.gaussian_head.avatar = "/nowhere/gone.uhap"
     bpy.context.view_layer.update()
     over()
-    assert "gone.uhap" in drawn().labels[0]
+    drawn = draw(Panel)
+    assert "gone.uhap" in " ".join(drawn.labels)
+    assert drawn.operators == ["gaussian_heads.find_missing_avatar"]
     scene.gaussian_heads.show_overlay = False
-    assert not drawn().labels
+    assert draw(Panel).labels[0].startswith("Heads are shown only in Rendered mode")
+    scene.gaussian_heads.show_overlay = True
+    bpy.data.objects.remove(head)
+    assert draw(Panel).labels[0].startswith("There is no head yet")
 
 
 def test_windows_with_different_scenes_keep_their_own(over, scene, head):

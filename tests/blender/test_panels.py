@@ -9,7 +9,44 @@ from .layout import draw
 
 
 def test_empty_scene_says_what_to_do(scene):
-    assert draw(avatar.GAUSSIAN_HEADS_PT_avatar).labels == ["Load a head to begin"]
+    drawn = draw(avatar.GAUSSIAN_HEADS_PT_avatar)
+    assert " ".join(drawn.labels).startswith("Choose a head and press Add, or drop")
+    assert drawn.properties == ["avatar"]
+    assert drawn.operators[:3] == [
+        "gaussian_heads.import_avatar", "gaussian_heads.replace_avatar", "gaussian_heads.previz"
+    ]  # fmt: skip
+
+
+def test_head_panel_states_what_its_maker_says(scene):
+    bpy.ops.gaussian_heads.import_avatar(builtin="maya")
+    assert not draw(avatar.GAUSSIAN_HEADS_PT_avatar).labels
+    drawn = draw(avatar.GAUSSIAN_HEADS_PT_head)
+    assert drawn.labels[0] == "Maya, a synthetic person"
+    assert "Licence: CC-BY-4.0" in drawn.labels and "93,132 Gaussians" in drawn.labels
+    assert drawn.operators == ["gaussian_heads.check_avatars"]
+
+
+def test_head_panel_offers_to_find_a_missing_file(scene, head):
+    head.gaussian_head.avatar = "/nowhere/gone.uhap"
+    drawn = draw(avatar.GAUSSIAN_HEADS_PT_head)
+    assert drawn.labels[0].startswith("The avatar file 'gone.uhap' is missing")
+    assert "gaussian_heads.find_missing_avatar" in drawn.operators
+
+
+def test_output_says_what_it_writes_and_video_is_one_click(scene, head):
+    scene.frame_start, scene.frame_end = 1, 48
+    assert draw(rendering.GAUSSIAN_HEADS_PT_output).labels == ["Writes 48 PNG files, 2.0 s"]
+    scene.render.resolution_x = 33
+    assert bpy.ops.gaussian_heads.use_video_output() == {"FINISHED"}
+    drawn = draw(rendering.GAUSSIAN_HEADS_PT_output)
+    assert drawn.labels == ["Writes a video, 2.0 s"] and scene.render.resolution_x == 34
+    assert scene.render.ffmpeg.audio_codec == "AAC" and scene.render.ffmpeg.codec == "H264"
+
+
+def test_render_without_camera_says_what_to_do(scene, head):
+    assert "There is no camera" in draw(rendering.GAUSSIAN_HEADS_PT_render).labels[0]
+    bpy.ops.gaussian_heads.setup_render()
+    assert not draw(rendering.GAUSSIAN_HEADS_PT_render).labels
 
 
 def test_look_grades_the_active_head(scene, head):
@@ -17,7 +54,7 @@ def test_look_grades_the_active_head(scene, head):
     assert draw(rendering.GAUSSIAN_HEADS_PT_look).properties == ["exposure", "tint"]
 
 
-def test_render_shows_what_the_engine_follows(scene, head):
+def test_render_shows_what_the_engine_follows(scene, head, camera):
     scene.render.use_motion_blur = True
     drawn = draw(rendering.GAUSSIAN_HEADS_PT_render)
     assert drawn.properties == [
@@ -30,7 +67,7 @@ def test_render_shows_what_the_engine_follows(scene, head):
     assert not rendering.GAUSSIAN_HEADS_PT_engine.poll(SimpleNamespace(engine="CYCLES"))
 
 
-def test_render_explains_a_view_that_changes_colours_and_offers_standard(scene, head):
+def test_render_explains_a_view_that_changes_colours_and_offers_standard(scene, head, camera):
     view = scene.view_settings
     view.view_transform = "AgX"
     view.look = "AgX - Punchy"
