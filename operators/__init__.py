@@ -31,17 +31,30 @@ def unregister() -> None:
 def _classes() -> tuple[type, ...]:
     from . import (
         add_speech,
+        apply_action_asset,
+        apply_expression,
         bake_speech,
+        copy_pose,
+        copy_shapes,
         create_accelerator,
+        create_expression_library,
+        export_performance,
         export_ply,
         find_missing_avatar,
         fit_range,
+        follow_head,
         import_avatar,
         import_lam,
+        import_performance,
         import_splats,
+        key_pose,
+        look_at,
+        mirror_pose,
         presets,
         previz,
         replace_avatar,
+        reset_pose,
+        save_pose_asset,
         setup_composite,
         setup_render,
         show_native_splats,
@@ -55,6 +68,9 @@ def _classes() -> tuple[type, ...]:
         find_missing_avatar,
         import_splats,
         export_ply,
+        import_performance,
+        export_performance,
+        copy_shapes,
         add_speech,
         presets,
         previz,
@@ -65,6 +81,16 @@ def _classes() -> tuple[type, ...]:
         setup_composite,
         use_standard,
         create_accelerator,
+        key_pose,
+        reset_pose,
+        mirror_pose,
+        copy_pose,
+        apply_expression,
+        apply_action_asset,
+        save_pose_asset,
+        create_expression_library,
+        look_at,
+        follow_head,
     )
     return tuple(cls for module in modules for cls in module.CLASSES)
 
@@ -73,11 +99,22 @@ def _menu_entries() -> tuple[tuple[type, object], ...]:
     """Menus of Blender and what draws an entry at their ends."""
     import bpy
 
-    from . import export_ply, import_avatar, import_lam, import_splats
+    from . import (
+        apply_action_asset,
+        export_performance,
+        export_ply,
+        import_avatar,
+        import_lam,
+        import_performance,
+        import_splats,
+    )
 
     return (
+        (bpy.types.ASSETBROWSER_MT_context_menu, apply_action_asset.draw_menu),
         (bpy.types.TOPBAR_MT_file_import, import_splats.draw_menu),
         (bpy.types.TOPBAR_MT_file_import, import_lam.draw_menu),
+        (bpy.types.TOPBAR_MT_file_import, import_performance.draw_menu),
         (bpy.types.VIEW3D_MT_add, import_avatar.draw_add_menu),
         (bpy.types.TOPBAR_MT_file_export, export_ply.draw_menu),
+        (bpy.types.TOPBAR_MT_file_export, export_performance.draw_menu),
     )

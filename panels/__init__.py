@@ -20,7 +20,7 @@ def unregister() -> None:
 
 
 def _classes() -> tuple[type, ...]:
-    from . import acting, avatar, rendering, speech, viewport
+    from . import acting, avatar, exchange, expression_shelf, rendering, speech, targets, viewport
 
-    modules = (avatar, speech, acting, rendering, viewport)
+    modules = (avatar, speech, acting, targets, expression_shelf, exchange, rendering, viewport)
     return tuple(cls for module in modules for cls in module.CLASSES)

@@ -1,0 +1,119 @@
+"""Write what an avatar does as ARKit weights for other programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
+
+from ..blender.performance_export import PerformanceExport, export_performance
+from ..core.timing import frame_rate
+from .base import GuardedOperator, Outcome, active_avatar
+
+FORMAT_ITEMS = (
+    (".csv", "ARKit CSV", "As the Live Link Face app records: weights and angles in a table"),
+    (".npz", "Track", "As this add-on reads and writes tracks, without any rounding"),
+)
+
+
+class GAUSSIAN_HEADS_OT_export_performance(GuardedOperator, bpy.types.Operator):
+    """Write what the head really does on every frame as ARKit weights: speech, acting, strengths and head motion"""
+
+    bl_idname = "gaussian_heads.export_performance"
+    bl_label = "Export Performance"
+    bl_options = {"REGISTER"}
+
+    filepath: StringProperty(name="File", subtype="FILE_PATH", options={"SKIP_SAVE"})
+    filter_glob: StringProperty(default="*.csv;*.npz", options={"HIDDEN"})
+    file_format: EnumProperty(name="Format", description="Kind of file", items=FORMAT_ITEMS)
+    use_range: BoolProperty(
+        name="Only Some Frames", description="Other frames than the scene's range"
+    )
+    frame_start: IntProperty(name="From", description="First frame to write", default=1)
+    frame_end: IntProperty(name="To", description="Last frame to write", default=250)
+    rate: FloatProperty(
+        name="Frame Rate",
+        description="Frames a second of the file; 0 takes the scene's rate",
+        default=0.0,
+        min=0.0,
+        max=1000.0,
+    )
+    has_head: BoolProperty(
+        name="Head Motion", description="Write the head's turns too", default=True
+    )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Needs an avatar."""
+        if active_avatar(context) is None:
+            cls.poll_message_set("Select an avatar, or load one first.")
+            return False
+        return True
+
+    def run(self, context: bpy.types.Context) -> Outcome:
+        """Evaluate every frame and write the file."""
+        path = Path(bpy.path.abspath(self.filepath))
+        if path.suffix.lower() not in (".csv", ".npz"):
+            path = path.with_name(path.name + self.file_format)
+        export = PerformanceExport(
+            path,
+            range(self.frame_start, self.frame_end + 1) if self.use_range else None,
+            frame_rate(self.rate) if self.rate else None,
+            self.has_head,
+        )
+        manager = context.window_manager
+        manager.progress_begin(0.0, 1.0)
+        try:
+            track = export_performance(
+                context.scene, active_avatar(context), export, manager.progress_update
+            )
+        finally:
+            manager.progress_end()
+        self.report(
+            {"INFO"},
+            f"Wrote {track.num_frames} frames at {float(track.fps):.6g} fps to '{path.name}'.",
+        )
+        return {"FINISHED"}
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
+        """Ask for the file."""
+        if not self.filepath:
+            name = bpy.path.clean_name(active_avatar(context).name)
+            self.filepath = f"{name}{self.file_format}"
+        if not self.properties.is_property_set("frame_start"):
+            self.frame_start, self.frame_end = context.scene.frame_start, context.scene.frame_end
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def check(self, context: bpy.types.Context) -> bool:
+        """Keep the name's ending that of the format."""
+        path = Path(self.filepath)
+        if path.suffix.lower() in (".csv", ".npz") and path.suffix.lower() != self.file_format:
+            self.filepath = str(path.with_suffix(self.file_format))
+            return True
+        return False
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Format, range and rate."""
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        layout.prop(self, "file_format")
+        layout.prop(self, "use_range")
+        if self.use_range:
+            column = layout.column(align=True)
+            column.prop(self, "frame_start")
+            column.prop(self, "frame_end")
+        layout.prop(self, "rate")
+        layout.prop(self, "has_head")
+
+
+def draw_menu(menu: bpy.types.Menu, context: bpy.types.Context) -> None:
+    """The entry under File > Export."""
+    menu.layout.operator(
+        GAUSSIAN_HEADS_OT_export_performance.bl_idname, text="Facial Performance (.csv/.npz)"
+    )
+
+
+CLASSES = (GAUSSIAN_HEADS_OT_export_performance,)
