@@ -1,15 +1,23 @@
-"""The sidebar's panels of what is acted on top of the speech."""
+"""The sidebar's panels of what is acted on top of the speech: expressions and named controls."""
 
 from __future__ import annotations
 
 import bpy
 
-from ..blender.properties import CONTROL_SETS
+from ..core.spaces.expressions import EXPRESSION_GROUPS, EXPRESSIONS
+from ..operators.apply_expression import GAUSSIAN_HEADS_OT_apply_expression
 from ..operators.base import active_avatar
+from ..operators.copy_pose import GAUSSIAN_HEADS_OT_copy_pose, GAUSSIAN_HEADS_OT_paste_pose
+from ..operators.create_expression_library import GAUSSIAN_HEADS_OT_create_expression_library
+from ..operators.key_pose import GAUSSIAN_HEADS_OT_key_pose
+from ..operators.mirror_pose import GAUSSIAN_HEADS_OT_mirror_pose
+from ..operators.reset_pose import GAUSSIAN_HEADS_OT_reset_pose
+from ..operators.save_pose_asset import GAUSSIAN_HEADS_OT_save_pose_asset
 from .base import NeedsAvatar, Sidebar
+from .control_lists import draw_controls
 
 
-class GAUSSIAN_HEADS_PT_acting(NeedsAvatar, Sidebar, bpy.types.Panel):
+class GAUSSIAN_HEADS_PT_acting(Sidebar, bpy.types.Panel):
     """What is added on top of the speech by hand."""
 
     bl_label = "Acting"
@@ -17,27 +25,114 @@ class GAUSSIAN_HEADS_PT_acting(NeedsAvatar, Sidebar, bpy.types.Panel):
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
-        """The head's pose; the controls stand in panels of their own."""
+        """Buttons for the whole pose; its parts stand in panels of their own."""
         layout = self.layout
-        layout.use_property_split = True
-        settings = active_avatar(context).gaussian_head
-        layout.column().prop(settings, "head_rotation")
-        layout.column().prop(settings, "head_translation")
+        obj = active_avatar(context)
+        if obj is None:
+            layout.label(text="Load or select an avatar first", icon="INFO")
+            return
+        if not obj.is_editable:
+            layout.label(text="Linked: make a library override first", icon="LIBRARY_DATA_DIRECT")
+        row = layout.row(align=True)
+        row.operator(GAUSSIAN_HEADS_OT_key_pose.bl_idname, icon="KEY_HLT")
+        row.operator(GAUSSIAN_HEADS_OT_reset_pose.bl_idname, text="Reset", icon="LOOP_BACK")
+        row.menu(GAUSSIAN_HEADS_MT_pose.bl_idname, text="", icon="DOWNARROW_HLT")
+
+
+class GAUSSIAN_HEADS_MT_pose(bpy.types.Menu):
+    """Copies, mirrors and resets of the whole pose."""
+
+    bl_label = "Pose"
+    bl_idname = "GAUSSIAN_HEADS_MT_pose"
+
+    def draw(self, _context: bpy.types.Context) -> None:
+        """Every verb for the whole pose."""
+        layout = self.layout
+        layout.operator(GAUSSIAN_HEADS_OT_copy_pose.bl_idname, icon="COPYDOWN")
+        paste = GAUSSIAN_HEADS_OT_paste_pose.bl_idname
+        layout.operator(paste, icon="PASTEDOWN")
+        layout.operator(paste, text="Paste Mirrored", icon="PASTEFLIPDOWN").mirrored = True
+        layout.separator()
+        layout.operator(GAUSSIAN_HEADS_OT_mirror_pose.bl_idname, icon="MOD_MIRROR")
+        layout.separator()
+        button = layout.operator(
+            GAUSSIAN_HEADS_OT_reset_pose.bl_idname, text="Reset and Key", icon="KEYFRAME"
+        )
+        button.use_key = True
+        layout.separator()
+        layout.operator(GAUSSIAN_HEADS_OT_save_pose_asset.bl_idname, icon="ASSET_MANAGER")
+        layout.operator(GAUSSIAN_HEADS_OT_create_expression_library.bl_idname)
+
+
+class GAUSSIAN_HEADS_PT_expressions(NeedsAvatar, Sidebar, bpy.types.Panel):
+    """Expressions at a click."""
+
+    bl_label = "Expressions"
+    bl_idname = "GAUSSIAN_HEADS_PT_expressions"
+    bl_parent_id = "GAUSSIAN_HEADS_PT_acting"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """How they are applied, then a button for each."""
+        layout = self.layout
+        settings = context.scene.gaussian_heads
+        column = layout.column(align=True)
+        column.prop(settings, "expression_intensity", slider=True)
+        row = column.row(align=True)
+        row.prop(settings, "expression_mode", expand=True)
+        row = layout.row()
+        row.prop(settings, "expression_mirrored")
+        row.prop(settings, "expression_key")
+        for group in EXPRESSION_GROUPS:
+            names = [name for name, e in EXPRESSIONS.items() if e.group == group]
+            self._draw_group(layout, settings, group, names)
+
+    def _draw_group(
+        self,
+        layout: bpy.types.UILayout,
+        settings: bpy.types.PropertyGroup,
+        label: str,
+        names: list[str],
+    ) -> None:
+        column = layout.column(align=True)
+        column.label(text=label)
+        grid = column.grid_flow(columns=2, even_columns=True, align=True, row_major=True)
+        for name in names:
+            button = grid.operator(
+                GAUSSIAN_HEADS_OT_apply_expression.bl_idname, text=EXPRESSIONS[name].label
+            )
+            button.name, button.intensity = name, settings.expression_intensity
+            button.mode, button.mirrored = settings.expression_mode, settings.expression_mirrored
+            button.use_key = settings.expression_key
+
+
+class GAUSSIAN_HEADS_PT_controls(NeedsAvatar, Sidebar, bpy.types.Panel):
+    """Search and filter of the lists below."""
+
+    bl_label = "Controls"
+    bl_idname = "GAUSSIAN_HEADS_PT_controls"
+    bl_parent_id = "GAUSSIAN_HEADS_PT_acting"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """What the lists show, and whether sides go together."""
+        layout = self.layout
+        settings = context.scene.gaussian_heads
+        layout.prop(settings, "acting_filter", text="", icon="VIEWZOOM")
+        row = layout.row(align=True)
+        row.prop(settings, "acting_symmetric", toggle=True, icon="MOD_MIRROR")
+        row.prop(settings, "acting_changed_only", toggle=True, icon="FILTER")
 
 
 class _ControlsPanel(NeedsAvatar, Sidebar):
-    bl_parent_id = "GAUSSIAN_HEADS_PT_acting"
+    bl_parent_id = "GAUSSIAN_HEADS_PT_controls"
     bl_options = {"DEFAULT_CLOSED"}
-    control_set = CONTROL_SETS[0]
+    kind = "arkit"
 
     def draw(self, context: bpy.types.Context) -> None:
-        """A slider for each control."""
+        """A slider for each control, in groups."""
         layout = self.layout
         layout.use_property_split = True
-        group = getattr(active_avatar(context).gaussian_head, self.control_set.attribute)
-        column = layout.column(align=True)
-        for name in self.control_set.names:
-            column.prop(group, name, slider=True)
+        draw_controls(layout, active_avatar(context), context.scene, self.kind)
 
 
 class GAUSSIAN_HEADS_PT_arkit(_ControlsPanel, bpy.types.Panel):
@@ -52,7 +147,7 @@ class GAUSSIAN_HEADS_PT_action_units(_ControlsPanel, bpy.types.Panel):
 
     bl_label = "Action Units"
     bl_idname = "GAUSSIAN_HEADS_PT_action_units"
-    control_set = CONTROL_SETS[1]
+    kind = "action_units"
 
 
 class GAUSSIAN_HEADS_PT_visemes(_ControlsPanel, bpy.types.Panel):
@@ -60,11 +155,14 @@ class GAUSSIAN_HEADS_PT_visemes(_ControlsPanel, bpy.types.Panel):
 
     bl_label = "Visemes"
     bl_idname = "GAUSSIAN_HEADS_PT_visemes"
-    control_set = CONTROL_SETS[2]
+    kind = "visemes"
 
 
 CLASSES = (
+    GAUSSIAN_HEADS_MT_pose,
     GAUSSIAN_HEADS_PT_acting,
+    GAUSSIAN_HEADS_PT_expressions,
+    GAUSSIAN_HEADS_PT_controls,
     GAUSSIAN_HEADS_PT_arkit,
     GAUSSIAN_HEADS_PT_action_units,
     GAUSSIAN_HEADS_PT_visemes,

@@ -14,7 +14,13 @@ class Layout:
     def column(self, **_):
         return self
 
-    row = box = column
+    row = box = split = grid_flow = column
+
+    def panel(self, _idname, **_):
+        return self, self
+
+    def prop_decorator(self, data, name, **_):
+        assert name in data.bl_rna.properties, name
 
     def label(self, *, text, icon="NONE"):
         self.labels.append(text)

@@ -1,0 +1,45 @@
+"""What operators of acting share: the avatar they work on, and keying what they change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import bpy
+
+from ..blender.acting import read_pose
+from ..blender.acting_keys import key_change
+from .base import GuardedOperator, Outcome, active_avatar
+
+KEY_DESCRIPTION = (
+    "Key the whole face at the current frame; without it only Auto Keying keys what changes"
+)
+
+
+class ActsOnAvatar(GuardedOperator):
+    """Mix-in for operators on the active avatar; the disabled button says why."""
+
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Only with an avatar that is chosen and may be changed."""
+        obj = active_avatar(context)
+        if obj is None:
+            cls.poll_message_set("Select an avatar, or load one first.")
+            return False
+        if not obj.is_editable:
+            cls.poll_message_set(
+                "The avatar is linked from a library: use Object > Library Override > Make first."
+            )
+            return False
+        return True
+
+    def act(
+        self, context: bpy.types.Context, change: Callable[[bpy.types.Object], object]
+    ) -> Outcome:
+        """Change the pose of the active avatar, and key it as `self.use_key` and Auto Keying say."""
+        obj = active_avatar(context)
+        before = read_pose(obj)
+        change(obj)
+        key_change(obj, before, use_key=self.use_key)
+        return {"FINISHED"}

@@ -1,0 +1,130 @@
+"""Give the face the pose of an asset: from the Asset Browser, the asset shelf or a script."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, StringProperty
+
+from ..blender.acting import Pose, blend_pose, mirrored_pose
+from ..blender.pose_assets import action_pose, asset_pose, is_pose_asset, stored_pose
+from ..core.errors import GaussianHeadsError
+from .acting_base import KEY_DESCRIPTION, ActsOnAvatar
+from .base import Outcome
+from .copy_pose import MODES
+
+# The numbers are Blender's own: an asset shelf fills them in.
+LIBRARY_TYPES = (
+    ("LOCAL", "Current File", "The open file", "", 1),
+    ("ALL", "All Libraries", "Any library", "", 2),
+    ("ESSENTIALS", "Essentials", "What comes with Blender", "", 3),
+    ("ONLINE_ESSENTIALS", "Online Essentials", "What Blender offers online", "", 4),
+    ("CUSTOM", "Custom", "A library of the preferences", "", 100),
+)
+ACTION_FOLDER = "Action"
+
+
+class GAUSSIAN_HEADS_OT_apply_action_asset(ActsOnAvatar, bpy.types.Operator):
+    """Set the controls that the pose asset keys, on top of the speech"""
+
+    bl_idname = "gaussian_heads.apply_action_asset"
+    bl_label = "Apply Expression Asset"
+
+    action: StringProperty(
+        name="Action",
+        description="An Action of this file; the asset that is chosen in the browser when empty",
+        options={"SKIP_SAVE"},
+    )
+    filepath: StringProperty(
+        name="File",
+        description="The .blend file that holds the Action, where it is not this one",
+        subtype="FILE_PATH",
+        options={"SKIP_SAVE"},
+    )
+    factor: FloatProperty(
+        name="Blend",
+        description="How far the face goes to the pose of the asset",
+        default=1.0,
+        min=0.0,
+        max=1.0,
+        subtype="FACTOR",
+    )
+    mode: EnumProperty(
+        name="Mode", description="What becomes of what the face shows already", items=MODES
+    )
+    mirrored: BoolProperty(
+        name="Mirrored", description="Swap the sides", default=False, options={"SKIP_SAVE"}
+    )
+    use_key: BoolProperty(name="Key", description=KEY_DESCRIPTION, default=False)
+    asset_library_type: EnumProperty(items=LIBRARY_TYPES, options={"HIDDEN", "SKIP_SAVE"})
+    asset_library_identifier: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
+    relative_asset_identifier: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
+
+    def run(self, context: bpy.types.Context) -> Outcome:
+        """Blend towards the pose of the asset."""
+        pose = self._pose(context)
+        if self.mirrored:
+            pose = mirrored_pose(pose)
+        return self.act(
+            context, lambda obj: blend_pose(obj, pose, mode=self.mode, factor=self.factor)
+        )
+
+    def _pose(self, context: bpy.types.Context) -> Pose:
+        if self.filepath:
+            return stored_pose(Path(bpy.path.abspath(self.filepath)), self.action)
+        if self.action:
+            return _local_pose(self.action)
+        if self.relative_asset_identifier:
+            return self._shelf_pose()
+        asset = getattr(context, "asset", None)
+        if asset is None:
+            raise GaussianHeadsError(
+                "No asset is chosen: click one in the Asset Browser, or name an Action."
+            )
+        # What is read once is what the redo panel blends again, wherever the mouse is then.
+        if asset.local_id is not None:
+            self.action = asset.name
+        else:
+            self.filepath, self.action = asset.full_library_path, asset.name
+        return asset_pose(asset)
+
+    def _shelf_pose(self) -> Pose:
+        """The pose that an asset shelf names: a path of .blend file, folder and name."""
+        identifier = self.relative_asset_identifier.replace("\\", "/")
+        file, _, name = identifier.rpartition(f"/{ACTION_FOLDER}/")
+        if not file:
+            return _local_pose(name or identifier.rpartition("/")[2])
+        return stored_pose(_library_root(self.asset_library_identifier) / file, name)
+
+
+def _local_pose(name: str) -> Pose:
+    action = bpy.data.actions.get(name)
+    if action is None:
+        raise GaussianHeadsError(f"This file has no Action '{name}': choose another one.")
+    return action_pose(action)
+
+
+def _library_root(name: str) -> Path:
+    for library in bpy.context.preferences.filepaths.asset_libraries:
+        if library.name == name:
+            return Path(bpy.path.abspath(library.path))
+    raise GaussianHeadsError(
+        f"The preferences name no asset library '{name}': see Edit > Preferences > File Paths."
+    )
+
+
+def draw_menu(self: bpy.types.Menu, context: bpy.types.Context) -> None:
+    """Entries of the Asset Browser's context menu, for poses of heads only."""
+    asset = getattr(context, "asset", None)
+    if asset is None or not is_pose_asset(asset):
+        return
+    layout = self.layout
+    layout.separator()
+    name = GAUSSIAN_HEADS_OT_apply_action_asset.bl_idname
+    layout.operator(name, text="Apply Expression")
+    layout.operator(name, text="Apply Mirrored Expression").mirrored = True
+    layout.operator(name, text="Apply and Key Expression").use_key = True
+
+
+CLASSES = (GAUSSIAN_HEADS_OT_apply_action_asset,)
