@@ -11,7 +11,7 @@ from ..blender.avatar_status import missing_heads
 from ..blender.preferences import avatar_folder
 from ..blender.relinking import relink, relink_sentence
 from ..core.errors import GaussianHeadsError
-from .base import CANCELLED, GuardedOperator, Outcome
+from .base import GuardedOperator, Outcome
 
 
 class GAUSSIAN_HEADS_OT_find_missing_avatar(GuardedOperator, bpy.types.Operator):
@@ -53,9 +53,11 @@ class GAUSSIAN_HEADS_OT_find_missing_avatar(GuardedOperator, bpy.types.Operator)
                 "No file or folder is chosen: choose where the avatars are now."
             )
         result = relink(place)
+        if not result.repaired:
+            raise GaussianHeadsError(relink_sentence(result))
         is_done = not result.missing and not result.linked
         self.report({"INFO"} if is_done else {"WARNING"}, relink_sentence(result))
-        return {"FINISHED"} if result.repaired else CANCELLED
+        return {"FINISHED"}
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
         """Ask where to look unless that is given."""
