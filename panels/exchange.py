@@ -33,12 +33,14 @@ class GAUSSIAN_HEADS_UL_shape_rows(bpy.types.UIList):
         layout: bpy.types.UILayout,
         data: bpy.types.PropertyGroup,
         item: bpy.types.PropertyGroup,
-        *_unused: object,
+        icon: int,
+        active_data: bpy.types.PropertyGroup,
+        active_property: str,
     ) -> None:
         """One row; a key that is gone is marked."""
         blocks = data.id_data.data.shape_keys.key_blocks
-        icon = "SHAPEKEY_DATA" if item.name in blocks else "ERROR"
-        layout.label(text=item.name or "(none)", icon=icon)
+        is_there = item.name in blocks
+        layout.label(text=item.name or "(none)", icon="SHAPEKEY_DATA" if is_there else "ERROR")
         layout.label(text=item.control)
         layout.prop(item, "factor", text="", emboss=False)
 
