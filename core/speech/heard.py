@@ -17,6 +17,7 @@ from ..errors import AudioError
 from ..expression import ExpressionTrack
 from ..progress import Progress, report
 from ..spaces import ARKIT_BLENDSHAPES, ARKIT_SPACE
+from .beginning import LEAD_IN_SEC
 from .heard_bytes import StoredSpeech
 from .mouth import MouthCurves, smoothing_taps
 from .presence import Presence
@@ -29,8 +30,8 @@ SPEECH_LAYER = "speech"
 FULL_LEVEL = 65_535
 # Frames of a track, and seconds of the sound, that are performed between two reports of progress.
 TRACK_FRAMES, TRACK_SEC = 40_000, 600.0
-# Before the sound the mouth rests and moves to its first shape just ahead of it; after it, it comes to rest.
-LEAD_IN_SEC, LEAD_OUT_SEC = 0.1, 0.2
+# After the sound the mouth comes to rest.
+LEAD_OUT_SEC = 0.2
 
 
 @dataclass(frozen=True, eq=False)

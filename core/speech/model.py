@@ -14,8 +14,9 @@ from ..audio import resample
 from ..errors import AudioError, ModelError
 from ..expression import ExpressionTrack
 from ..progress import Progress, part, report
+from .beginning import MIRRORED_SEC, led_in, silent_samples
 from .contract import ARKIT, CLOSURE, STYLE, VOICE, WAVEFORM, SpeechSpecification, check_contract
-from .heard import LEAD_IN_SEC, HeardSpeech
+from .heard import HeardSpeech
 from .pitch import RATE_HZ as PROSODY_RATE_HZ
 from .prosody import analyse_prosody
 from .resampling import require_frames
@@ -31,11 +32,6 @@ DECODED_PART = 0.15
 HEARD_PART, RESAMPLED_PART, NETWORK_PART = 0.95, 0.05, 0.7
 # Sound lies between -1 and 1, or is whole numbers of 16 bits; powers of more leave float32's range.
 LOUDEST = 32768.0
-# What is no further from the first sample than 16 bits tell is silence, where the rest is louder by far.
-SILENT, SILENT_PART = 1.5 / 32768.0, 1e-3
-SEARCHED_SAMPLES = 2**16
-# So much of the beginning is heard backwards before it.
-MIRRORED_SAMPLES = 6400
 
 
 @dataclass(frozen=True)
@@ -164,7 +160,7 @@ class SpeechModel:
         samples = resample(waveform, sample_rate, spec.sample_rate_hz)
         num_frames = max(-(-len(samples) // spec.hop), 1)
         step = spec.samples_step // spec.hop
-        silent = _silent_samples(samples) // spec.samples_step * step
+        silent = silent_samples(samples) // spec.samples_step * step
         samples = samples[silent * spec.hop :]
         manner = np.array([getattr(style, name) for name in spec.style_names], np.float32)
         # A recorder's offset is no sound, but it would reach the lowest bands.
@@ -181,8 +177,8 @@ class SpeechModel:
         whole = [np.concatenate(column) for column in zip(*pieces, strict=True)]
         arkit, closure, voice = (values[: num_frames - silent] for values in whole)
         return SpeechCurves(
-            _led_in(arkit, silent, spec.frame_rate_hz),
-            _led_in(closure, silent, spec.frame_rate_hz),
+            led_in(arkit, silent, spec.frame_rate_hz),
+            led_in(closure, silent, spec.frame_rate_hz),
             np.pad(voice, (silent, 0)),
             rate_hz=spec.frame_rate_hz,
         )
@@ -195,7 +191,8 @@ class SpeechModel:
         """
         spec = self.specification
         step = spec.samples_step // spec.hop
-        mirrored = min(MIRRORED_SAMPLES, len(samples)) // spec.samples_step * step
+        mirrored = min(round(MIRRORED_SEC * spec.sample_rate_hz), len(samples))
+        mirrored = mirrored // spec.samples_step * step
         begin = max(first - _rounded_up(spec.past_frames, step), -mirrored)
         end = last + _rounded_up(spec.future_frames, step)
         around = samples[max(begin, 0) * spec.hop : end * spec.hop]
@@ -224,24 +221,6 @@ def _checked(waveform: np.ndarray) -> np.ndarray:
     if -LOUDEST <= waveform.min() and waveform.max() <= LOUDEST:
         return waveform
     return np.clip(waveform, -LOUDEST, LOUDEST)
-
-
-def _silent_samples(samples: np.ndarray) -> int:
-    """How many samples at the begin are digital silence, at any offset; none where all of them are."""
-    loudest = max(samples.max() - samples[0], samples[0] - samples.min())
-    least = min(SILENT, SILENT_PART * loudest)
-    for first in range(0, len(samples), SEARCHED_SAMPLES):
-        heard = np.abs(samples[first : first + SEARCHED_SAMPLES] - samples[0]) > least
-        if heard.any():
-            return first + int(heard.argmax())
-    return 0
-
-
-def _led_in(values: np.ndarray, num_frames: int, rate_hz: int) -> np.ndarray:
-    """Frames of rest before the values, which end on the way to the first of them."""
-    before = np.arange(-num_frames, 0) / rate_hz
-    begun = np.clip(1.0 + before / LEAD_IN_SEC, 0.0, 1.0).astype(np.float32)
-    return np.concatenate([np.multiply.outer(begun, values[0]), values])
 
 
 def _rounded_up(count: int, step: int) -> int:

@@ -11,7 +11,7 @@ pytest.importorskip("onnxscript", reason="the training environment is not instal
 
 from gaussian_heads.core.spaces import ARKIT_INDEX
 from gaussian_heads.core.speech import SpeechModel
-from gaussian_heads.core.speech.model import MIRRORED_SAMPLES
+from gaussian_heads.core.speech.beginning import MIRRORED_SEC
 from gaussian_heads.training.networks.speech import (
     FrontEnd,
     SpeechNetwork,
@@ -93,7 +93,7 @@ def test_exported_file_keeps_the_contract_and_computes_the_same(tmp_path):
         waveform = noise(num_samples)
         curves = model.curves(waveform, 16_000)
         # What comes before the sound is its own beginning, backwards.
-        mirrored = waveform[:MIRRORED_SAMPLES][::-1]
+        mirrored = waveform[: round(16_000 * MIRRORED_SEC)][::-1]
         around = torch.from_numpy(np.concatenate([mirrored, waveform]))
         with torch.no_grad():
             outputs = graph(around, STYLE)
