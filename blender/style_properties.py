@@ -13,9 +13,10 @@ _USUAL = SpeechStyle()
 
 def _part(name: str, label: str, description: str) -> object:
     least, most = STYLE_LIMITS[name]
+    again = "with the sound listened to again" if name == "effort" else "without a new analysis"
     return FloatProperty(
         name=label,
-        description=f"{description}. Counts from the next bake on",
+        description=f"{description}. Counts from the next bake on, {again}",
         default=getattr(_USUAL, name),
         min=least,
         max=most,
