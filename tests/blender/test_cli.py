@@ -51,6 +51,7 @@ def test_manner_of_speaking_is_an_option(tmp_path, capsys):
         assert track.layers["speech"].any()
     capsys.readouterr()
     assert "liveliness is 3.0: give 0 to 2" in fails(capsys, *said, "--liveliness", "3")
+    assert "sync_ms is -501.0: give -500 to 500" in fails(capsys, *said, "--sync-ms", "-501")
 
 
 def test_speech_writes_the_live_link_layout(tmp_path, tone):
