@@ -121,6 +121,9 @@ def _evaluated(
         raise GaussianHeadsError(
             f"'{obj.name}' stands still: it has no expressions that could be written."
         )
+    for layer in scene.view_layers:
+        # What was just linked is not in its list before.
+        layer.update()
     layer = next((v for v in scene.view_layers if obj.name in v.objects), None)
     if layer is None:
         raise RenderError(f"'{obj.name}' is in no view layer of '{scene.name}': show it there.")

@@ -26,8 +26,8 @@ EYE_COLUMNS = tuple(
 )
 HEAD_AND_EYE_COLUMNS = (*HEAD_COLUMNS, *EYE_COLUMNS)
 
-# Frames a second that cameras and the app record with.
-USUAL_RATES = (24, 25, 30, 48, 50, 60, 120)
+# Frames a second that cameras and the app record with, the likeliest first among those that fit.
+USUAL_RATES = (24, 25, 30, 60, 50, 48, 120)
 # A table with fewer ARKit columns is some other one.
 LEAST_COLUMNS = 3
 # A row may come this much early and still be a whole frame late, one that follows a dropped frame.
@@ -206,16 +206,16 @@ def _timecodes(
 def _rate_of_timecodes(
     seconds: Float64[np.ndarray, " T"], frames: Float64[np.ndarray, " T"]
 ) -> Fraction:
-    """The smallest usual rate that holds the frame numbers, or the NTSC one beside it if steps fit better."""
+    """The rate that holds the frame numbers and makes the steps of time even; the likeliest one of several."""
     last = math.floor(frames.max())
-    whole = Fraction(next((rate for rate in USUAL_RATES if rate > last), last + 1))
-    slower = frame_rate(float(whole * 1000 / 1001))
+    usual = [rate for rate in USUAL_RATES if rate > last] or [last + 1]
+    rates = [frame_rate(rate * slower) for rate in usual for slower in (1.0, 1000 / 1001)]
 
     def unevenness(rate: Fraction) -> float:
         steps = np.diff(seconds + frames / float(rate)) * float(rate)
-        return float(np.abs(steps - np.round(steps)).sum())
+        return round(float(np.abs(steps - 1.0).sum()), 2)
 
-    return slower if unevenness(slower) < unevenness(whole) - 0.01 else whole
+    return min(rates, key=unevenness)
 
 
 def rate_of(times_sec: Float64[np.ndarray, " T"]) -> Fraction | None:
