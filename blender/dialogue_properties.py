@@ -68,7 +68,9 @@ class GAUSSIAN_HEADS_PG_line(bpy.types.PropertyGroup):
 class DialogueSettings:
     """The lines of a scene and how they are baked."""
 
-    lines: CollectionProperty(type=GAUSSIAN_HEADS_PG_line, name="Lines")
+    lines: CollectionProperty(
+        type=GAUSSIAN_HEADS_PG_line, name="Lines", description="Sound strips and who speaks them"
+    )
     active_line: IntProperty(
         name="Active Line", description="The line that buttons work on", default=0, min=0
     )

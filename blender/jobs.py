@@ -1,127 +1,216 @@
-"""Analyses that run beside the interface: plain threads that an operator polls."""
+"""Sounds listened to beside the interface: plain threads that an operator polls, one after another."""
 
 from __future__ import annotations
 
 import tempfile
 import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import bpy
 
 from ..core.errors import GaussianHeadsError
-from ..core.expression import ExpressionTrack
-from .speech import Analyser, SpeechRequest, analyse
+from ..core.progress import AnalysisCancelled, Progress, part
+from ..core.timing import SoundPlacement
+from .dialogue_records import HeardRecord
+from .speech import Analyser, Performance, SpeechRequest, perform_speech
+from .work import Work
 
-# Faults of libraries below the analysis; anything else ends the thread with its traceback.
-_UNEXPECTED = (OSError, ValueError, TypeError, RuntimeError, MemoryError)
+TURN_POLL_SEC = 0.1
+# How long and how far work must be under way before the time left is told.
+ESTIMATE_SEC, ESTIMATE_PART = 1.0, 0.03
+
+
+@dataclass(frozen=True)
+class Listening:
+    """A sound to listen to and for whom; for a line, where its strip lies and what is heard of the sound."""
+
+    request: SpeechRequest
+    object_uid: int
+    line_id: str = ""
+    placement: SoundPlacement | None = None
+    record: HeardRecord | None = None
 
 
 class SpeechJob:
-    """One analysis in a thread that touches nothing of Blender's.
+    """Sounds that one thread listens to; it touches nothing of Blender's.
 
-    `scratch` is deleted when the thread ends; `object_uid` says whose speech it is.
+    Jobs take turns, for one uses the whole computer. `scratch` is deleted when the thread ends.
     """
 
     def __init__(
         self,
-        request: SpeechRequest,
+        listenings: Sequence[Listening],
         analyser: Analyser,
-        object_uid: int,
         scratch: tempfile.TemporaryDirectory,
     ) -> None:
-        self.request = request
-        self.object_uid = object_uid
-        self.progress = 0.0
+        self.listenings = tuple(listenings)
+        self.finished: list[Performance | GaussianHeadsError] = []
         self._analyser = analyser
         self._scratch = scratch
-        self._is_cancelled = threading.Event()
-        self._track: ExpressionTrack | None = None
-        self._error: BaseException | None = None
-        self._thread = threading.Thread(
-            target=self._work, name="Gaussian Heads speech", daemon=True
-        )
+        self._began_sec = 0.0
+        self._work = Work(self._listen, "Gaussian Heads speech")
 
     def start(self) -> None:
-        """Begin."""
-        self._thread.start()
+        """Begin, or wait for the turn."""
+        self._work.start()
 
     def cancel(self) -> None:
         """Ask the thread to stop; it does so at its next report of progress."""
-        self._is_cancelled.set()
+        self._work.cancel()
 
     @property
     def is_cancelled(self) -> bool:
         """Whether `cancel` was called."""
-        return self._is_cancelled.is_set()
+        return self._work.is_cancelled
 
     @property
     def is_running(self) -> bool:
         """Whether the thread still works."""
-        return self._thread.is_alive()
+        return self._work.is_running
 
-    def wait(self) -> None:
-        """Block until the thread ends."""
-        self._thread.join()
+    @property
+    def is_waiting(self) -> bool:
+        """Whether another job has the turn."""
+        return not self._began_sec
 
-    def result(self) -> ExpressionTrack:
-        """The track of a finished job, or the error that ended it."""
-        if self._error is not None:
-            raise self._error
-        if self._track is None:
-            raise GaussianHeadsError("The analysis of the sound was stopped: start it again.")
-        return self._track
+    @property
+    def progress(self) -> float:
+        """How much of all its sounds is done, 0 to 1."""
+        return self._work.progress
 
-    def _work(self) -> None:
-        # What goes wrong belongs to the one who waits: `result` raises it in his thread.
+    @property
+    def left_sec(self) -> float | None:
+        """Seconds that it will still take, None where that cannot be said yet."""
+        elapsed_sec = time.monotonic() - self._began_sec
+        done = self.progress
+        if self.is_waiting or elapsed_sec < ESTIMATE_SEC or done < ESTIMATE_PART:
+            return None
+        return elapsed_sec * (1.0 - done) / done
+
+    def result(self) -> list[Performance | GaussianHeadsError]:
+        """For each sound its performance or why there is none, fewer where the job was stopped; waits."""
         try:
-            self._track = analyse(self.request, self._analyser, self._report)
-        except (GaussianHeadsError, *_UNEXPECTED) as error:
-            self._error = error
+            self._work.result()
+        except AnalysisCancelled:
+            pass
+        return self.finished
+
+    def performances(self) -> list[Performance]:
+        """What was performed of every sound; raises the first error."""
+        for outcome in self.finished:
+            if isinstance(outcome, GaussianHeadsError):
+                raise outcome
+        return list(self.finished)
+
+    def _listen(self, progress: Progress) -> None:
+        try:
+            with _Turn(progress):
+                self._began_sec = time.monotonic()
+                self._listen_to_all(progress)
         finally:
             self._scratch.cleanup()
 
-    def _report(self, done: float) -> bool:
-        self.progress = done
-        return not self._is_cancelled.is_set()
+    def _listen_to_all(self, progress: Progress) -> None:
+        lengths = [each.request.sound.placement.duration_sec for each in self.listenings]
+        done = 0.0
+        for listening, length in zip(self.listenings, lengths, strict=True):
+            share = length / sum(lengths)
+            own = part(progress, done, done + share)
+            try:
+                self.finished.append(perform_speech(listening.request, self._analyser, own))
+            except AnalysisCancelled:
+                raise
+            except GaussianHeadsError as error:
+                self.finished.append(error)
+            done += share
 
 
-_jobs: dict[int, SpeechJob] = {}
+class _Turn:
+    """The right to use the computer's cores; waiting for it can be stopped."""
+
+    _lock = threading.Lock()
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    def __enter__(self) -> None:
+        while not self._lock.acquire(timeout=TURN_POLL_SEC):
+            if self._progress(0.0) is False:
+                raise AnalysisCancelled("The analysis was stopped before its turn.")
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+_jobs: list[SpeechJob] = []
 
 
 def running_job(obj: bpy.types.Object) -> SpeechJob | None:
-    """The analysis in work for `obj`, if there is one."""
-    return _jobs.get(obj.session_uid)
+    """The job that listens for `obj`, if there is one."""
+    uid = obj.session_uid
+    return next((job for job in _jobs if any(e.object_uid == uid for e in job.listenings)), None)
+
+
+def job_of_line(line_id: str) -> SpeechJob | None:
+    """The job that listens to a line, if there is one."""
+    return next((job for job in _jobs if any(e.line_id == line_id for e in job.listenings)), None)
+
+
+def running_jobs() -> tuple[SpeechJob, ...]:
+    """Every job, the one at work first."""
+    return tuple(_jobs)
 
 
 def add_job(job: SpeechJob) -> None:
-    """Remember `job` as its object's own and start it."""
-    _jobs[job.object_uid] = job
+    """Remember `job` and start it."""
+    _jobs.append(job)
     job.start()
 
 
 def remove_job(job: SpeechJob) -> None:
     """Forget a job; a thread that was asked to stop may still need a moment to do so."""
-    if _jobs.get(job.object_uid) is job:
-        del _jobs[job.object_uid]
+    if job in _jobs:
+        _jobs.remove(job)
 
 
-def job_object(job: SpeechJob) -> bpy.types.Object:
-    """The object that `job` works for; raises when it is gone."""
+def object_by_uid(uid: int) -> bpy.types.Object:
+    """The object that a job works for; raises when it is gone."""
     for obj in bpy.data.objects:
-        if obj.session_uid == job.object_uid:
+        if obj.session_uid == uid:
             return obj
     raise GaussianHeadsError("The avatar was deleted while its sound was analysed: load it again.")
 
 
-def cancel_all() -> None:
-    """Stop every analysis, before another file is loaded or the add-on goes."""
-    for job in list(_jobs.values()):
+def cancel_jobs() -> None:
+    """Ask every job to stop."""
+    for job in _jobs:
         job.cancel()
-        job.wait()
+
+
+def describe_job(job: SpeechJob) -> str:
+    """How far a job is, in a few words."""
+    if job.is_waiting:
+        return "Waiting for its turn"
+    left = job.left_sec
+    if left is None:
+        return f"Listening {job.progress:.0%}"
+    minutes, seconds = divmod(round(left), 60)
+    return f"Listening {job.progress:.0%}, {f'{minutes} min ' if minutes else ''}{seconds} s left"
+
+
+def cancel_all() -> None:
+    """Stop every job, before another file is loaded or the add-on goes."""
+    for job in list(_jobs):
+        job.cancel()
+    for job in list(_jobs):
+        job.result()
         remove_job(job)
 
 
 def new_scratch() -> tuple[tempfile.TemporaryDirectory, Path]:
-    """A temporary folder for the sound of one job."""
+    """A temporary folder for the sounds of one job."""
     folder = tempfile.TemporaryDirectory(prefix="gaussian_heads_")
     return folder, Path(folder.name)

@@ -12,10 +12,9 @@ import numpy as np
 
 from ..core.assets import SPEECH_MODEL
 from ..core.audio import SPEECH_RATE_HZ
-from ..core.errors import TrackError
 from ..core.expression import ExpressionTrack
 from ..core.progress import Progress, part
-from ..core.speech import DECODED_PART, SpeechModel, SpeechStyle
+from ..core.speech import DECODED_PART, HeardSpeech, SpeechModel, SpeechStyle
 from .avatars import object_avatar
 from .bake import BakeResult, bake_track
 from .codes import require_code_space
@@ -23,12 +22,15 @@ from .sound import StripSound, strip_sound
 from .strips import choose_strip
 from .style_properties import speech_style
 
+# Where in the whole the listening ends; what is left is performing.
+LISTENED_PART = 0.95
+
 
 class Analyser(Protocol):
-    """What turns a waveform into a track: `SpeechModel`, or a stand-in of the tests."""
+    """What listens to a waveform: `SpeechModel`, or a stand-in of the tests."""
 
-    def track(self, waveform: np.ndarray, sample_rate: int, **options: object) -> ExpressionTrack:
-        """See `SpeechModel.track`."""
+    def listen(self, waveform: np.ndarray, sample_rate: int, **options: object) -> HeardSpeech:
+        """See `SpeechModel.listen`."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,14 @@ class SpeechRequest:
     sound: StripSound
     seed: int
     style: SpeechStyle = SpeechStyle()
+
+
+@dataclass(frozen=True)
+class Performance:
+    """What was heard of a request's sound, and its performance."""
+
+    heard: HeardSpeech
+    track: ExpressionTrack
 
 
 _models: dict[tuple[str, int], SpeechModel] = {}
@@ -57,33 +67,46 @@ def request_speech(
     scene: bpy.types.Scene, obj: bpy.types.Object, scratch_folder: Path
 ) -> SpeechRequest:
     """Collect what the analysis of the head's sound strip needs, and refuse early what cannot work."""
-    settings = obj.gaussian_head
+    strip = choose_strip(scene, obj.gaussian_head.sound_strip)
+    return request_strip(scene, strip, obj, scratch_folder)
+
+
+def request_strip(
+    scene: bpy.types.Scene, strip: bpy.types.Strip, obj: bpy.types.Object, scratch_folder: Path
+) -> SpeechRequest:
+    """`request_speech` of any strip."""
     require_code_space(obj, object_avatar(obj).avatar)
-    strip = choose_strip(scene, settings.sound_strip)
     sound = strip_sound(scene, strip, scratch_folder)
-    return SpeechRequest(sound, settings.seed, speech_style(settings))
+    return SpeechRequest(sound, obj.gaussian_head.seed, speech_style(obj.gaussian_head))
+
+
+def perform_speech(
+    request: SpeechRequest, analyser: Analyser, progress: Progress | None = None
+) -> Performance:
+    """Listen to the strip and perform it, one frame for each whole scene frame at which it is heard."""
+    waveform = request.sound.waveform(part(progress, 0.0, DECODED_PART))
+    heard = analyser.listen(
+        waveform,
+        SPEECH_RATE_HZ,
+        effort=request.style.effort,
+        progress=part(progress, DECODED_PART, LISTENED_PART),
+    )
+    place = request.sound.placement
+    track = heard.perform(
+        fps=place.fps,
+        num_frames=place.num_frames,
+        seed=request.seed,
+        style=request.style,
+        progress=part(progress, LISTENED_PART, 1.0),
+    )
+    return Performance(heard, track)
 
 
 def analyse(
     request: SpeechRequest, analyser: Analyser, progress: Progress | None = None
 ) -> ExpressionTrack:
     """The strip's expression track, one frame for each whole scene frame at which it is heard."""
-    place = request.sound.placement
-    waveform = request.sound.waveform(part(progress, 0.0, DECODED_PART))
-    track = analyser.track(
-        waveform,
-        SPEECH_RATE_HZ,
-        fps=place.fps,
-        seed=request.seed,
-        style=request.style,
-        progress=part(progress, DECODED_PART, 1.0),
-    )
-    if track.num_frames != place.num_frames:
-        raise TrackError(
-            f"The analysis gave {track.num_frames} frames for {place.num_frames} of the strip: "
-            "reinstall the extension."
-        )
-    return track
+    return perform_speech(request, analyser, progress).track
 
 
 def apply_speech(

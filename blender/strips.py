@@ -102,6 +102,18 @@ def is_retimed(strip: bpy.types.Strip) -> bool:
     return len(strip.retiming_keys) > 0 or getattr(strip, "pitch", 1.0) != 1.0
 
 
+def is_muted(strip: bpy.types.Strip) -> bool:
+    """Whether the strip, a meta strip around it, or a channel of one of them is muted."""
+    editor = strip.id_data.sequence_editor
+    while strip is not None:
+        parent = strip.parent_meta()
+        channels = editor.channels if parent is None else parent.channels
+        if strip.mute or channels[strip.channel].mute:
+            return True
+        strip = parent
+    return False
+
+
 def _timing(strip: bpy.types.Strip) -> tuple[float, float, float]:
     """Content start, left handle and right handle in frames."""
     names = next(n for n in _TIMING_NAMES if n[0] in strip.bl_rna.properties)

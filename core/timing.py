@@ -106,3 +106,8 @@ class SoundPlacement:
     def num_frames(self) -> int:
         """Number of whole frames at which the strip is heard."""
         return self.last_frame - self.first_frame + 1
+
+    @property
+    def duration_sec(self) -> float:
+        """Seconds that its whole frames take."""
+        return float(self.num_frames / self.fps)

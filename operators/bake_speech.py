@@ -5,32 +5,46 @@ from __future__ import annotations
 from contextlib import ExitStack
 
 import bpy
+from bpy.props import StringProperty
 
+from ..blender.bake import bake_track, require_editable
+from ..blender.dialogue import adopt_duplicates, line_by_id, link_strip
+from ..blender.dialogue_bake import BakeOptions, key_heard, listen_to, update_line
+from ..blender.dialogue_choice import choose_spoken_strip
+from ..blender.dialogue_state import line_status
 from ..blender.gathering import is_avatar
 from ..blender.jobs import (
+    Listening,
     SpeechJob,
-    add_job,
-    job_object,
     new_scratch,
-    remove_job,
+    object_by_uid,
     running_job,
+    running_jobs,
 )
-from ..blender.speech import apply_speech, request_speech, speech_model
+from ..blender.jobs import cancel_jobs as cancel_running_jobs
+from ..blender.speech import request_strip, speech_model
 from ..blender.strips import require_same_rate, sequencer_scene, sound_strips
-from .base import CANCELLED, GuardedOperator, Outcome, active_avatar
+from .base import Outcome, active_avatar
+from .listening import ListensBeside, TakesDestination, TakesFrames, sentence_of
 
-POLL_SEC = 0.1
 
-
-class GAUSSIAN_HEADS_OT_bake_speech(GuardedOperator, bpy.types.Operator):
+class GAUSSIAN_HEADS_OT_bake_speech(
+    TakesFrames, TakesDestination, ListensBeside, bpy.types.Operator
+):
     """Listen to the sound strip and key the face of the avatar where it is heard; keys of an earlier bake in that range are replaced"""
 
     bl_idname = "gaussian_heads.bake_speech"
     bl_label = "Bake Speech"
     bl_options = {"REGISTER", "UNDO"}
 
-    _job: SpeechJob | None = None
-    _timer: bpy.types.Timer | None = None
+    strip: StringProperty(
+        name="Sound Strip",
+        description="The sound strip to speak; the avatar's own or the active one when empty",
+        options={"SKIP_SAVE"},
+    )
+
+    _line_id = ""
+    _scene_name = ""
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -40,81 +54,67 @@ class GAUSSIAN_HEADS_OT_bake_speech(GuardedOperator, bpy.types.Operator):
             cls.poll_message_set(reason)
         return not reason
 
-    def run(self, context: bpy.types.Context) -> Outcome:
-        """Analyse and key in one go."""
-        job = self._begin(context)
-        job.wait()
-        return self._finish(context, job)
+    def draw(self, context: bpy.types.Context) -> None:
+        """Destination and frames."""
+        layout = self.layout
+        layout.use_property_split = True
+        layout.prop(self, "destination")
+        self.draw_frames(layout)
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
-        """Analyse in a thread; progress and a cancel button stand in the panel."""
-        if bpy.app.background or context.window is None:
-            return self.execute(context)
-        return self.guard(self._invoke, context)
-
-    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
-        """Look at the thread now and then; Esc stops it."""
-        job = self._job
-        if event.type == "ESC" and event.value == "PRESS":
-            job.cancel()
-        if event.type != "TIMER":
-            return {"PASS_THROUGH"}
-        context.workspace.status_text_set(f"Listening {job.progress:.0%}   Esc: Cancel")
-        for area in context.screen.areas:
-            if area.type in {"VIEW_3D", "SEQUENCE_EDITOR"}:
-                area.tag_redraw()
-        if job.is_running and not job.is_cancelled:
-            return {"PASS_THROUGH"}
-        self._stop_timer(context)
-        return self.guard(self._finish, context, job)
-
-    def cancel(self, context: bpy.types.Context) -> None:
-        """Blender ends the operator, because a file is loaded or the window closes."""
-        self._job.cancel()
-        remove_job(self._job)
-        self._stop_timer(context)
-
-    def _invoke(self, context: bpy.types.Context) -> Outcome:
-        self._job = self._begin(context)
-        self._timer = context.window_manager.event_timer_add(POLL_SEC, window=context.window)
-        context.window_manager.modal_handler_add(self)
-        return {"RUNNING_MODAL"}
-
-    def _begin(self, context: bpy.types.Context) -> SpeechJob:
-        obj = active_avatar(context)
-        edited = sequencer_scene(context)
+    def begin(self, context: bpy.types.Context) -> SpeechJob | None:
+        """Link the strip to the avatar and get its sound ready; nothing to hear where frames of it were heard."""
+        obj, edited = active_avatar(context), sequencer_scene(context)
         require_same_rate(context.scene, edited)
+        require_editable(obj)
+        strip = choose_spoken_strip(edited, obj, self.strip)
+        self._line_id, self._scene_name = "", edited.name
+        if edited.is_editable:
+            adopt_duplicates(edited)
+            line = link_strip(edited, strip, obj)
+            self._line_id = line.line_id
+            if (
+                self.chosen_frames(context.scene) is not None
+                and line_status(edited, line).can_update
+            ):
+                return None
         model = speech_model()
         scratch, folder = new_scratch()
         with ExitStack() as undo:
             undo.callback(scratch.cleanup)
-            request = request_speech(edited, obj, folder)
+            if self._line_id:
+                listening = listen_to(edited, line_by_id(edited, self._line_id), folder)
+            else:
+                listening = Listening(request_strip(edited, strip, obj, folder), obj.session_uid)
             undo.pop_all()
-        job = SpeechJob(request, model, obj.session_uid, scratch)
-        add_job(job)
-        return job
+        return SpeechJob([listening], model, scratch)
 
-    def _finish(self, context: bpy.types.Context, job: SpeechJob) -> Outcome:
-        try:
-            if job.is_cancelled:
-                self.report({"INFO"}, "The analysis was stopped; nothing was keyed.")
-                return CANCELLED
-            result = apply_speech(job_object(job), job.request, job.result())
-        finally:
-            remove_job(job)
-        self.report(
-            {"INFO"},
-            f"Keyed frames {result.first_frame} to {result.last_frame} in '{result.action}'.",
-        )
+    def finish(self, context: bpy.types.Context, job: SpeechJob | None) -> Outcome:
+        """Key what was heard."""
+        scene = bpy.data.scenes[self._scene_name]
+        frames = self.chosen_frames(context.scene)
+        options = BakeOptions(self.chosen_destination(scene), frames)
+        if job is None:
+            result = update_line(scene, line_by_id(scene, self._line_id), options)
+        else:
+            listening, performance = job.listenings[0], job.performances()[0]
+            obj = object_by_uid(listening.object_uid)
+            if self._line_id:
+                result = key_heard(scene, listening, performance, options)
+            else:
+                first_frame = listening.request.sound.placement.first_frame
+                result = bake_track(
+                    obj,
+                    performance.track,
+                    first_frame,
+                    destination=options.destination,
+                    frames=frames,
+                )
+        self.report({"INFO"}, sentence_of(result))
         return {"FINISHED"}
-
-    def _stop_timer(self, context: bpy.types.Context) -> None:
-        context.window_manager.event_timer_remove(self._timer)
-        context.workspace.status_text_set(None)
 
 
 class GAUSSIAN_HEADS_OT_cancel_bake(bpy.types.Operator):
-    """Stop listening; keys stay as they were"""
+    """Stop listening; lines that were heard to their end are keyed, all other keys stay as they were"""
 
     bl_idname = "gaussian_heads.cancel_bake"
     bl_label = "Cancel"
@@ -122,15 +122,14 @@ class GAUSSIAN_HEADS_OT_cancel_bake(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Needs an analysis in work."""
-        obj = active_avatar(context)
-        is_running = obj is not None and running_job(obj) is not None
-        if not is_running:
-            cls.poll_message_set("Nothing is being analysed for this avatar.")
-        return is_running
+        if not running_jobs():
+            cls.poll_message_set("Nothing is being analysed.")
+            return False
+        return True
 
     def execute(self, context: bpy.types.Context) -> Outcome:
-        """Ask the thread to stop."""
-        running_job(active_avatar(context)).cancel()
+        """Ask the threads to stop."""
+        cancel_running_jobs()
         return {"FINISHED"}
 
 

@@ -15,7 +15,10 @@ import gaussian_heads  # noqa: E402
 from gaussian_heads.blender.avatars import load_avatar  # noqa: E402
 from gaussian_heads.blender.proxy import create_avatar_object  # noqa: E402
 from gaussian_heads.core.expression import ExpressionTrack  # noqa: E402
+from gaussian_heads.core.progress import AnalysisCancelled  # noqa: E402
 from gaussian_heads.core.spaces import ARKIT_INDEX, ARKIT_SPACE  # noqa: E402
+from gaussian_heads.core.speech import HeardSpeech  # noqa: E402
+from gaussian_heads.core.speech.prosody import Prosody  # noqa: E402
 
 from ..core.small_heads import small_linear_avatar  # noqa: E402
 from .exr import read_exr  # noqa: E402
@@ -78,28 +81,55 @@ def make_track(num_frames: int, seed: int = 1, *, fps: Fraction = Fraction(24)) 
     return ExpressionTrack({"speech": speech, "blink": blink}, pose, ARKIT_SPACE, fps)
 
 
-class LoudnessAnalyser:
-    """Stands in for the speech network: jawOpen follows the loudness of each frame, nothing else moves."""
+class ClickAnalyser:
+    """Stands in for the speech network: jawOpen rises to a click's height and falls again, 40 ms each.
 
-    def track(
-        self, waveform, sample_rate, *, fps, start_sec=0.0, seed=0, style=None, progress=None
-    ):
-        num_frames = int(np.ceil(len(waveform) / sample_rate * float(fps) - 1e-6))
-        edges = (np.arange(num_frames + 1) * sample_rate / float(fps)).astype(int)
-        speech = np.zeros((num_frames, 52), np.float32)
-        for frame in range(num_frames):
-            piece = waveform[edges[frame] : edges[frame + 1]]
-            speech[frame, ARKIT_INDEX["jawOpen"]] = np.abs(piece).max() if piece.size else 0.0
-            if progress is not None and progress(frame / num_frames) is False:
-                raise RuntimeError("stopped")
-        pose = np.zeros((num_frames, 6), np.float32)
-        return ExpressionTrack({"speech": speech}, pose, ARKIT_SPACE, fps)
+    What it hears is real `HeardSpeech`, so that it is performed and stored as the network's.
+    """
+
+    RATE_HZ, REACH_SEC = 400, 0.04
+
+    def __init__(self):
+        self.efforts = []
+
+    def listen(self, waveform, sample_rate, *, effort=1.0, progress=None):
+        self.efforts.append(effort)
+        times = (
+            np.arange(max(len(waveform) * self.RATE_HZ // sample_rate, 1)) + 0.5
+        ) / self.RATE_HZ
+        arkit = np.zeros((len(times), 52), np.float32)
+        loud = np.flatnonzero(np.abs(waveform) > 0.2)
+        for number, piece in enumerate(np.split(loud, np.flatnonzero(np.diff(loud) > 800) + 1)):
+            if progress is not None and progress(number / (len(loud) + 1)) is False:
+                raise AnalysisCancelled("stopped")
+            if piece.size:
+                away = np.abs(times - piece[0] / sample_rate) / self.REACH_SEC
+                pulse = np.abs(waveform[piece]).max() * np.clip(1.0 - away, 0.0, 1.0)
+                jaw = arkit[:, ARKIT_INDEX["jawOpen"]]
+                np.maximum(jaw, pulse, out=jaw)
+        none = np.zeros(0)
+        duration = Fraction(len(waveform), sample_rate)
+        prosody = Prosody(float(duration), none.reshape(0, 2), none, none, none)
+        closure = np.zeros(len(times), np.float32)
+        return HeardSpeech.of(
+            arkit, closure, self.RATE_HZ, prosody, duration_sec=duration, effort=effort
+        )
 
 
 @pytest.fixture
 def analyser():
     """A deterministic stand-in for the speech network."""
-    return LoudnessAnalyser()
+    return ClickAnalyser()
+
+
+@pytest.fixture
+def stand_in(monkeypatch, analyser):
+    """The operators listen with the stand-in."""
+    from gaussian_heads.operators import bake_dialogue, bake_speech
+
+    for module in (bake_speech, bake_dialogue):
+        monkeypatch.setattr(module, "speech_model", lambda: analyser)
+    return analyser
 
 
 @pytest.fixture

@@ -1,0 +1,89 @@
+"""Every line of the dialogue that is not up to date, of all speakers, in one go."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+import bpy
+
+from ..blender.dialogue import adopt_duplicates
+from ..blender.dialogue_scene import DialogueResult, key_dialogue, lines_to_bake, listen_to_lines
+from ..blender.jobs import SpeechJob, new_scratch, running_jobs
+from ..blender.speech import speech_model
+from ..blender.strips import require_same_rate, sequencer_scene
+from ..core.errors import GaussianHeadsError
+from .base import CANCELLED, Outcome
+from .listening import ListensBeside, TakesDestination
+
+
+class GAUSSIAN_HEADS_OT_bake_dialogue(TakesDestination, ListensBeside, bpy.types.Operator):
+    """Listen to every line whose keys are not up to date, of all speakers, and key their faces; muted strips are left out"""
+
+    bl_idname = "gaussian_heads.bake_dialogue"
+    bl_label = "Bake Dialogue"
+    bl_options = {"REGISTER", "UNDO"}
+
+    _scene_name = ""
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Needs lines that are not up to date."""
+        reason = why_not(context)
+        if reason:
+            cls.poll_message_set(reason)
+        return not reason
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Destination."""
+        self.layout.use_property_split = True
+        self.layout.prop(self, "destination")
+
+    def begin(self, context: bpy.types.Context) -> SpeechJob | None:
+        """Get ready the sounds of all lines that need listening to."""
+        scene = sequencer_scene(context)
+        require_same_rate(context.scene, scene)
+        self._scene_name = scene.name
+        adopt_duplicates(scene)
+        scratch, folder = new_scratch()
+        with ExitStack() as undo:
+            undo.callback(scratch.cleanup)
+            listenings = listen_to_lines(scene, folder)
+            if not listenings:
+                return None
+            model = speech_model()
+            undo.pop_all()
+        return SpeechJob(listenings, model, scratch)
+
+    def finish(self, context: bpy.types.Context, job: SpeechJob | None) -> Outcome:
+        """Key what was heard, and what had been heard before."""
+        scene = bpy.data.scenes[self._scene_name]
+        heard = list(zip(job.listenings, job.finished, strict=False)) if job else []
+        result = key_dialogue(scene, heard, self.chosen_destination(scene))
+        self._report(result, len(job.listenings) - len(job.finished) if job else 0)
+        return {"FINISHED"} if result.num_keyed else CANCELLED
+
+    def _report(self, result: DialogueResult, num_stopped: int) -> None:
+        for error in result.errors:
+            self.report({"WARNING"}, error)
+        lines = f"{result.num_keyed} line{'s' if result.num_keyed != 1 else ''}"
+        if num_stopped:
+            self.report({"INFO"}, f"Stopped: {lines} keyed, {num_stopped} left to bake.")
+        elif result.num_keyed:
+            self.report({"INFO"}, f"Keyed {lines} of {result.num_speakers} speakers.")
+        elif result.errors:
+            raise GaussianHeadsError(result.errors[0])
+
+
+def why_not(context: bpy.types.Context) -> str:
+    """Why the dialogue cannot be baked now, as a sentence; empty when it can."""
+    scene = sequencer_scene(context)
+    if not len(scene.gaussian_heads.lines):
+        return "Link sound strips to avatars first."
+    if running_jobs():
+        return "Sounds are being analysed: wait, or cancel that."
+    if not lines_to_bake(scene):
+        return "Every line that is heard is up to date."
+    return ""
+
+
+CLASSES = (GAUSSIAN_HEADS_OT_bake_dialogue,)

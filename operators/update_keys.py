@@ -1,0 +1,56 @@
+"""Key lines again from what was heard of them, with the settings as they are now."""
+
+from __future__ import annotations
+
+import bpy
+from bpy.props import StringProperty
+
+from ..blender.dialogue import adopt_duplicates
+from ..blender.dialogue_choice import chosen_lines
+from ..blender.dialogue_scene import lines_to_update, update_lines
+from ..blender.strips import require_same_rate, sequencer_scene
+from ..core.errors import GaussianHeadsError
+from .base import GuardedOperator, Outcome
+
+
+class GAUSSIAN_HEADS_OT_update_keys(GuardedOperator, bpy.types.Operator):
+    """Bring keys to where their strips are and to manner, timing and seed as they are now, without listening again"""
+
+    bl_idname = "gaussian_heads.update_keys"
+    bl_label = "Update Keys"
+    bl_options = {"REGISTER", "UNDO"}
+
+    strip: StringProperty(
+        name="Sound Strip",
+        description="The sound strip whose lines to update; all lines when empty",
+        options={"SKIP_SAVE"},
+    )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Needs a line that is stale and needs no listening."""
+        if not lines_to_update(sequencer_scene(context)):
+            cls.poll_message_set("There is no line whose keys could be updated without listening.")
+            return False
+        return True
+
+    def run(self, context: bpy.types.Context) -> Outcome:
+        """Key them."""
+        scene = sequencer_scene(context)
+        require_same_rate(context.scene, scene)
+        adopt_duplicates(scene)
+        result = update_lines(scene, chosen_lines(scene, self.strip))
+        for error in result.errors:
+            self.report({"WARNING"}, error)
+        if not result.num_keyed:
+            raise GaussianHeadsError(
+                result.errors[0]
+                if result.errors
+                else "These keys are up to date, or their sound must be listened to: bake it."
+            )
+        lines = f"{result.num_keyed} line{'s' if result.num_keyed != 1 else ''}"
+        self.report({"INFO"}, f"Updated the keys of {lines}.")
+        return {"FINISHED"}
+
+
+CLASSES = (GAUSSIAN_HEADS_OT_update_keys,)
