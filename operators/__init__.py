@@ -2,6 +2,45 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
+# In the order in which Blender comes to know them.
+_MODULES = (
+    "import_avatar",
+    "import_lam",
+    "replace_avatar",
+    "find_missing_avatar",
+    "import_splats",
+    "export_ply",
+    "import_performance",
+    "export_performance",
+    "copy_shapes",
+    "add_speech",
+    "presets",
+    "previz",
+    "fit_range",
+    "show_native_splats",
+    "bake_speech",
+    "bake_dialogue",
+    "link_speech",
+    "update_keys",
+    "clear_speech",
+    "setup_render",
+    "setup_composite",
+    "use_standard",
+    "create_accelerator",
+    "key_pose",
+    "reset_pose",
+    "mirror_pose",
+    "copy_pose",
+    "apply_expression",
+    "apply_action_asset",
+    "save_pose_asset",
+    "create_expression_library",
+    "look_at",
+    "follow_head",
+)
+
 
 def register() -> None:
     """Make the operators known to Blender."""
@@ -29,77 +68,7 @@ def unregister() -> None:
 
 
 def _classes() -> tuple[type, ...]:
-    from . import (
-        add_speech,
-        apply_action_asset,
-        apply_expression,
-        bake_dialogue,
-        bake_speech,
-        clear_speech,
-        copy_pose,
-        copy_shapes,
-        create_accelerator,
-        create_expression_library,
-        export_performance,
-        export_ply,
-        find_missing_avatar,
-        fit_range,
-        follow_head,
-        import_avatar,
-        import_lam,
-        import_performance,
-        import_splats,
-        key_pose,
-        link_speech,
-        look_at,
-        mirror_pose,
-        presets,
-        previz,
-        replace_avatar,
-        reset_pose,
-        save_pose_asset,
-        setup_composite,
-        setup_render,
-        show_native_splats,
-        update_keys,
-        use_standard,
-    )
-
-    modules = (
-        import_avatar,
-        import_lam,
-        replace_avatar,
-        find_missing_avatar,
-        import_splats,
-        export_ply,
-        import_performance,
-        export_performance,
-        copy_shapes,
-        add_speech,
-        presets,
-        previz,
-        fit_range,
-        show_native_splats,
-        bake_speech,
-        bake_dialogue,
-        link_speech,
-        update_keys,
-        clear_speech,
-        setup_render,
-        setup_composite,
-        use_standard,
-        create_accelerator,
-        key_pose,
-        reset_pose,
-        mirror_pose,
-        copy_pose,
-        apply_expression,
-        apply_action_asset,
-        save_pose_asset,
-        create_expression_library,
-        look_at,
-        follow_head,
-    )
+    modules = (import_module(f".{name}", __package__) for name in _MODULES)
     return tuple(cls for module in modules for cls in module.CLASSES)
 
 
