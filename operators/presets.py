@@ -12,6 +12,7 @@ from bpy.props import StringProperty
 from ..blender.gathering import is_avatar
 from ..blender.presets import FORMAT, LOOK, OUTPUT, apply_preset, preset_subdir, run_preset
 from ..blender.video import use_video_output
+from ..core.assets import ASSETS
 from .base import GuardedOperator, Outcome, active_avatar
 
 
@@ -70,6 +71,15 @@ class _SavesPreset(AddPresetBase):
     """Saving and removing presets of one kind."""
 
     bl_options = {"REGISTER", "INTERNAL"}
+
+    def remove(self, context: bpy.types.Context, filepath: str) -> None:
+        """Delete a preset of the user's; those that ship stay."""
+        if Path(filepath).is_relative_to(ASSETS):
+            self.report(
+                {"WARNING"}, "This preset ships with the add-on: only your own can be removed."
+            )
+            return
+        Path(filepath).unlink()
 
     def execute(self, context: bpy.types.Context) -> Outcome:
         """Blender's own, on the active head."""
