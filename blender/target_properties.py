@@ -98,5 +98,9 @@ class TargetSettings:
         **(HEAD_OPTIONS | {"update": listen}),
     )
     # Blender evaluates a hidden object only where something depends on it: drivers on these two say so.
-    gaze_dependency: FloatProperty(options={"HIDDEN"}, override=HEAD_OPTIONS["override"])
-    head_dependency: FloatProperty(options={"HIDDEN"}, override=HEAD_OPTIONS["override"])
+    gaze_dependency: FloatProperty(
+        options={"HIDDEN", "ANIMATABLE"}, override=HEAD_OPTIONS["override"]
+    )
+    head_dependency: FloatProperty(
+        options={"HIDDEN", "ANIMATABLE"}, override=HEAD_OPTIONS["override"]
+    )

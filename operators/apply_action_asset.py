@@ -91,11 +91,11 @@ class GAUSSIAN_HEADS_OT_apply_action_asset(ActsOnAvatar, bpy.types.Operator):
 
     def _shelf_pose(self) -> Pose:
         """The pose that an asset shelf names: a path of .blend file, folder and name."""
-        identifier = self.relative_asset_identifier.replace("\\", "/")
+        identifier = "/" + self.relative_asset_identifier.replace("\\", "/")
         file, _, name = identifier.rpartition(f"/{ACTION_FOLDER}/")
         if not file:
-            return _local_pose(name or identifier.rpartition("/")[2])
-        return stored_pose(_library_root(self.asset_library_identifier) / file, name)
+            return _local_pose(name)
+        return stored_pose(_library_root(self.asset_library_identifier) / file[1:], name)
 
 
 def _local_pose(name: str) -> Pose:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from ..core.spaces.expressions import EXPRESSION_GROUPS, EXPRESSIONS
+from ..blender.acting_lists import expression_labels
 from ..operators.apply_expression import GAUSSIAN_HEADS_OT_apply_expression
 from ..operators.base import active_avatar
 from ..operators.copy_pose import GAUSSIAN_HEADS_OT_copy_pose, GAUSSIAN_HEADS_OT_paste_pose
@@ -82,24 +82,21 @@ class GAUSSIAN_HEADS_PT_expressions(NeedsAvatar, Sidebar, bpy.types.Panel):
         row = layout.row()
         row.prop(settings, "expression_mirrored")
         row.prop(settings, "expression_key")
-        for group in EXPRESSION_GROUPS:
-            names = [name for name, e in EXPRESSIONS.items() if e.group == group]
-            self._draw_group(layout, settings, group, names)
+        for group, expressions in expression_labels().items():
+            self._draw_group(layout, settings, group, expressions)
 
     def _draw_group(
         self,
         layout: bpy.types.UILayout,
         settings: bpy.types.PropertyGroup,
         label: str,
-        names: list[str],
+        expressions: list[tuple[str, str]],
     ) -> None:
         column = layout.column(align=True)
         column.label(text=label)
         grid = column.grid_flow(columns=2, even_columns=True, align=True, row_major=True)
-        for name in names:
-            button = grid.operator(
-                GAUSSIAN_HEADS_OT_apply_expression.bl_idname, text=EXPRESSIONS[name].label
-            )
+        for name, text in expressions:
+            button = grid.operator(GAUSSIAN_HEADS_OT_apply_expression.bl_idname, text=text)
             button.name, button.intensity = name, settings.expression_intensity
             button.mode, button.mirrored = settings.expression_mode, settings.expression_mirrored
             button.use_key = settings.expression_key
