@@ -8,6 +8,7 @@ import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
 
 from ..blender.performance_export import PerformanceExport, export_performance
+from ..core.errors import TrackError
 from ..core.timing import frame_rate
 from .base import GuardedOperator, Outcome, active_avatar
 
@@ -53,6 +54,8 @@ class GAUSSIAN_HEADS_OT_export_performance(GuardedOperator, bpy.types.Operator):
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """Evaluate every frame and write the file."""
+        if not self.filepath:
+            raise TrackError("No file is named: give one that ends in .csv or .npz.")
         path = Path(bpy.path.abspath(self.filepath))
         if path.suffix.lower() not in (".csv", ".npz"):
             path = path.with_name(path.name + self.file_format)

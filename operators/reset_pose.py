@@ -18,7 +18,7 @@ class GAUSSIAN_HEADS_OT_reset_pose(ActsOnAvatar, bpy.types.Operator):
 
     kind: StringProperty(
         name="Kind",
-        description="arkit, action_units, visemes or head; everything when empty",
+        description="What to reset: arkit, action_units, visemes or head; everything when empty",
         options={"SKIP_SAVE"},
     )
     group: StringProperty(
