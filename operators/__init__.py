@@ -15,6 +15,7 @@ _MODULES = (
     "import_performance",
     "export_performance",
     "copy_shapes",
+    "speech_to_shapes",
     "add_speech",
     "presets",
     "previz",

@@ -1,17 +1,13 @@
-"""Let the shape keys of a mesh character do what an avatar does, or what a sound says."""
+"""Let the shape keys of a mesh character do what an avatar does."""
 
 from __future__ import annotations
 
 import bpy
 from bpy.props import BoolProperty, FloatProperty, IntProperty
 
-from ..blender.jobs import new_scratch
 from ..blender.shape_drivers import drive_shape_keys, is_driven, remove_drivers
 from ..blender.shape_keys import ShapeBake, copy_to_shape_keys, has_shape_keys, match_shape_keys
-from ..blender.shape_speech import hear, request_shape_speech, speak
-from ..blender.speech import speech_model
 from ..blender.staging import scene_avatars
-from ..blender.strips import require_same_rate, sequencer_scene, sound_strips
 from .base import GuardedOperator, Outcome
 
 
@@ -90,7 +86,7 @@ class GAUSSIAN_HEADS_OT_copy_to_shape_keys(NeedsShapeKeys, GuardedOperator, bpy.
             return {"FINISHED"}
         frames = range(self.frame_start, self.frame_end + 1) if self.use_range else None
         baked = copy_to_shape_keys(context.scene, source, obj, frames, tolerance=self.tolerance)
-        self.report({"INFO"}, _said(baked))
+        self.report({"INFO"}, sentence_of(baked))
         return {"FINISHED"}
 
     def draw(self, context: bpy.types.Context) -> None:
@@ -123,41 +119,6 @@ class GAUSSIAN_HEADS_OT_remove_shape_drivers(NeedsShapeKeys, GuardedOperator, bp
     def run(self, context: bpy.types.Context) -> Outcome:
         """Remove those of the mapping."""
         self.report({"INFO"}, f"Removed {remove_drivers(active_mesh(context))} drivers.")
-        return {"FINISHED"}
-
-
-class GAUSSIAN_HEADS_OT_speech_to_shape_keys(NeedsShapeKeys, GuardedOperator, bpy.types.Operator):
-    """Listen to the sound strip and key the active mesh's shape keys where it is heard; no avatar is needed"""
-
-    bl_idname = "gaussian_heads.speech_to_shape_keys"
-    bl_label = "Speech to Shape Keys"
-    bl_options = {"REGISTER", "UNDO"}
-
-    tolerance: FloatProperty(
-        name="Error Bound",
-        description="Keys that straight lines give back this closely are left out; 0 keeps one on every frame",
-        default=0.002,
-        min=0.0,
-        max=0.5,
-        precision=4,
-    )
-
-    @classmethod
-    def why_not(cls, context: bpy.types.Context) -> str:
-        """Needs a sound strip."""
-        if not sound_strips(sequencer_scene(context)):
-            return "Add a sound strip in the Video Sequencer first."
-        return ""
-
-    def run(self, context: bpy.types.Context) -> Outcome:
-        """Listen and key."""
-        edited, obj = sequencer_scene(context), active_mesh(context)
-        require_same_rate(context.scene, edited)
-        scratch, folder = new_scratch()
-        with scratch:
-            request = request_shape_speech(edited, obj, folder)
-            track = hear(request, speech_model())
-        self.report({"INFO"}, _said(speak(obj, request, track, self.tolerance)))
         return {"FINISHED"}
 
 
@@ -216,7 +177,8 @@ def shape_source(context: bpy.types.Context) -> bpy.types.Object | None:
     return avatars[0] if chosen is None and len(avatars) == 1 else None
 
 
-def _said(baked: ShapeBake) -> str:
+def sentence_of(baked: ShapeBake) -> str:
+    """What was keyed, for the status bar."""
     return (
         f"Keyed frames {baked.first_frame} to {baked.last_frame} in '{baked.action}': "
         f"{baked.num_keys:,} keys on {baked.num_curves} shape keys."
@@ -227,7 +189,6 @@ CLASSES = (
     GAUSSIAN_HEADS_OT_match_shapes,
     GAUSSIAN_HEADS_OT_copy_to_shape_keys,
     GAUSSIAN_HEADS_OT_remove_shape_drivers,
-    GAUSSIAN_HEADS_OT_speech_to_shape_keys,
     GAUSSIAN_HEADS_OT_add_shape_row,
     GAUSSIAN_HEADS_OT_remove_shape_row,
 )

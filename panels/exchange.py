@@ -5,8 +5,10 @@ from __future__ import annotations
 import bpy
 
 from ..blender.gathering import is_avatar
+from ..blender.jobs import describe_job, running_job
 from ..blender.shape_drivers import is_driven
 from ..blender.shape_keys import has_shape_keys
+from ..operators.bake_speech import GAUSSIAN_HEADS_OT_cancel_bake
 from ..operators.base import active_avatar
 from ..operators.copy_shapes import (
     GAUSSIAN_HEADS_OT_add_shape_row,
@@ -14,11 +16,11 @@ from ..operators.copy_shapes import (
     GAUSSIAN_HEADS_OT_match_shapes,
     GAUSSIAN_HEADS_OT_remove_shape_drivers,
     GAUSSIAN_HEADS_OT_remove_shape_row,
-    GAUSSIAN_HEADS_OT_speech_to_shape_keys,
     active_mesh,
 )
 from ..operators.export_performance import GAUSSIAN_HEADS_OT_export_performance
 from ..operators.import_performance import GAUSSIAN_HEADS_OT_import_performance
+from ..operators.speech_to_shapes import GAUSSIAN_HEADS_OT_speech_to_shape_keys
 from .base import Sidebar
 
 
@@ -88,6 +90,15 @@ class GAUSSIAN_HEADS_PT_shape_keys(Sidebar, bpy.types.Panel):
         layout.operator(GAUSSIAN_HEADS_OT_copy_to_shape_keys.bl_idname, icon="SHAPEKEY_DATA")
         if is_driven(obj):
             layout.operator(GAUSSIAN_HEADS_OT_remove_shape_drivers.bl_idname, icon="X")
+        self._draw_speech(layout, obj)
+
+    def _draw_speech(self, layout: bpy.types.UILayout, obj: bpy.types.Object) -> None:
+        job = running_job(obj)
+        if job is not None:
+            row = layout.row(align=True)
+            row.progress(factor=job.progress, text=describe_job(job))
+            row.operator(GAUSSIAN_HEADS_OT_cancel_bake.bl_idname, text="", icon="X")
+            return
         layout.operator(GAUSSIAN_HEADS_OT_speech_to_shape_keys.bl_idname, icon="REC")
 
     def _draw_mapping(self, layout: bpy.types.UILayout, obj: bpy.types.Object) -> None:

@@ -50,7 +50,8 @@ class ShapeMatch:
         if not self.rows:
             return "No shape key has a name that is known: choose keys in the list by hand"
         rest = f", {len(self.unmatched)} left alone" if self.unmatched else ""
-        return f"{self.num_keys} shape keys recognised ({', '.join(self.sets)}){rest}"
+        keys = "1 shape key" if self.num_keys == 1 else f"{self.num_keys} shape keys"
+        return f"{keys} recognised ({', '.join(self.sets)}){rest}"
 
 
 def find_arkit(names: Collection[str]) -> dict[str, str]:

@@ -45,6 +45,10 @@ class Layout:
     def template_icon_view(self, data, name, **_):
         assert name in data.bl_rna.properties, name
 
+    def template_list(self, list_type, _list_id, data, name, active_data, active_name, **_):
+        assert hasattr(bpy.types, list_type), list_type
+        assert name in data.bl_rna.properties and active_name in active_data.bl_rna.properties
+
     def separator(self, **_):
         pass
 

@@ -1,0 +1,65 @@
+"""Turn a sound strip into keys of a mesh character's shape keys; beside the interface, or at once."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+import bpy
+from bpy.props import FloatProperty
+
+from ..blender.jobs import Listening, SpeechJob, new_scratch, object_by_uid, running_job
+from ..blender.shape_speech import request_shape_speech, speak
+from ..blender.speech import speech_model
+from ..blender.strips import require_same_rate, sequencer_scene, sound_strips
+from .base import Outcome
+from .copy_shapes import NeedsShapeKeys, active_mesh, sentence_of
+from .listening import ListensBeside
+
+
+class GAUSSIAN_HEADS_OT_speech_to_shape_keys(NeedsShapeKeys, ListensBeside, bpy.types.Operator):
+    """Listen to the sound strip and key the active mesh's shape keys where it is heard; no avatar is needed"""
+
+    bl_idname = "gaussian_heads.speech_to_shape_keys"
+    bl_label = "Speech to Shape Keys"
+    bl_options = {"REGISTER", "UNDO"}
+
+    tolerance: FloatProperty(
+        name="Error Bound",
+        description="Keys that straight lines give back this closely are left out; 0 keeps one on every frame",
+        default=0.002,
+        min=0.0,
+        max=0.5,
+        precision=4,
+    )
+
+    @classmethod
+    def why_not(cls, context: bpy.types.Context) -> str:
+        """Needs a sound strip that is not being listened to."""
+        if running_job(active_mesh(context)) is not None:
+            return "The sound of this mesh is being analysed."
+        if not sound_strips(sequencer_scene(context)):
+            return "Add a sound strip in the Video Sequencer first."
+        return ""
+
+    def begin(self, context: bpy.types.Context) -> SpeechJob:
+        """Get the strip's sound ready."""
+        edited, obj = sequencer_scene(context), active_mesh(context)
+        require_same_rate(context.scene, edited)
+        model = speech_model()
+        scratch, folder = new_scratch()
+        with ExitStack() as undo:
+            undo.callback(scratch.cleanup)
+            request = request_shape_speech(edited, obj, folder)
+            undo.pop_all()
+        return SpeechJob([Listening(request, obj.session_uid)], model, scratch)
+
+    def finish(self, context: bpy.types.Context, job: SpeechJob) -> Outcome:
+        """Key what was heard."""
+        listening, performance = job.listenings[0], job.performances()[0]
+        obj = object_by_uid(listening.object_uid)
+        baked = speak(obj, listening.request, performance.track, self.tolerance)
+        self.report({"INFO"}, sentence_of(baked))
+        return {"FINISHED"}
+
+
+CLASSES = (GAUSSIAN_HEADS_OT_speech_to_shape_keys,)
