@@ -16,6 +16,7 @@ from mathutils import Vector
 
 from ..core.audio import SPEECH_RATE_HZ, load_audio
 from ..core.errors import AudioError
+from .dialogue import link_strip
 from .gathering import is_avatar
 from .sound import decode_with_aud
 from .staging import scene_avatars
@@ -52,7 +53,7 @@ def add_sounds(
     *,
     arrangement: str = ONE_AFTER_ANOTHER,
 ) -> AddedSounds:
-    """Add a sound strip for each of `paths` at `frame`, and let `obj` speak the first.
+    """Add a sound strip for each of `paths` at `frame`, and let `obj` speak them.
 
     Several sounds follow each other, or start together on a channel each. A file that is no sound is
     refused before anything is added.
@@ -62,8 +63,10 @@ def add_sounds(
     names, end = [], frame
     for path in paths:
         start = end if arrangement == ONE_AFTER_ANOTHER else frame
-        strip = _add_sound(scene, path, start)
+        strip = add_strip(scene, path, start)
         names.append(strip.name)
+        if obj is not None:
+            link_strip(scene, strip, obj)
         end = max(end, placement(scene, strip).last_frame + 1)
     if obj is not None:
         obj.gaussian_head.sound_strip = names[0]
@@ -95,7 +98,8 @@ def require_sound(path: Path) -> None:
         load_audio(path, decode_with_aud, target_rate=SPEECH_RATE_HZ)
 
 
-def _add_sound(scene: bpy.types.Scene, path: Path, frame: int) -> bpy.types.Strip:
+def add_strip(scene: bpy.types.Scene, path: Path, frame: int) -> bpy.types.Strip:
+    """Add a sound strip of the file `path` at `frame`, on the lowest channel that is free there."""
     strips = strip_collection(scene)
     strip = strips.new_sound(path.stem, str(path), channel=MAX_CHANNEL, frame_start=frame)
     place = placement(scene, strip)

@@ -7,16 +7,17 @@ from pathlib import Path
 
 import bpy
 
-from ..core.audio import SPEECH_RATE_HZ, load_audio
+from ..core.audio import SPEECH_RATE_HZ
 from ..core.framing import USUAL_FRAMING
 from ..core.progress import Progress, part
 from ..core.speech import HeardSpeech, SpeechModel, SpeechStyle
 from .avatars import avatar_path, load_avatar
 from .bake import BakeResult, bake_track
-from .dropped_sounds import add_sounds, edited_scene
+from .dialogue_bake import remember_bake
+from .dropped_sounds import add_sounds, add_strip, edited_scene
 from .presets import FORMAT, LOOK, apply_preset
 from .proxy import create_avatar_object
-from .sound import decode_with_aud
+from .sound import StripSound
 from .staging import frame_portrait, setup_render
 from .strips import choose_strip, placement
 from .style_properties import set_speech_style
@@ -63,19 +64,30 @@ class PrevizResult:
     bake: BakeResult
 
 
+def sound_of(scene: bpy.types.Scene, request: PrevizRequest) -> StripSound:
+    """The request's sound as a strip of it will play in `scene`, which is not touched."""
+    probe = bpy.data.scenes.new("Previz")
+    try:
+        probe.render.fps, probe.render.fps_base = scene.render.fps, scene.render.fps_base
+        if request.format_preset:
+            apply_preset(FORMAT, request.format_preset, scene=probe)
+        sounds = set(bpy.data.sounds)
+        strip = add_strip(probe, request.audio, request.first_frame)
+        place = placement(probe, strip)
+    finally:
+        bpy.data.scenes.remove(probe)
+    for sound in set(bpy.data.sounds) - sounds:
+        bpy.data.sounds.remove(sound)
+    return StripSound(request.audio, place)
+
+
 def listen(
-    request: PrevizRequest, model: SpeechModel, progress: Progress | None = None
+    sound: StripSound, effort: float, model: SpeechModel, progress: Progress | None = None
 ) -> HeardSpeech:
-    """What is heard in the request's sound; touches nothing of Blender's, so a thread may do it."""
-    waveform, rate = load_audio(
-        request.audio,
-        decode_with_aud,
-        target_rate=SPEECH_RATE_HZ,
-        progress=part(progress, 0.0, DECODED_PART),
-    )
-    return model.listen(
-        waveform, rate, effort=request.style.effort, progress=part(progress, DECODED_PART, 1.0)
-    )
+    """What is heard in a sound; touches nothing of Blender's, so a thread may do it."""
+    waveform = sound.waveform(part(progress, 0.0, DECODED_PART))
+    hearing = part(progress, DECODED_PART, 1.0)
+    return model.listen(waveform, SPEECH_RATE_HZ, effort=effort, progress=hearing)
 
 
 def build(context: bpy.types.Context, request: PrevizRequest, heard: HeardSpeech) -> PrevizResult:
@@ -105,15 +117,15 @@ def _speak(
         render, source = edited.render, context.scene.render
         render.fps, render.fps_base = source.fps, source.fps_base
     added = add_sounds(edited, [request.audio], request.first_frame, head)
-    place = placement(edited, choose_strip(edited, added.strips[0]))
+    strip = choose_strip(edited, added.strips[0])
+    place = placement(edited, strip)
     track = heard.perform(
-        fps=place.fps,
-        start_sec=place.file_sec(place.first_frame),
-        num_frames=place.num_frames,
-        seed=request.seed,
-        style=request.style,
+        fps=place.fps, num_frames=place.num_frames, seed=request.seed, style=request.style
     )
-    return added.strips[0], bake_track(head, track, place.first_frame)
+    result = bake_track(head, track, place.first_frame)
+    # Manner and timing can be changed afterwards without listening again.
+    remember_bake(edited, strip, head, heard, result)
+    return strip.name, result
 
 
 def _stage(

@@ -11,12 +11,14 @@ from ..blender.avatars import avatar_path, is_builtin, load_avatar, reference_to
 from ..blender.dropped_sounds import require_sound
 from ..blender.library_properties import library_items
 from ..blender.presets import FORMAT, LOOK, presets
-from ..blender.previz import BACKGROUNDS, PrevizRequest, PrevizResult, build, listen
+from ..blender.previz import BACKGROUNDS, PrevizRequest, PrevizResult, build, listen, sound_of
+from ..blender.sound import StripSound
 from ..blender.speech import speech_model
 from ..blender.work import Work
 from ..core.errors import GaussianHeadsError
 from ..core.framing import FRAMINGS, USUAL_FRAMING
-from ..core.speech import HeardSpeech
+from ..core.progress import Progress
+from ..core.speech import HeardSpeech, SpeechModel
 from .base import CANCELLED, GuardedOperator, Outcome, make_active
 from .import_avatar import remember
 
@@ -27,12 +29,22 @@ _Item = tuple[str, str, str]
 _lists: dict[str, list[_Item]] = {}
 
 
+class _Asked:
+    """What is to be made, and its sound; holds nothing of Blender's."""
+
+    def __init__(self, request: PrevizRequest, scene: bpy.types.Scene) -> None:
+        self.request = request
+        self._sound = sound_of(scene, request)
+        modified_ns = request.audio.stat().st_mtime_ns
+        self.key = (self._sound, modified_ns, request.style.effort)
+
+    def listen(self, model: SpeechModel, progress: Progress | None = None) -> HeardSpeech:
+        """What is heard of the sound."""
+        return listen(self._sound, self.request.style.effort, model, progress)
+
+
 # What was heard last, so that the redo panel need not listen again.
-_heard: dict[tuple[tuple[str, int], float], HeardSpeech] = {}
-
-
-def _sound_key(request: PrevizRequest) -> tuple[str, int]:
-    return str(request.audio), request.audio.stat().st_mtime_ns
+_heard: dict[tuple[StripSound, int, float], HeardSpeech] = {}
 
 
 def _preset_items(kind: str, kept: str) -> list[_Item]:
@@ -105,17 +117,18 @@ class GAUSSIAN_HEADS_OT_previz(GuardedOperator, bpy.types.Operator):
         min=0,
     )
 
+    _asked: _Asked | None = None
     _work: Work[HeardSpeech] | None = None
     _timer: bpy.types.Timer | None = None
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """At once in background and where the sound was heard just now; else beside the interface."""
-        request = self._request()
-        if (_sound_key(request), request.style.effort) in _heard:
-            return self._finish(context, _heard[_sound_key(request), request.style.effort])
+        self._asked = _Asked(self._request(), context.scene)
+        if self._asked.key in _heard:
+            return self._finish(context, _heard[self._asked.key])
         if bpy.app.background or context.window is None:
-            return self._finish(context, listen(request, speech_model()))
-        return self._start(context, request)
+            return self._finish(context, self._asked.listen(speech_model()))
+        return self._start(context)
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
         """Ask for the sound, then for the rest."""
@@ -151,11 +164,9 @@ class GAUSSIAN_HEADS_OT_previz(GuardedOperator, bpy.types.Operator):
             self._work.cancel()
             self._stop_timer(context)
 
-    def _start(self, context: bpy.types.Context, request: PrevizRequest) -> Outcome:
-        model = speech_model()
-        self._work = Work(
-            lambda progress: listen(request, model, progress), "Gaussian Heads previz"
-        )
+    def _start(self, context: bpy.types.Context) -> Outcome:
+        asked, model = self._asked, speech_model()
+        self._work = Work(lambda progress: asked.listen(model, progress), "Gaussian Heads previz")
         self._work.start()
         self._timer = context.window_manager.event_timer_add(POLL_SEC, window=context.window)
         context.window_manager.modal_handler_add(self)
@@ -168,10 +179,9 @@ class GAUSSIAN_HEADS_OT_previz(GuardedOperator, bpy.types.Operator):
         return self._finish(context, self._work.result())
 
     def _finish(self, context: bpy.types.Context, heard: HeardSpeech) -> Outcome:
-        request = self._request()
         _heard.clear()
-        _heard[_sound_key(request), request.style.effort] = heard
-        result = build(context, request, heard)
+        _heard[self._asked.key] = heard
+        result = build(context, self._asked.request, heard)
         make_active(context, result.head)
         _look_through_camera(context)
         remember(result.head.gaussian_head.avatar)
