@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import tempfile
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -23,7 +22,8 @@ from .frames import Report
 from .performances import PerformanceOptions, import_performance
 from .proxy import create_avatar_object, set_avatar
 from .requests import AnimateRequest
-from .speech import Analyser, analyse, apply_speech, request_speech, speech_model
+from .speaking import speak
+from .speech import Analyser
 from .staging import (
     PictureSettings,
     apply_picture,
@@ -167,10 +167,7 @@ def _key_speech(
 ) -> BakeResult:
     obj.gaussian_head.sound_strip = strip.name
     report, analyser = listening
-    with tempfile.TemporaryDirectory() as scratch:
-        speech = request_speech(bpy.context.scene, obj, Path(scratch))
-        track = analyse(speech, analyser or speech_model(), report)
-    bake = apply_speech(obj, speech, track)
+    bake = speak(bpy.context.scene, strip, obj, analyser=analyser, progress=report)
     if request.performance:
         frames = range(bake.first_frame, bake.last_frame + 1)
         options = PerformanceOptions("ACTING", first_frame=bake.first_frame, frames=frames)

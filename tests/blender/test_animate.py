@@ -21,10 +21,12 @@ from gaussian_heads.core.audio import load_audio
 from gaussian_heads.core.errors import AudioError, AvatarError, GaussianHeadsError, RenderError
 from PIL import Image
 
+STILL = {"head": 0.0, "brows": 0.0, "gaze": 0.0, "blinks_per_min": 0.0}
+
 
 @pytest.fixture
 def request_of(avatar_file, clicks, tmp_path):
-    """A request for 12 frames at 24 fps of 32 x 24 pixels with a click in frame 6."""
+    """A request for 12 frames at 24 fps of 32 x 24 pixels with a click in frame 6, and else a still face."""
     request = AnimateRequest(
         audio=clicks(0.5, [5.5 / 24]),
         out=tmp_path / "out",
@@ -32,6 +34,7 @@ def request_of(avatar_file, clicks, tmp_path):
         fps=Fraction(24),
         width=32,
         height=24,
+        style=STILL,
     )
     return lambda **changes: replace(request, **changes)
 
@@ -94,7 +97,7 @@ def test_frames_of_another_job_are_not_mixed(request_of, analyser):
     with pytest.raises(GaussianHeadsError, match="frames of another job"):
         animate(request_of(seed=5), silent, analyser)
     with pytest.raises(GaussianHeadsError, match="frames of another job"):
-        animate(request_of(style={"head": 0.0}), silent, analyser)
+        animate(request_of(style=STILL | {"head": 0.5}), silent, analyser)
     job = json.loads((request_of().out / "job.json").read_text())
     assert job["seed"] is None and len(job["sha256"]["audio"]) == 64
 

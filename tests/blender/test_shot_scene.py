@@ -128,7 +128,7 @@ def test_a_performance_is_added_to_the_speech(request_of, analyser, tmp_path):
     evaluated = head.evaluated_get(bpy.context.evaluated_depsgraph_get())
     code = expression_code(evaluated, object_avatar(head).avatar)
     assert code[ARKIT_INDEX["mouthSmileLeft"]] == pytest.approx(0.5)
-    assert code[ARKIT_INDEX["jawOpen"]] == pytest.approx(0.9, abs=0.01)
+    assert code[ARKIT_INDEX["jawOpen"]] > 0.3
 
 
 def test_a_part_of_a_shot_as_video_has_its_part_of_the_sound(request_of, analyser, tmp_path):
