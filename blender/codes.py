@@ -56,6 +56,8 @@ def expression_code(obj: object, avatar: Avatar) -> np.ndarray:
     arkit = np.zeros(len(ARKIT_BLENDSHAPES))
     has_gaze, lids_closed = False, 0.0
     for layer in LAYERS:
+        if getattr(settings, f"mute_{layer}"):
+            continue
         strength = getattr(settings, f"strength_{layer}")
         codes = _stored(obj, layer_property(layer), avatar.code_dim, avatar.name)
         weights = _stored(obj, weights_property(layer), len(arkit), avatar.name)

@@ -153,7 +153,11 @@ def store_heard(
     scene: bpy.types.Scene, line: Line, record: HeardRecord, heard: HeardSpeech
 ) -> None:
     """Keep what was heard of a line with the scene."""
-    scene[HEARD_PREFIX + line.line_id] = heard.to_bytes()
+    name = HEARD_PREFIX + line.line_id
+    if name in scene:
+        # Blender ends bytes that replace others at their first zero.
+        del scene[name]
+    scene[name] = heard.to_bytes()
     line.heard = to_text(record)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,11 +13,13 @@ from .destinations import Destination
 from .dialogue import Line, line_by_id, strips_by_line
 from .dialogue_bake import BakeOptions, follow_line, key_heard, listen_to, update_line
 from .dialogue_choice import by_start
+from .dialogue_keys import find_keyed
 from .dialogue_state import LineState, LineStatus, line_status
 from .jobs import Listening
 from .speech import Performance
 
 _LEFT_ALONE = (LineState.MISSING, LineState.BAKING, LineState.MUTED, LineState.CURRENT)
+MAX_PASSES = 3
 
 
 @dataclass(frozen=True)
@@ -79,47 +81,76 @@ def key_dialogue(
     Action is made once for a speaker.
     """
     fresh = {listening.line_id: (listening, outcome) for listening, outcome in heard}
-    ids = [line.line_id for line in by_start(scene, scene.gaussian_heads.lines)]
-    errors: list[str] = []
-    speakers: dict[str, int] = {}
-    for line_id in ids:
-        line = line_by_id(scene, line_id)
-        status = line_status(scene, line)
-        is_due = status.can_update and status.state not in _LEFT_ALONE
-        if line_id not in fresh and not is_due:
-            continue
-        name = line.speaker.name_full if line.speaker else ""
-        is_first = destination.kind != "NEW" or name not in speakers
+    work = _Work(scene)
+    renewed: set[str] = set()
+
+    def key(line: Line) -> None:
+        speaker = line.speaker.name_full if line.speaker else ""
+        is_first = destination.kind != "NEW" or speaker not in renewed
+        renewed.add(speaker)
         options = BakeOptions(destination if is_first else Destination())
-        try:
-            _key(scene, line, fresh.get(line_id), options)
-            speakers[name] = speakers.get(name, 0) + 1
-        except GaussianHeadsError as error:
-            errors.append(f"{line_by_id(scene, line_id).name}: {error}")
-    return DialogueResult(sum(speakers.values()), len(speakers), tuple(errors))
+        _key(scene, line, fresh.pop(line.line_id, None), options)
+
+    for line in by_start(scene, scene.gaussian_heads.lines):
+        if line.line_id in fresh or _can_key(line_status(scene, line)):
+            work.do(line.line_id, key)
+    return _settled(work, set(work.keyed))
 
 
 def update_lines(scene: bpy.types.Scene, lines: Iterable[Line] | None = None) -> DialogueResult:
     """Key those of `lines`, or of all, that are not up to date from what was heard of them."""
-    wanted = None if lines is None else {line.line_id for line in lines}
-    errors: list[str] = []
-    speakers: list[str] = []
-    # An update may put another line out of date that starts later: each is looked at when it is due.
-    for line_id in [line.line_id for line in by_start(scene, scene.gaussian_heads.lines)]:
-        if wanted is not None and line_id not in wanted:
-            continue
-        line = line_by_id(scene, line_id)
-        status = line_status(scene, line)
-        if not status.can_update or status.state in (*_LEFT_ALONE, LineState.NEW):
-            continue
+    chosen = scene.gaussian_heads.lines if lines is None else lines
+    return _settled(_Work(scene), {line.line_id for line in chosen})
+
+
+class _Work:
+    """Lines that are keyed one after another; a line that cannot be keeps the others from nothing."""
+
+    def __init__(self, scene: bpy.types.Scene) -> None:
+        self.scene = scene
+        self.keyed: dict[str, str] = {}
+        self.errors: dict[str, str] = {}
+
+    def do(self, line_id: str, key: Callable[[Line], object]) -> None:
+        """Key a line, or note why that fails."""
+        line = line_by_id(self.scene, line_id)
         try:
-            follow_line(scene, line)
-            if line_status(scene, line).state is not LineState.CURRENT:
-                update_line(scene, line)
-            speakers.append(line.speaker.name_full)
+            key(line)
+            self.keyed[line_id] = line.speaker.name_full
         except GaussianHeadsError as error:
-            errors.append(f"{line.name}: {error}")
-    return DialogueResult(len(speakers), len(set(speakers)), tuple(errors))
+            self.errors[line_id] = f"{line.name}: {error}"
+
+    def result(self) -> DialogueResult:
+        """What was done."""
+        speakers = set(self.keyed.values())
+        return DialogueResult(len(self.keyed), len(speakers), tuple(self.errors.values()))
+
+
+def _settled(work: _Work, line_ids: set[str]) -> DialogueResult:
+    """Update lines until nothing is left to do: to key one may take keys from another that it met."""
+    scene = work.scene
+    speakers = {line_by_id(scene, line_id).speaker for line_id in line_ids}
+    for _ in range(MAX_PASSES):
+        due = [
+            line.line_id
+            for line in lines_to_update(scene)
+            if line.line_id not in work.errors
+            and (line.line_id in line_ids or (line.speaker in speakers and not _is_whole(line)))
+        ]
+        if not due:
+            break
+        for line_id in due:
+            work.do(line_id, lambda line: follow_line(scene, line) or update_line(scene, line))
+    return work.result()
+
+
+def _is_whole(line: Line) -> bool:
+    keyed = find_keyed(line.speaker, line.line_id)
+    return keyed is None or keyed.record.is_whole
+
+
+def _can_key(status: LineStatus) -> bool:
+    return status.can_update and status.state not in _LEFT_ALONE
 
 
 def _key(

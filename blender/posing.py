@@ -10,11 +10,15 @@ HEAD_MOTION_PROPERTY = "head_motion"
 def own_pose(obj: object) -> np.ndarray:
     """Rotation vector (rad) and translation (m) `[6]` float32 in the avatar frame of the evaluated object.
 
-    The pose set by hand plus the baked motion times its strength, number by number.
+    The pose set by hand plus the baked motion times its strength, unless that is muted, number by number.
     """
     settings = obj.gaussian_head
     pose = np.array([*settings.head_rotation, *settings.head_translation], np.float32)
-    return pose + np.float32(settings.strength_head) * baked_motion(obj)
+    return (
+        pose
+        if settings.mute_head
+        else pose + np.float32(settings.strength_head) * baked_motion(obj)
+    )
 
 
 def baked_motion(obj: object) -> np.ndarray:

@@ -38,7 +38,7 @@ def heard_frames(scene, strip, analyser, tmp_path):
     track = analyse(SpeechRequest(sound, 0), analyser)
     assert track.num_frames == sound.placement.num_frames
     jaw = track.layers["speech"][:, ARKIT_INDEX["jawOpen"]]
-    is_peak = (jaw > 0.3) & (jaw >= np.roll(jaw, 1)) & (jaw > np.roll(jaw, -1))
+    is_peak = (jaw > 0.1) & (jaw >= np.roll(jaw, 1)) & (jaw > np.roll(jaw, -1))
     return list(sound.placement.first_frame + np.flatnonzero(is_peak))
 
 
