@@ -255,6 +255,7 @@ def _add_convert(subparsers: argparse._SubParsersAction) -> None:
         required=True,
         help="T.npz in the avatar's codes, or T.csv of ARKit weights",
     )
+    convert.add_argument("--fps", help="of a recording that does not say its rate")
     convert.set_defaults(run=commands.convert)
 
 

@@ -78,7 +78,8 @@ def convert(options: argparse.Namespace) -> None:
     from ..core.spaces.conversion import arkit_track, convert_track
 
     out = _with_suffix(options.out, ".npz", ".csv")
-    track, avatar = read_performance(options.track), _open_avatar(options)
+    fps = frame_rate(options.fps) if options.fps else None
+    track, avatar = read_performance(options.track, fps), _open_avatar(options)
     track = arkit_track(track, avatar) if out.suffix == ".csv" else convert_track(track, avatar)
     write_livelink_csv(track, out) if out.suffix == ".csv" else track.save(out)
     _say(f"{out}: {track.num_frames} frames, codes '{track.code_space}'")

@@ -99,6 +99,11 @@ def apply_performance(
 ) -> PerformanceResult:
     """Key `track` on `obj` at the exact rate of `scene`, without drift; everything else stays as it was."""
     require_editable(obj)
+    avatar = object_avatar(obj).avatar
+    if not avatar.controls.arkit52.any():
+        raise GaussianHeadsError(
+            f"'{obj.name}' stands still: it has no ARKit controls that a recording could move."
+        )
     part_indices(options.parts)
     if not options.parts:
         raise TrackError("No part of the face is chosen: choose what the recording should move.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import bpy
@@ -12,6 +12,8 @@ from ..core.decimation import needed_keys
 from ..core.errors import GaussianHeadsError
 from ..core.expression import ExpressionTrack
 from ..core.progress import Progress
+from ..core.spaces import ARKIT_SPACE
+from ..core.spaces.conversion import arkit_track
 from ..core.spaces.shape_copy import shape_values
 from ..core.spaces.shape_names import CONTROLS, ShapeMatch, ShapeRow, match_shapes
 from .animation import CurveAddress, ensure_channelbag, ensure_fcurve, replace_keys
@@ -70,9 +72,7 @@ def set_rows(obj: bpy.types.Object, rows: tuple[ShapeRow, ...]) -> None:
 
 def rows_of(obj: bpy.types.Object) -> tuple[ShapeRow, ...]:
     """The mapping of `obj`, without rows whose shape key is gone; recognised by name where it has none."""
-    require_shape_keys(obj)
-    if not len(obj.gaussian_head.shape_rows):
-        match_shape_keys(obj)
+    match_if_new(obj)
     blocks = obj.data.shape_keys.key_blocks
     rows = tuple(
         ShapeRow(row.control, row.name, row.factor)
@@ -90,28 +90,65 @@ def rows_of(obj: bpy.types.Object) -> tuple[ShapeRow, ...]:
 def copy_to_shape_keys(
     scene: bpy.types.Scene,
     source: bpy.types.Object,
-    obj: bpy.types.Object,
+    meshes: Sequence[bpy.types.Object],
     frames: range | None = None,
     *,
     tolerance: float = USUAL_TOLERANCE,
     progress: Progress | None = None,
 ) -> ShapeBake:
-    """Key on the shape keys of `obj` what the avatar `source` does on `frames` (the scene's range without)."""
-    rows = rows_of(obj)
+    """Key on the shape keys of `meshes` what the avatar `source` does on `frames` of `scene`.
+
+    Without `frames` those of the scene's range. A character's head, teeth and lashes may be meshes of their
+    own; the first of them must have shape keys that are known.
+    """
+    for obj in meshes:
+        require_shape_keys(obj)
+    rows_of(meshes[0])
     frames = range(scene.frame_start, scene.frame_end + 1) if frames is None else frames
     track = sample_performance(scene, source, frames, progress)
-    return bake_shapes(obj, shape_values(track.codes(), rows), frames.start, tolerance)
+    return track_to_shape_keys(meshes, track, frames.start, tolerance)
 
 
 def track_to_shape_keys(
-    obj: bpy.types.Object,
+    meshes: Sequence[bpy.types.Object],
     track: ExpressionTrack,
     first_frame: int,
     tolerance: float = USUAL_TOLERANCE,
 ) -> ShapeBake:
-    """Key an ARKit track, a frame of the scene each, on the shape keys of `obj` without any avatar."""
+    """Key an ARKit track, a frame of the scene each, on the shape keys of `meshes` without any avatar."""
+    if track.code_space != ARKIT_SPACE:
+        track = arkit_track(track)
     weights = np.clip(track.codes(), 0.0, 1.0)
-    return bake_shapes(obj, shape_values(weights, rows_of(obj)), first_frame, tolerance)
+    bakes = [
+        bake_shapes(obj, shape_values(weights, rows), first_frame, tolerance)
+        for obj, rows in mapped_meshes(meshes)
+    ]
+    return ShapeBake(
+        bakes[0].action,
+        sum(bake.num_curves for bake in bakes),
+        sum(bake.num_keys for bake in bakes),
+        first_frame,
+        first_frame + track.num_frames - 1,
+    )
+
+
+def mapped_meshes(
+    meshes: Sequence[bpy.types.Object],
+) -> Iterator[tuple[bpy.types.Object, tuple[ShapeRow, ...]]]:
+    """Meshes with their mappings: the first must have one, further ones that have none are left alone."""
+    yield meshes[0], rows_of(meshes[0])
+    done = {meshes[0].data.shape_keys}
+    for obj in meshes[1:]:
+        if obj.data.shape_keys in done or not match_if_new(obj):
+            continue
+        done.add(obj.data.shape_keys)
+        yield obj, rows_of(obj)
+
+
+def match_if_new(obj: bpy.types.Object) -> bool:
+    """Whether the mesh `obj` has a mapping, by now recognised where there was none."""
+    require_shape_keys(obj)
+    return len(obj.gaussian_head.shape_rows) > 0 or bool(match_shape_keys(obj).rows)
 
 
 def bake_shapes(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import bpy
@@ -29,10 +30,10 @@ def request_shape_speech(
 
 
 def speak(
-    obj: bpy.types.Object,
+    meshes: Sequence[bpy.types.Object],
     request: SpeechRequest,
     track: ExpressionTrack,
     tolerance: float = USUAL_TOLERANCE,
 ) -> ShapeBake:
-    """Key the track on the shape keys of `obj` where its strip is heard."""
-    return track_to_shape_keys(obj, track, request.sound.placement.first_frame, tolerance)
+    """Key the track on the shape keys of `meshes` where its strip is heard."""
+    return track_to_shape_keys(meshes, track, request.sound.placement.first_frame, tolerance)

@@ -6,7 +6,13 @@ import bpy
 from bpy.props import BoolProperty, FloatProperty, IntProperty
 
 from ..blender.shape_drivers import drive_shape_keys, is_driven, remove_drivers
-from ..blender.shape_keys import ShapeBake, copy_to_shape_keys, has_shape_keys, match_shape_keys
+from ..blender.shape_keys import (
+    ShapeBake,
+    copy_to_shape_keys,
+    has_shape_keys,
+    mapped_meshes,
+    match_shape_keys,
+)
 from ..blender.staging import scene_avatars
 from .base import GuardedOperator, Outcome
 
@@ -32,7 +38,7 @@ class NeedsShapeKeys:
 
 
 class GAUSSIAN_HEADS_OT_match_shapes(NeedsShapeKeys, GuardedOperator, bpy.types.Operator):
-    """Recognise the shape keys of the active mesh by their names; the mapping is made anew"""
+    """Recognise the shape keys of the active and the selected meshes by their names; mappings are made anew"""
 
     bl_idname = "gaussian_heads.match_shapes"
     bl_label = "Recognise Names"
@@ -40,13 +46,13 @@ class GAUSSIAN_HEADS_OT_match_shapes(NeedsShapeKeys, GuardedOperator, bpy.types.
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """Fill the list and say what was recognised."""
-        match = match_shape_keys(active_mesh(context))
-        self.report({"INFO"} if match.rows else {"WARNING"}, f"{match.sentence()}.")
+        matches = [match_shape_keys(obj) for obj in chosen_meshes(context)]
+        self.report({"INFO"} if matches[0].rows else {"WARNING"}, f"{matches[0].sentence()}.")
         return {"FINISHED"}
 
 
 class GAUSSIAN_HEADS_OT_copy_to_shape_keys(NeedsShapeKeys, GuardedOperator, bpy.types.Operator):
-    """Key on the active mesh's shape keys what the avatar does, or let them follow it live"""
+    """Key on the shape keys of the active and the selected meshes what the avatar does, or let them follow it live"""
 
     bl_idname = "gaussian_heads.copy_to_shape_keys"
     bl_label = "Copy to Shape Keys"
@@ -79,13 +85,13 @@ class GAUSSIAN_HEADS_OT_copy_to_shape_keys(NeedsShapeKeys, GuardedOperator, bpy.
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """Bake or drive."""
-        obj, source = active_mesh(context), shape_source(context)
+        meshes, source = chosen_meshes(context), shape_source(context)
         if self.use_drivers:
-            num_driven = drive_shape_keys(source, obj)
+            num_driven = sum(drive_shape_keys(source, obj) for obj, _ in mapped_meshes(meshes))
             self.report({"INFO"}, f"{num_driven} shape keys follow '{source.name}'.")
             return {"FINISHED"}
         frames = range(self.frame_start, self.frame_end + 1) if self.use_range else None
-        baked = copy_to_shape_keys(context.scene, source, obj, frames, tolerance=self.tolerance)
+        baked = copy_to_shape_keys(context.scene, source, meshes, frames, tolerance=self.tolerance)
         self.report({"INFO"}, sentence_of(baked))
         return {"FINISHED"}
 
@@ -105,7 +111,7 @@ class GAUSSIAN_HEADS_OT_copy_to_shape_keys(NeedsShapeKeys, GuardedOperator, bpy.
 
 
 class GAUSSIAN_HEADS_OT_remove_shape_drivers(NeedsShapeKeys, GuardedOperator, bpy.types.Operator):
-    """Let the active mesh's shape keys no longer follow an avatar"""
+    """Let the shape keys of the active and the selected meshes no longer follow an avatar"""
 
     bl_idname = "gaussian_heads.remove_shape_drivers"
     bl_label = "Remove Drivers"
@@ -118,7 +124,8 @@ class GAUSSIAN_HEADS_OT_remove_shape_drivers(NeedsShapeKeys, GuardedOperator, bp
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """Remove those of the mapping."""
-        self.report({"INFO"}, f"Removed {remove_drivers(active_mesh(context))} drivers.")
+        num_removed = sum(remove_drivers(obj) for obj in chosen_meshes(context))
+        self.report({"INFO"}, f"Removed {num_removed} drivers.")
         return {"FINISHED"}
 
 
@@ -165,6 +172,13 @@ class GAUSSIAN_HEADS_OT_remove_shape_row(NeedsShapeKeys, GuardedOperator, bpy.ty
 def active_mesh(context: bpy.types.Context) -> bpy.types.Object | None:
     """The object whose shape keys buttons work on."""
     return context.view_layer.objects.active if context.view_layer else None
+
+
+def chosen_meshes(context: bpy.types.Context) -> list[bpy.types.Object]:
+    """The active mesh, then the other selected ones that have shape keys: teeth, lashes, brows."""
+    obj = active_mesh(context)
+    others = [o for o in context.selected_objects if o != obj and has_shape_keys(o)]
+    return [obj, *others]
 
 
 def shape_source(context: bpy.types.Context) -> bpy.types.Object | None:

@@ -21,6 +21,7 @@ from ..core.importers.performance import read_performance
 from ..core.retiming import retime_track
 from ..core.timing import frame_rate
 from .base import GuardedOperator, Outcome, active_avatar
+from .copy_shapes import chosen_meshes
 
 MODE_ITEMS = (
     (
@@ -123,7 +124,8 @@ class GAUSSIAN_HEADS_OT_import_performance(GuardedOperator, bpy.types.Operator):
         obj = _active(context)
         if has_shape_keys(obj):
             track = retime_track(track, scene_rate(context.scene))
-            result = track_to_shape_keys(obj, track, self.first_frame, self.tolerance)
+            meshes = chosen_meshes(context)
+            result = track_to_shape_keys(meshes, track, self.first_frame, self.tolerance)
         else:
             obj = active_avatar(context)
             result = apply_performance(context.scene, obj, track, self._options())

@@ -12,12 +12,12 @@ from ..blender.shape_speech import request_shape_speech, speak
 from ..blender.speech import speech_model
 from ..blender.strips import require_same_rate, sequencer_scene, sound_strips
 from .base import Outcome
-from .copy_shapes import NeedsShapeKeys, active_mesh, sentence_of
+from .copy_shapes import NeedsShapeKeys, active_mesh, chosen_meshes, sentence_of
 from .listening import ListensBeside
 
 
 class GAUSSIAN_HEADS_OT_speech_to_shape_keys(NeedsShapeKeys, ListensBeside, bpy.types.Operator):
-    """Listen to the sound strip and key the active mesh's shape keys where it is heard; no avatar is needed"""
+    """Listen to the sound strip and key the shape keys of the active and the selected meshes where it is heard; no avatar is needed"""
 
     bl_idname = "gaussian_heads.speech_to_shape_keys"
     bl_label = "Speech to Shape Keys"
@@ -32,6 +32,8 @@ class GAUSSIAN_HEADS_OT_speech_to_shape_keys(NeedsShapeKeys, ListensBeside, bpy.
         precision=4,
     )
 
+    _mesh_uids: list[int] = []
+
     @classmethod
     def why_not(cls, context: bpy.types.Context) -> str:
         """Needs a sound strip that is not being listened to."""
@@ -44,6 +46,7 @@ class GAUSSIAN_HEADS_OT_speech_to_shape_keys(NeedsShapeKeys, ListensBeside, bpy.
     def begin(self, context: bpy.types.Context) -> SpeechJob:
         """Get the strip's sound ready."""
         edited, obj = sequencer_scene(context), active_mesh(context)
+        self._mesh_uids = [mesh.session_uid for mesh in chosen_meshes(context)]
         require_same_rate(context.scene, edited)
         model = speech_model()
         scratch, folder = new_scratch()
@@ -56,8 +59,8 @@ class GAUSSIAN_HEADS_OT_speech_to_shape_keys(NeedsShapeKeys, ListensBeside, bpy.
     def finish(self, context: bpy.types.Context, job: SpeechJob) -> Outcome:
         """Key what was heard."""
         listening, performance = job.listenings[0], job.performances()[0]
-        obj = object_by_uid(listening.object_uid)
-        baked = speak(obj, listening.request, performance.track, self.tolerance)
+        meshes = [object_by_uid(uid) for uid in self._mesh_uids]
+        baked = speak(meshes, listening.request, performance.track, self.tolerance)
         self.report({"INFO"}, sentence_of(baked))
         return {"FINISHED"}
 

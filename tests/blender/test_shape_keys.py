@@ -71,7 +71,7 @@ def test_arkit_names_copy_one_to_one(scene, head, character):
     bake_track(head, made, 1)
     pascal = [name[0].upper() + name[1:] for name in ARKIT_BLENDSHAPES]
     obj = character(pascal)
-    baked = copy_to_shape_keys(scene, head, obj, range(1, 21), tolerance=0.0)
+    baked = copy_to_shape_keys(scene, head, [obj], range(1, 21), tolerance=0.0)
     assert (baked.num_curves, baked.num_keys) == (52, 52 * 20)
     for frame in (1, 7, 20):
         values = values_at(scene, obj, frame)
@@ -82,7 +82,7 @@ def test_arkit_names_copy_one_to_one(scene, head, character):
 def test_keys_lie_on_the_shape_keys_own_slot(scene, head, character):
     bake_track(head, recording(5), 1)
     obj = character(["jawOpen", 'odd "name"'])
-    baked = copy_to_shape_keys(scene, head, obj, range(1, 6))
+    baked = copy_to_shape_keys(scene, head, [obj], range(1, 6))
     animation = obj.data.shape_keys.animation_data
     assert animation.action.name == baked.action == "Character Shape Keys"
     assert animation.action_slot.target_id_type == "KEY"
@@ -92,7 +92,7 @@ def test_odd_names_are_keyed_too(scene, head, character):
     bake_track(head, recording(5), 1)
     obj = character(['Jaw "Open" \\ 1'])
     set_rows(obj, (ShapeRow("jawOpen", 'Jaw "Open" \\ 1', 0.5),))
-    copy_to_shape_keys(scene, head, obj, range(1, 6), tolerance=0.0)
+    copy_to_shape_keys(scene, head, [obj], range(1, 6), tolerance=0.0)
     value = values_at(scene, obj, 3)['Jaw "Open" \\ 1']
     assert value == pytest.approx(0.5 * recording(5).codes()[2, JAW], abs=1e-5)
 
@@ -102,7 +102,7 @@ def test_what_the_avatar_really_does_is_copied(scene, head, character):
     head.gaussian_head.strength_speech = 0.5
     head.gaussian_head.arkit.jawOpen = 0.2
     obj = character(["jawOpen"])
-    copy_to_shape_keys(scene, head, obj, range(1, 11), tolerance=0.0)
+    copy_to_shape_keys(scene, head, [obj], range(1, 11), tolerance=0.0)
     expected = sample_performance(scene, head, range(1, 11)).codes()[4, JAW]
     assert expected == pytest.approx(0.5 * recording(10).codes()[4, JAW] + 0.2, abs=1e-5)
     assert values_at(scene, obj, 5)["jawOpen"] == pytest.approx(expected, abs=1e-5)
@@ -120,7 +120,7 @@ def test_characters_with_visemes_alone_open_the_same_mouth(scene, head, characte
     made.layers["speech"][:] = poses
     bake_track(head, made, 1)
     obj = character(list(names))
-    copy_to_shape_keys(scene, head, obj, range(1, len(spoken) + 1), tolerance=0.0)
+    copy_to_shape_keys(scene, head, [obj], range(1, len(spoken) + 1), tolerance=0.0)
     for frame, pose in enumerate(poses, start=1):
         values = values_at(scene, obj, frame)
         mixed = sum(
@@ -136,7 +136,7 @@ def test_latent_heads_are_copied_too(scene, tmp_path, character):
     bake_track(latent, recording(6, has_head=False), 1)
     expected = sample_performance(scene, latent, range(1, 7)).codes()
     obj = character(["jaw_open", "mouth_smile_l"])
-    copy_to_shape_keys(scene, latent, obj, range(1, 7), tolerance=0.0)
+    copy_to_shape_keys(scene, latent, [obj], range(1, 7), tolerance=0.0)
     assert values_at(scene, obj, 4)["jaw_open"] == pytest.approx(expected[3, JAW], abs=1e-5)
     with pytest.raises(GaussianHeadsError, match="bake the keys"):
         drive_shape_keys(latent, obj)
@@ -160,7 +160,7 @@ def test_rows_whose_key_is_gone_are_left_out(scene, head, character):
     match_shape_keys(obj)
     obj.shape_key_remove(obj.data.shape_keys.key_blocks["mouthClose"])
     assert [row.key for row in rows_of(obj)] == ["jawOpen"]
-    assert copy_to_shape_keys(scene, head, obj, range(1, 6)).num_curves == 1
+    assert copy_to_shape_keys(scene, head, [obj], range(1, 6)).num_curves == 1
 
 
 def test_keys_of_others_and_outside_stay(scene, head, character):
@@ -170,7 +170,7 @@ def test_keys_of_others_and_outside_stay(scene, head, character):
     for name, frame in (("jawOpen", 100), ("ears", 5)):
         blocks[name].value = 0.7
         blocks[name].keyframe_insert("value", frame=frame)
-    copy_to_shape_keys(scene, head, obj, range(1, 11), tolerance=0.0)
+    copy_to_shape_keys(scene, head, [obj], range(1, 11), tolerance=0.0)
     assert values_at(scene, obj, 100)["jawOpen"] == pytest.approx(0.7)
     assert values_at(scene, obj, 5)["ears"] == pytest.approx(0.7)
     expected = recording(10).codes()[4, JAW]
@@ -180,7 +180,7 @@ def test_keys_of_others_and_outside_stay(scene, head, character):
 def test_cleaned_keys_stay_within_their_bound(scene, head, character):
     bake_track(head, recording(100), 1)
     obj = character(["jawOpen"])
-    baked = copy_to_shape_keys(scene, head, obj, range(1, 101), tolerance=0.02)
+    baked = copy_to_shape_keys(scene, head, [obj], range(1, 101), tolerance=0.02)
     assert baked.num_keys < 70
     expected = recording(100).codes()[:, JAW]
     found = [values_at(scene, obj, frame)["jawOpen"] for frame in range(1, 101)]
@@ -214,7 +214,7 @@ def test_keys_take_the_place_of_drivers(scene, head, character):
     bake_track(head, recording(10), 1)
     obj = character(["jawOpen"])
     drive_shape_keys(head, obj)
-    copy_to_shape_keys(scene, head, obj, range(1, 11), tolerance=0.0)
+    copy_to_shape_keys(scene, head, [obj], range(1, 11), tolerance=0.0)
     head.gaussian_head.strength_speech = 0.0
     expected = recording(10).codes()[4, JAW]
     assert not is_driven(obj)
@@ -230,7 +230,7 @@ def test_visemes_cannot_be_driven(head, character):
 def test_unknown_names_say_what_to_do(head, scene, character):
     obj = character(["Key 1", "Key 2"])
     with pytest.raises(GaussianHeadsError, match="choose keys by hand"):
-        copy_to_shape_keys(scene, head, obj)
+        copy_to_shape_keys(scene, head, [obj])
     with pytest.raises(GaussianHeadsError, match="no shape keys"):
         match_shape_keys(head)
 
@@ -244,7 +244,7 @@ def test_a_mesh_speaks_its_sound_strip(scene, character, clicks, analyser, tmp_p
     add_sound(scene, clicks(2.0, [0.5, 1.25]))
     obj = character(["JawOpen"])
     request = request_shape_speech(scene, obj, tmp_path)
-    baked = speak(obj, request, analyse(request, analyser), tolerance=0.0)
+    baked = speak([obj], request, analyse(request, analyser), tolerance=0.0)
     assert (baked.first_frame, baked.last_frame) == (10, 57)
     opened = np.array([values_at(scene, obj, f)["JawOpen"] for f in range(10, 58)])
     assert opened[12] > 0.5 and opened[30] > 0.5
@@ -258,7 +258,7 @@ def test_the_real_model_moves_a_mesh(scene, character, tmp_path):
     obj = character(META_VISEMES)
     request = request_shape_speech(scene, obj, tmp_path)
     track = analyse(request, speech_model())
-    speak(obj, request, track, tolerance=0.0)
+    speak([obj], request, track, tolerance=0.0)
     mouth = part_indices(["mouth"])
     weights = np.clip(track.codes(), 0, 1)
     found = np.zeros_like(weights)
@@ -321,7 +321,7 @@ def test_recordings_go_straight_to_a_mesh(scene, character, tmp_path):
     assert outcome == {"FINISHED"}
     expected = made.codes()[4, JAW]
     assert values_at(scene, obj, 7)["jawOpen"] == pytest.approx(expected, abs=1e-5)
-    assert track_to_shape_keys(obj, made, 1).last_frame == 10
+    assert track_to_shape_keys([obj], made, 1).last_frame == 10
 
 
 def test_the_source_is_the_chosen_avatar(scene, head, character, avatar_file):
@@ -371,3 +371,26 @@ def test_a_mesh_that_is_listened_to_waits(scene, character, clicks, monkeypatch)
     monkeypatch.setattr(speech_to_shapes, "running_job", lambda obj: object())
     assert not bpy.ops.gaussian_heads.speech_to_shape_keys.poll()
     assert not jobs.running_jobs()
+
+
+def test_teeth_and_lashes_in_meshes_of_their_own_follow(scene, head, character):
+    bake_track(head, recording(5), 1)
+    lashes = character(["eyeBlinkLeft", "eyeBlinkRight"], "Lashes")
+    hat = character(["wobble"], "Hat")
+    twin = bpy.data.objects.new("Twin", lashes.data)
+    scene.collection.objects.link(twin)
+    face = character(["jawOpen"], "Face")
+    for obj in (lashes, hat, twin, face):
+        obj.select_set(True)
+    assert bpy.ops.gaussian_heads.copy_to_shape_keys(
+        use_range=True, frame_start=1, frame_end=5, tolerance=0.0
+    ) == {"FINISHED"}
+    codes = recording(5).codes()[2]
+    assert values_at(scene, face, 3)["jawOpen"] == pytest.approx(codes[JAW], abs=1e-5)
+    closed = codes[ARKIT_INDEX["eyeBlinkLeft"]]
+    assert values_at(scene, lashes, 3)["eyeBlinkLeft"] == pytest.approx(closed, abs=1e-5)
+    assert hat.data.shape_keys.animation_data is None
+    assert bpy.ops.gaussian_heads.copy_to_shape_keys(use_drivers=True) == {"FINISHED"}
+    assert is_driven(face) and is_driven(lashes) and not is_driven(hat)
+    assert bpy.ops.gaussian_heads.remove_shape_drivers() == {"FINISHED"}
+    assert not is_driven(face) and not is_driven(lashes)
