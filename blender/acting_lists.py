@@ -12,6 +12,9 @@ from ..core.spaces.groups import CONTROL_LABELS, matches, other_side, side_of
 from .acting import GROUPS, read_pose
 from .acting_keys import keyed_channels
 
+# Words that labels of a group need not say again.
+_SPOKEN = {"Jaw": "Jaw ", "Mouth": "Mouth ", "Eyes": "Eye ", "Brows": "Brow "}
+
 
 @dataclass(frozen=True)
 class Row:
@@ -49,7 +52,11 @@ def shown_groups(obj: bpy.types.Object, scene: bpy.types.Scene, kind: str) -> li
         ]
         if names:
             shown.append(
-                ShownGroup(group.label, tuple(_rows(names)), len(acted & set(group.names)))
+                ShownGroup(
+                    group.label,
+                    tuple(_rows(names, _SPOKEN.get(group.label, ""))),
+                    len(acted & set(group.names)),
+                )
             )
     return shown
 
@@ -75,13 +82,15 @@ def expression_labels() -> dict[str, list[tuple[str, str]]]:
     }
 
 
-def _rows(names: list[str]) -> Iterator[Row]:
+def _rows(names: list[str], spoken: str) -> Iterator[Row]:
+    """Rows of the names, without the word that the group's own name says."""
     waiting = list(names)
     while waiting:
         name = waiting.pop(0)
         other = other_side(name)
         if other in waiting:
             waiting.remove(other)
-            yield Row(CONTROL_LABELS[name].removesuffix(f" {side_of(name)}"), (name, other))
+            shared = CONTROL_LABELS[name].removesuffix(f" {side_of(name)}")
+            yield Row(shared.removeprefix(spoken), (name, other))
         else:
-            yield Row(CONTROL_LABELS[name], (name,))
+            yield Row(CONTROL_LABELS[name].removeprefix(spoken), (name,))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from ..blender.acting_lists import expression_labels
+from ..blender.acting_lists import expression_labels, is_narrowed
 from ..operators.apply_expression import GAUSSIAN_HEADS_OT_apply_expression
 from ..operators.base import active_avatar
 from ..operators.copy_pose import GAUSSIAN_HEADS_OT_copy_pose, GAUSSIAN_HEADS_OT_paste_pose
@@ -14,7 +14,7 @@ from ..operators.mirror_pose import GAUSSIAN_HEADS_OT_mirror_pose
 from ..operators.reset_pose import GAUSSIAN_HEADS_OT_reset_pose
 from ..operators.save_pose_asset import GAUSSIAN_HEADS_OT_save_pose_asset
 from .base import NeedsAvatar, Sidebar
-from .control_lists import draw_controls
+from .control_lists import draw_controls, draw_found
 
 
 class GAUSSIAN_HEADS_PT_acting(Sidebar, bpy.types.Panel):
@@ -118,6 +118,8 @@ class GAUSSIAN_HEADS_PT_controls(NeedsAvatar, Sidebar, bpy.types.Panel):
         row = layout.row(align=True)
         row.prop(settings, "acting_symmetric", toggle=True, icon="MOD_MIRROR")
         row.prop(settings, "acting_changed_only", toggle=True, icon="FILTER")
+        if is_narrowed(context.scene):
+            draw_found(layout, active_avatar(context), context.scene)
 
 
 class _ControlsPanel(NeedsAvatar, Sidebar):
@@ -125,11 +127,14 @@ class _ControlsPanel(NeedsAvatar, Sidebar):
     bl_options = {"DEFAULT_CLOSED"}
     kind = "arkit"
 
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """With an avatar; what a search finds is shown above."""
+        return super().poll(context) and not is_narrowed(context.scene)
+
     def draw(self, context: bpy.types.Context) -> None:
         """A slider for each control, in groups."""
-        layout = self.layout
-        layout.use_property_split = True
-        draw_controls(layout, active_avatar(context), context.scene, self.kind)
+        draw_controls(self.layout, active_avatar(context), context.scene, self.kind)
 
 
 class GAUSSIAN_HEADS_PT_arkit(_ControlsPanel, bpy.types.Panel):

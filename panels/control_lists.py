@@ -4,35 +4,39 @@ from __future__ import annotations
 
 import bpy
 
-from ..blender.acting_lists import Row, ShownGroup, is_narrowed, shown_groups, why_empty
+from ..blender.acting import GROUPS
+from ..blender.acting_lists import ShownGroup, shown_groups, why_empty
 from ..operators.reset_pose import GAUSSIAN_HEADS_OT_reset_pose
+
+LABEL_PART = 0.38
 
 
 def draw_controls(
     layout: bpy.types.UILayout, obj: bpy.types.Object, scene: bpy.types.Scene, kind: str
 ) -> None:
-    """The controls of a kind that the scene's search and filter let through, group by group."""
-    groups = shown_groups(obj, scene, kind)
-    if not groups:
-        layout.label(text=why_empty(scene), icon="INFO")
-    for group in groups:
-        body = _group_body(layout, kind, group, is_open=is_narrowed(scene))
-        if body is None:
-            continue
-        column = body.column(align=True)
-        for row in group.rows:
-            _draw_row(column, getattr(obj.gaussian_head, kind), row)
-
-
-def _group_body(
-    layout: bpy.types.UILayout, kind: str, group: ShownGroup, *, is_open: bool
-) -> bpy.types.UILayout | None:
-    """A folding heading with its reset button; what is found by a search is always open."""
-    if is_open:
-        header, body = layout.row(), layout.column(align=True)
-    else:
+    """All controls of a kind in groups that fold."""
+    for group in shown_groups(obj, scene, kind):
         name = f"gaussian_heads_{kind}_{group.label}"
         header, body = layout.panel(name, default_closed=group.num_acted == 0)
+        _draw_heading(header, kind, group)
+        if body is not None:
+            _draw_rows(body, getattr(obj.gaussian_head, kind), group)
+
+
+def draw_found(layout: bpy.types.UILayout, obj: bpy.types.Object, scene: bpy.types.Scene) -> None:
+    """What the scene's search and filter let through, of all kinds."""
+    is_empty = True
+    for kind in GROUPS:
+        for group in shown_groups(obj, scene, kind):
+            is_empty = False
+            _draw_heading(layout.row(), kind, group)
+            _draw_rows(layout, getattr(obj.gaussian_head, kind), group)
+    if is_empty:
+        layout.label(text=why_empty(scene), icon="INFO")
+
+
+def _draw_heading(header: bpy.types.UILayout, kind: str, group: ShownGroup) -> None:
+    """The group's name, how many of its controls are set or keyed, and a button that resets them."""
     header.label(text=f"{group.label} ({group.num_acted})" if group.num_acted else group.label)
     reset = header.row()
     reset.active = group.num_acted > 0
@@ -40,16 +44,19 @@ def _group_body(
         GAUSSIAN_HEADS_OT_reset_pose.bl_idname, text="", icon="LOOP_BACK", emboss=False
     )
     button.kind, button.group = kind, group.label
-    return body
 
 
-def _draw_row(column: bpy.types.UILayout, controls: bpy.types.PropertyGroup, row: Row) -> None:
-    if len(row.names) == 1:
-        column.prop(controls, row.names[0], slider=True)
-        return
-    line = column.row(heading=row.label, align=True)
-    for name, side in zip(row.names, row.sides, strict=True):
-        part = line.row(align=True)
-        part.use_property_split = False
-        part.prop(controls, name, text=side, slider=True)
-        part.prop_decorator(controls, name)
+def _draw_rows(
+    layout: bpy.types.UILayout, controls: bpy.types.PropertyGroup, group: ShownGroup
+) -> None:
+    column = layout.column(align=True)
+    for row in group.rows:
+        line = column.row(align=True)
+        texts = [row.label]
+        if len(row.names) > 1:
+            split = line.split(factor=LABEL_PART)
+            split.label(text=row.label)
+            line, texts = split.row(align=True), [side[0] for side in row.sides]
+        for name, text in zip(row.names, texts, strict=True):
+            line.prop(controls, name, text=text, slider=True)
+            line.prop_decorator(controls, name)

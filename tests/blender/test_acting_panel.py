@@ -27,20 +27,28 @@ def test_controls_are_all_there(scene, head, panel, count):
     assert len(drawn.properties) == len(set(drawn.properties)) == count
 
 
-def test_a_search_and_the_filter_narrow_the_lists(scene, head):
-    settings = scene.gaussian_heads
-    settings.acting_filter = "smile"
-    drawn = draw(acting.GAUSSIAN_HEADS_PT_arkit)
-    assert drawn.properties == ["mouthSmileLeft", "mouthSmileRight"]
-    assert draw(acting.GAUSSIAN_HEADS_PT_visemes).labels == ["No control is called so"]
+def test_a_search_and_the_filter_find_controls_of_all_kinds(scene, head):
+    settings, panel = scene.gaussian_heads, acting.GAUSSIAN_HEADS_PT_controls
+    tools = ["acting_filter", "acting_symmetric", "acting_changed_only"]
+    assert draw(panel).properties == tools
+    settings.acting_filter = "lip"
+    assert not acting.GAUSSIAN_HEADS_PT_arkit.poll(bpy.context), "its panel gives way"
+    found = ["AU10", "AU15", "AU25", "AU20", "AU12", "AU23", "AU28"]
+    assert draw(panel).properties == tools + found
+    settings.acting_filter = "SMILE mouth"
+    drawn = draw(panel)
+    assert drawn.properties == [*tools, "mouthSmileLeft", "mouthSmileRight"]
+    assert drawn.labels == ["Mouth", "Smile"]
+    settings.acting_filter = "nostril"
+    assert draw(panel).labels == ["No control is called so"]
     settings.acting_filter = ""
     settings.acting_changed_only = True
-    assert draw(acting.GAUSSIAN_HEADS_PT_arkit).labels == ["Nothing is set or keyed yet"]
+    assert draw(panel).labels == ["Nothing is set or keyed yet"]
     head.gaussian_head.arkit.tongueOut = 0.5
-    head.keyframe_insert("gaussian_head.arkit.jawOpen", frame=1)
-    drawn = draw(acting.GAUSSIAN_HEADS_PT_arkit)
-    assert drawn.properties == ["jawOpen", "tongueOut"]
-    assert drawn.labels == ["Jaw (1)", "Tongue (1)"]
+    head.keyframe_insert("gaussian_head.action_units.AU04", frame=1)
+    drawn = draw(panel)
+    assert drawn.properties == [*tools, "tongueOut", "AU04"]
+    assert drawn.labels == ["Tongue (1)", "Upper Face (1)"]
 
 
 def test_every_expression_has_a_button(scene, head):
