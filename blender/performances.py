@@ -11,7 +11,6 @@ from typing import Literal
 import bpy
 import numpy as np
 
-from ..core.decimation import needed_keys
 from ..core.errors import GaussianHeadsError, TrackError
 from ..core.expression import ExpressionTrack
 from ..core.importers.performance import read_performance
@@ -20,6 +19,7 @@ from ..core.spaces import ARKIT_BLENDSHAPES, ARKIT_SPACE
 from ..core.spaces.conversion import arkit_track
 from ..core.spaces.face_parts import FACE_PARTS, HEAD_PART, layer_indices, part_indices
 from .animation import (
+    FRAME_TOLERANCE,
     CurveAddress,
     Keys,
     ensure_channelbag,
@@ -35,10 +35,10 @@ from .codes import BAKED_PATHS, HEAD_MOTION_PROPERTY, weights_property
 from .destinations import Destination
 from .keys import clean_keys
 from .properties import LAYERS
+from .sparse_keys import USUAL_TOLERANCE, kept_keys
 from .strips import scene_rate
 
 HEAD_ROTATION, HEAD_TRANSLATION = "gaussian_head.head_rotation", "gaussian_head.head_translation"
-USUAL_TOLERANCE = 0.002
 # All parts that move by themselves, without the head.
 FACE_ONLY = tuple(part for part in FACE_PARTS if part != HEAD_PART)
 
@@ -244,21 +244,43 @@ def _act(
     if options.destination.kind == "NEW":
         _new_action(obj, options.destination.name or f"{obj.name} Performance")
     bag = ensure_channelbag(obj)
-    share = _fade(last + 1 - first, options.blend_frames)
-    num_keys = num_curves = 0
+    moves = list(_moves(obj, bag, values, range(first, last + 1), options.blend_frames))
+    kept = kept_keys([move.values for move in moves], options.tolerance)
+    for move, indices in zip(moves, kept, strict=True):
+        _punch_in(ensure_fcurve(bag, move.address), first, move, indices)
+    num_keys = sum(
+        len(move.values if indices is None else indices)
+        for move, indices in zip(moves, kept, strict=True)
+    )
+    obj.animation_data.action.update_tag()
+    obj.update_tag()
+    return PerformanceResult(obj.animation_data.action.name, len(moves), num_keys, first, last)
+
+
+@dataclass(frozen=True)
+class _Move:
+    """What a control is to do [T], and what it did just before and just after."""
+
+    address: CurveAddress
+    values: np.ndarray
+    ends: tuple[float, float]
+
+
+def _moves(
+    obj: bpy.types.Object,
+    bag: bpy.types.ActionChannelbag,
+    values: dict[CurveAddress, np.ndarray],
+    frames: range,
+    blend_frames: int,
+) -> Iterator[_Move]:
+    """The controls that the recording or earlier keys move, faded into what was there."""
+    share = _fade(len(frames), blend_frames)
     for address, new in values.items():
         curve = bag.fcurves.find(address.data_path, index=address.index)
         if curve is None and not new.any():
             continue
-        rest = _current(obj, address)
-        old, ends = _before(curve, rest, range(first, last + 1))
-        mixed = old + share * (new - old)
-        curve = curve or ensure_fcurve(bag, address)
-        num_keys += _punch_in(curve, first, mixed, ends, tolerance=options.tolerance)
-        num_curves += 1
-    obj.animation_data.action.update_tag()
-    obj.update_tag()
-    return PerformanceResult(obj.animation_data.action.name, num_curves, num_keys, first, last)
+        old, ends = _before(curve, _current(obj, address), frames, is_needed=blend_frames > 0)
+        yield _Move(address, old + share * (new - old), ends)
 
 
 def _acted(
@@ -288,33 +310,23 @@ def _current(obj: bpy.types.Object, address: CurveAddress) -> float:
 
 
 def _before(
-    curve: bpy.types.FCurve | None, rest: float, frames: range
+    curve: bpy.types.FCurve | None, rest: float, frames: range, *, is_needed: bool
 ) -> tuple[np.ndarray, tuple[float, float]]:
-    """What a control did on `frames` and on the frames just before and after them."""
+    """What a control did on `frames`, where that is needed, and on the frames just before and after them."""
     if curve is None or not len(curve.keyframe_points):
         return np.full(len(frames), rest, np.float32), (rest, rest)
-    around = [curve.evaluate(frame) for frame in range(frames.start - 1, frames.stop + 1)]
-    return np.array(around[1:-1], np.float32), (around[0], around[-1])
+    ends = curve.evaluate(frames.start - 1), curve.evaluate(frames.stop)
+    inside = [curve.evaluate(frame) for frame in frames] if is_needed else np.zeros(len(frames))
+    return np.array(inside, np.float32), ends
 
 
 def _punch_in(
-    curve: bpy.types.FCurve,
-    first_frame: int,
-    values: np.ndarray,
-    ends: tuple[float, float],
-    *,
-    tolerance: float,
-) -> int:
-    """Write `values` with keys just outside that hold what was there; returns how many keys were written."""
-    last_frame = first_frame + len(values) - 1
-    for frame, value in ((first_frame - 1, ends[0]), (last_frame + 1, ends[1])):
-        if not any(abs(point.co[0] - frame) < 1e-3 for point in curve.keyframe_points):
-            point = curve.keyframe_points.insert(frame, value)
-            point.interpolation = "LINEAR"
-    kept = None
-    if tolerance > 0:
-        times = np.arange(len(values), dtype=np.float64)
-        needed = needed_keys(times, values[:, None].astype(np.float64), tolerance)
-        kept = np.flatnonzero(needed[:, 0])
-    replace_keys(curve, first_frame, values, kept)
-    return len(values) if kept is None else len(kept)
+    curve: bpy.types.FCurve, first_frame: int, move: _Move, kept: np.ndarray | None
+) -> None:
+    """Write the values with keys just outside that hold what was there."""
+    last_frame = first_frame + len(move.values) - 1
+    times = read_keys(curve)["co"][:, 0]
+    for frame, value in zip((first_frame - 1, last_frame + 1), move.ends, strict=True):
+        if not (np.abs(times - frame) < FRAME_TOLERANCE).any():
+            curve.keyframe_points.insert(frame, value).interpolation = "LINEAR"
+    replace_keys(curve, first_frame, move.values, kept)

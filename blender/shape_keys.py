@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import bpy
 import numpy as np
 
-from ..core.decimation import needed_keys
 from ..core.errors import GaussianHeadsError
 from ..core.expression import ExpressionTrack
 from ..core.progress import Progress
@@ -18,8 +17,8 @@ from ..core.spaces.shape_copy import shape_values
 from ..core.spaces.shape_names import CONTROLS, ShapeMatch, ShapeRow, match_shapes
 from .animation import CurveAddress, ensure_channelbag, ensure_fcurve, replace_keys
 from .performance_export import sample_performance
+from .sparse_keys import USUAL_TOLERANCE, kept_keys
 
-USUAL_TOLERANCE = 0.002
 GROUP = "Speech"
 
 
@@ -168,27 +167,25 @@ def bake_shapes(
     if animation.action is None:
         animation.action = bpy.data.actions.new(f"{obj.name} Shape Keys")
     bag = ensure_channelbag(keys)
-    num_frames = len(next(iter(values.values())))
-    num_keys = num_curves = 0
-    for name, series in values.items():
-        address = shape_address(name)
-        if not series.any() and bag.fcurves.find(address.data_path) is None:
-            continue
+    written = [
+        (shape_address(name), name, series)
+        for name, series in values.items()
+        if series.any() or bag.fcurves.find(shape_address(name).data_path) is not None
+    ]
+    kept = kept_keys([series for *_, series in written], tolerance)
+    for (address, name, series), indices in zip(written, kept, strict=True):
         block = keys.key_blocks[name]
         keys.driver_remove(address.data_path)
+        # Blender holds a value within its slider's range.
         block.slider_max = max(block.slider_max, min(float(series.max()), 10.0))
-        kept = None
-        if tolerance > 0:
-            times = np.arange(num_frames, dtype=np.float64)
-            needed = needed_keys(times, series[:, None].astype(np.float64), tolerance)
-            kept = np.flatnonzero(needed[:, 0])
-        replace_keys(ensure_fcurve(bag, address), first_frame, series, kept)
-        num_keys += num_frames if kept is None else len(kept)
-        num_curves += 1
+        block.slider_min = min(block.slider_min, max(float(series.min()), -10.0))
+        replace_keys(ensure_fcurve(bag, address), first_frame, series, indices)
+    num_frames = len(next(iter(values.values())))
+    num_keys = sum(num_frames if indices is None else len(indices) for indices in kept)
     action = keys.animation_data.action
     action.update_tag()
     keys.update_tag()
-    return ShapeBake(action.name, num_curves, num_keys, first_frame, first_frame + num_frames - 1)
+    return ShapeBake(action.name, len(written), num_keys, first_frame, first_frame + num_frames - 1)
 
 
 def shape_address(name: str) -> CurveAddress:
