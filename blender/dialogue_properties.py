@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import bpy
 from bpy.props import (
     BoolProperty,
@@ -33,6 +35,19 @@ DESTINATION_ITEMS = (
         "Key the speech in an NLA strip of its own under the acting, one for each line",
     ),
 )
+
+
+STYLE_LISTENERS: list[Callable[[bpy.types.Object], object]] = []
+"""Called with an avatar whose manner, timing or seed changed."""
+
+
+def style_changed(settings: bpy.types.PropertyGroup, _context: bpy.types.Context) -> None:
+    """Tell the listeners."""
+    for react in STYLE_LISTENERS:
+        react(settings.id_data)
+
+
+STYLE_OPTIONS = HEAD_OPTIONS | {"update": style_changed}
 
 
 def _is_avatar(_line: bpy.types.PropertyGroup, obj: bpy.types.Object) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from .dialogue_keys import find_keyed
 from .dialogue_state import LineState, LineStatus, line_status
 from .jobs import Listening
 from .speech import Performance
+from .strips import is_muted, placement
 
 _LEFT_ALONE = (LineState.MISSING, LineState.BAKING, LineState.MUTED, LineState.CURRENT)
 MAX_PASSES = 3
@@ -103,6 +104,30 @@ def update_lines(scene: bpy.types.Scene, lines: Iterable[Line] | None = None) ->
     return _settled(_Work(scene), {line.line_id for line in chosen})
 
 
+def follow_lines(scene: bpy.types.Scene, line_ids: Sequence[str]) -> int:
+    """Let the keys of lines follow their strips; returns how many did.
+
+    The line that is furthest in the direction of its move goes first, so that none runs into another.
+    """
+    strips = strips_by_line(scene)
+    moves = []
+    for line_id in line_ids:
+        line = line_by_id(scene, line_id)
+        keyed = find_keyed(line.speaker, line_id)
+        if keyed is None or line_id not in strips or is_muted(strips[line_id]):
+            continue
+        by_frames = keyed.record.shift_to(placement(scene, strips[line_id]))
+        if by_frames:
+            is_right = by_frames > 0
+            moves.append((is_right, -keyed.frames[0] if is_right else keyed.frames[0], line_id))
+    work = _Work(scene)
+    for *_, line_id in sorted(moves):
+        work.do(line_id, lambda line: follow_line(scene, line))
+    if work.keyed:
+        _settled(work, set())
+    return len(work.keyed)
+
+
 class _Work:
     """Lines that are keyed one after another; a line that cannot be keeps the others from nothing."""
 
@@ -129,7 +154,7 @@ class _Work:
 def _settled(work: _Work, line_ids: set[str]) -> DialogueResult:
     """Update lines until nothing is left to do: to key one may take keys from another that it met."""
     scene = work.scene
-    speakers = {line_by_id(scene, line_id).speaker for line_id in line_ids}
+    speakers = {line_by_id(scene, line_id).speaker for line_id in (*line_ids, *work.keyed)}
     for _ in range(MAX_PASSES):
         due = [
             line.line_id

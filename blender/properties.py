@@ -18,7 +18,12 @@ from ..core.spaces import ACTION_UNITS, ARKIT_BLENDSHAPES, META_VISEMES
 from ..core.spaces.groups import CONTROL_LABELS, FACS_INTENSITIES, side_of, symmetric_partner
 from .acting_properties import ActingSettings
 from .decoding import DEFAULT_BUDGET_MB, set_budget
-from .dialogue_properties import DialogueSettings, GAUSSIAN_HEADS_PG_line, MuteSettings
+from .dialogue_properties import (
+    STYLE_OPTIONS,
+    DialogueSettings,
+    GAUSSIAN_HEADS_PG_line,
+    MuteSettings,
+)
 from .render_properties import HEAD_OPTIONS, LookSettings, RenderSettings, listen
 from .shape_properties import GAUSSIAN_HEADS_PG_shape_row, ShapeSettings
 from .style_properties import StyleSettings
@@ -128,7 +133,7 @@ class GAUSSIAN_HEADS_PG_head(
         description="Another number gives other glances, nods, brows and blinks with the same sound",
         default=0,
         min=0,
-        **HEAD_OPTIONS,
+        **STYLE_OPTIONS,
     )
     strength_speech: _strength("Speech", "How strongly the mouth follows the baked speech")
     strength_upper_face: _strength("Upper Face", "How strongly brows and forehead move")

@@ -6,6 +6,7 @@ import bpy
 
 from ..core.render import cuda, register_backend, unregister_backend
 from . import (
+    dialogue_follow,
     engine,
     handlers,
     library_properties,
@@ -33,6 +34,7 @@ def register() -> None:
     for panel in engine.compatible_panels():
         panel.COMPAT_ENGINES.add(engine.ENGINE_ID)
     handlers.attach()
+    dialogue_follow.attach()
     native_splats.attach()
     overlay.attach()
     register_backend("cuda", cuda.draw, cuda.is_automatic)
@@ -57,6 +59,7 @@ def unregister() -> None:
     cuda.close()
     overlay.detach()
     native_splats.detach()
+    dialogue_follow.detach()
     handlers.detach()
     for panel in engine.compatible_panels():
         panel.COMPAT_ENGINES.discard(engine.ENGINE_ID)

@@ -46,7 +46,7 @@ def sound_strips(scene: bpy.types.Scene) -> list[bpy.types.Strip]:
     if scene.sequence_editor is None:
         return []
     found = [strip for strip in scene.sequence_editor.strips_all if strip.type == "SOUND"]
-    return sorted(found, key=lambda strip: (_timing(strip)[1], strip.channel))
+    return sorted(found, key=lambda strip: (strip_timing(strip)[1], strip.channel))
 
 
 def choose_strip(scene: bpy.types.Scene, name: str = "") -> bpy.types.Strip:
@@ -73,10 +73,10 @@ def choose_strip(scene: bpy.types.Scene, name: str = "") -> bpy.types.Strip:
 
 def placement(scene: bpy.types.Scene, strip: bpy.types.Strip) -> SoundPlacement:
     """Where `strip` lies in frames of `scene`, cut to the meta strips around it."""
-    content_start, left, right = _timing(strip)
+    content_start, left, right = strip_timing(strip)
     parent = strip.parent_meta()
     while parent is not None:
-        _, parent_left, parent_right = _timing(parent)
+        _, parent_left, parent_right = strip_timing(parent)
         left, right = max(left, parent_left), min(right, parent_right)
         parent = parent.parent_meta()
     if right <= left:
@@ -114,7 +114,7 @@ def is_muted(strip: bpy.types.Strip) -> bool:
     return False
 
 
-def _timing(strip: bpy.types.Strip) -> tuple[float, float, float]:
+def strip_timing(strip: bpy.types.Strip) -> tuple[float, float, float]:
     """Content start, left handle and right handle in frames."""
     names = next(n for n in _TIMING_NAMES if n[0] in strip.bl_rna.properties)
     return tuple(getattr(strip, name) for name in names)

@@ -6,7 +6,7 @@ import bpy
 from bpy.props import FloatProperty
 
 from ..core.speech import STYLE_LIMITS, SpeechStyle
-from .render_properties import HEAD_OPTIONS
+from .dialogue_properties import STYLE_OPTIONS
 
 _USUAL = SpeechStyle()
 
@@ -20,7 +20,7 @@ def _part(name: str, label: str, description: str) -> object:
         default=getattr(_USUAL, name),
         min=least,
         max=most,
-        **HEAD_OPTIONS,
+        **STYLE_OPTIONS,
     )
 
 
