@@ -78,16 +78,12 @@ def match_shapes(key_names: Sequence[str]) -> ShapeMatch:
     said: set[str] = set()
     for title, table in DIRECT_SETS.items():
         free = [name for name in key_names if name not in {row.key for row in rows}]
-        fresh = [
-            (key, table[name])
-            for key, name in _spelled(free, table).items()
-            if not said & set(table[name])
-        ]
-        for key, weights in fresh:
+        fresh = {key: table[name] for key, name in _spelled(free, table).items()}
+        before = len(rows)
+        for key, weights in _once(fresh, said):
             rows += [ShapeRow(control, key, factor) for control, factor in weights.items()]
-        if fresh:
-            said |= {control for _, weights in fresh for control in weights}
-            sets.append(title)
+        said |= {row.control for row in rows}
+        sets += [title] * (len(rows) > before)
     num_mouth = sum(control.startswith(("mouth", "jaw")) for control in said)
     if num_mouth < ENOUGH_MOUTH:
         free = [name for name in key_names if name not in {row.key for row in rows}]
@@ -100,6 +96,20 @@ def match_shapes(key_names: Sequence[str]) -> ShapeMatch:
     used = {row.key for row in rows}
     unmatched = tuple(name for name in key_names if name not in used)
     return ShapeMatch(tuple(rows), tuple(sets), unmatched)
+
+
+def _once(shapes: Mapping[str, Weights], said: Collection[str]) -> Iterator[tuple[str, Weights]]:
+    """Shapes of a set without those that say again what others said.
+
+    One control may have several keys that each do a part of it; a key for both sides is left out where one
+    of them has its own.
+    """
+    taken = set(said)
+    for key, weights in sorted(shapes.items(), key=lambda item: len(item[1])):
+        is_part = len(weights) == 1 and not taken & set(weights) & set(said)
+        if is_part or not taken & set(weights):
+            yield key, weights
+            taken |= set(weights)
 
 
 def _visemes(names: Sequence[str]) -> tuple[str, dict[str, str]]:

@@ -40,7 +40,7 @@ COMMON_SHAPES: Mapping[str, Weights] = {
     "eyesLookDown": _both("eyeLookDown"),
     "smile": _both("mouthSmile"),
     "blink": _both("eyeBlink"),
-    **_sided({"blink_L": {"eyeBlinkLeft": 1.0}, "wink_L": {"eyeBlinkLeft": 1.0}}),
+    **_sided({"blink_L": {"eyeBlinkLeft": 1.0}}),
 }
 
 # VRoid Studio's shape keys (VRM); its vowels stand among the visemes below.

@@ -84,6 +84,11 @@ def test_extras_beside_arkits_shapes_do_not_move_twice():
     assert {row.key for row in match.rows} == set(ARKIT_BLENDSHAPES)
 
 
+def test_two_names_for_the_same_move_it_once():
+    match = match_shapes(["blink", "eyesClosed", "まばたき"])
+    assert len({row.key for row in match.rows}) == 1
+
+
 def test_ict_halves_get_the_whole():
     match = match_shapes(["browInnerUp_L", "browInnerUp_R", "cheekPuff_L", "cheekPuff_R"])
     assert {(r.key, r.control, r.factor) for r in match.rows} == {
@@ -126,6 +131,7 @@ def test_vrm_has_vowels_blinks_and_brows():
     by_key = {row.key: row.control for row in match.rows}
     assert by_key["Fcl_MTH_U"] == "viseme_U" and by_key["Fcl_EYE_Close_R"] == "eyeBlinkRight"
     # With an eyelid for each side the one for both stays out.
+    assert "Fcl_EYE_Close" in match.unmatched
     assert "Fcl_HA_Fung1" in match.unmatched and "Fcl_ALL_Joy" in match.unmatched
     assert not any(row.control.startswith("mouth") for row in match.rows)
 
