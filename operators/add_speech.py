@@ -85,7 +85,7 @@ class GAUSSIAN_HEADS_OT_add_speech(GuardedOperator, bpy.types.Operator):
         make_active(context, obj)
         self.report({"INFO"}, f"Added {names} for '{obj.name}' to speak.")
         if self.bake_now:
-            bpy.ops.gaussian_heads.bake_speech("INVOKE_DEFAULT")
+            _bake(added.strips)
         return {"FINISHED"}
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
@@ -121,6 +121,14 @@ class GAUSSIAN_HEADS_OT_add_speech(GuardedOperator, bpy.types.Operator):
                 f"'{self.speaker}' is no head of this scene: choose one that is, or none."
             )
         return obj
+
+
+def _bake(strips: tuple[str, ...]) -> None:
+    """Listen to the new strips, beside the interface where there is a window."""
+    if len(strips) == 1:
+        bpy.ops.gaussian_heads.bake_speech("INVOKE_DEFAULT", strip=strips[0])
+    else:
+        bpy.ops.gaussian_heads.bake_dialogue("INVOKE_DEFAULT")
 
 
 class GAUSSIAN_HEADS_FH_speech(bpy.types.FileHandler):

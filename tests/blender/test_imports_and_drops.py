@@ -170,6 +170,15 @@ def test_bake_now_keys_the_sentence(scene, head):
     assert tuple(head.animation_data.action.frame_range) == (1, 179)
 
 
+def test_bake_now_keys_every_sound_of_a_drop(scene, head, clicks, tmp_path):
+    shutil.copy(SAMPLE_SENTENCE, tmp_path / "one.flac")
+    shutil.copy(SAMPLE_SENTENCE, tmp_path / "two.flac")
+    files = [{"name": "one.flac"}, {"name": "two.flac"}]
+    bpy.ops.gaussian_heads.add_speech(directory=str(tmp_path), files=files)
+    assert [line.speaker for line in scene.gaussian_heads.lines] == [head, head]
+    assert tuple(head.animation_data.action.frame_range) == (1, 358)
+
+
 def test_without_a_head_the_sound_is_added_all_the_same(scene, clicks):
     assert bpy.ops.gaussian_heads.add_speech(filepath=str(clicks(1.0, []))) == {"FINISHED"}
     assert list(strips_of(scene)) == ["clicks"]

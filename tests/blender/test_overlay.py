@@ -259,6 +259,42 @@ def test_instances_of_a_collection_follow_their_empty(over, scene, head, local_v
     assert not over(space=local_view(cube)).any()
 
 
+@pytest.mark.parametrize("kind", ["linked", "override"])
+def test_linked_and_overridden_heads_are_drawn_and_move(over, scene, head, tmp_path, kind):
+    head.gaussian_head.arkit.jawOpen = 1.0
+    head.gaussian_head.arkit.keyframe_insert("jawOpen", frame=1)
+    head.gaussian_head.arkit.jawOpen = 0.0
+    head.gaussian_head.arkit.keyframe_insert("jawOpen", frame=10)
+    scene.frame_set(1)
+    local = {1: over()}
+    scene.frame_set(10)
+    local[10] = over()
+    assert not np.array_equal(local[1], local[10])
+    path, name = tmp_path / "cast.blend", head.name
+    bpy.data.libraries.write(str(path), {head})
+    bpy.data.objects.remove(head)
+    with bpy.data.libraries.load(str(path), link=True) as (_, wanted):
+        wanted.objects = [name]
+    linked = wanted.objects[0]
+    scene.collection.objects.link(linked)
+    if kind == "override":
+        linked = linked.override_create(remap_local_usages=True)
+    for frame, expected in local.items():
+        scene.frame_set(frame)
+        np.testing.assert_array_equal(over(), expected)
+    space = a_place()["area"].spaces[0]
+    linked.hide_set(True)
+    bpy.context.view_layer.update()
+    assert not over(space=space).any()
+
+
+def test_saved_and_loaded_scene_shows_the_same(over, scene, head, tmp_path):
+    before = over()
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "shot.blend"))
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "shot.blend"))
+    np.testing.assert_array_equal(over(), before)
+
+
 def test_scrubbing_shows_exact_frames(over, scene, head):
     """Whatever order frames come in, each looks as it did when it was seen alone."""
     for frame in range(1, 9):
