@@ -91,6 +91,8 @@ def _rows(names: list[str], spoken: str) -> Iterator[Row]:
         if other in waiting:
             waiting.remove(other)
             shared = CONTROL_LABELS[name].removesuffix(f" {side_of(name)}")
-            yield Row(shared.removeprefix(spoken), (name, other))
+            # What moves the whole jaw or mouth has no other word.
+            is_whole = shared == spoken.strip()
+            yield Row("Aside" if is_whole else shared.removeprefix(spoken), (name, other))
         else:
             yield Row(CONTROL_LABELS[name].removeprefix(spoken), (name,))

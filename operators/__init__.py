@@ -31,6 +31,7 @@ _MODULES = (
     "use_standard",
     "create_accelerator",
     "key_pose",
+    "keying_set",
     "reset_pose",
     "mirror_pose",
     "copy_pose",

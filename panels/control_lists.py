@@ -8,7 +8,7 @@ from ..blender.acting import GROUPS
 from ..blender.acting_lists import ShownGroup, shown_groups, why_empty
 from ..operators.reset_pose import GAUSSIAN_HEADS_OT_reset_pose
 
-LABEL_PART = 0.38
+LABEL_PART = 0.34
 
 
 def draw_controls(
@@ -50,13 +50,32 @@ def _draw_rows(
     layout: bpy.types.UILayout, controls: bpy.types.PropertyGroup, group: ShownGroup
 ) -> None:
     column = layout.column(align=True)
+    has_sides = False
     for row in group.rows:
-        line = column.row(align=True)
-        texts = [row.label]
-        if len(row.names) > 1:
-            split = line.split(factor=LABEL_PART)
-            split.label(text=row.label)
-            line, texts = split.row(align=True), [side[0] for side in row.sides]
-        for name, text in zip(row.names, texts, strict=True):
-            line.prop(controls, name, text=text, slider=True)
-            line.prop_decorator(controls, name)
+        if len(row.names) == 1:
+            _draw_sliders(column.row(align=True), controls, row.names, (row.label,))
+            continue
+        if not has_sides:
+            has_sides = True
+            sides = _split(column, "")
+            for side in row.sides:
+                sides.label(text=side)
+        _draw_sliders(_split(column, row.label), controls, row.names, ("", ""))
+
+
+def _split(column: bpy.types.UILayout, text: str) -> bpy.types.UILayout:
+    """The place beside a label."""
+    line = column.split(factor=LABEL_PART)
+    line.label(text=text)
+    return line.row(align=True)
+
+
+def _draw_sliders(
+    line: bpy.types.UILayout,
+    controls: bpy.types.PropertyGroup,
+    names: tuple[str, ...],
+    texts: tuple[str, ...],
+) -> None:
+    for name, text in zip(names, texts, strict=True):
+        line.prop(controls, name, text=text, slider=True)
+        line.prop_decorator(controls, name)

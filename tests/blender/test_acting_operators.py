@@ -7,6 +7,7 @@ import pytest
 from gaussian_heads.blender import pose_buffer, preferences
 from gaussian_heads.blender.acting import read_pose, write_pose
 from gaussian_heads.blender.acting_keys import keyed_channels
+from gaussian_heads.blender.animation import find_channelbag
 from gaussian_heads.blender.avatars import load_avatar
 from gaussian_heads.blender.pose_assets import (
     LIBRARY_FILE,
@@ -318,3 +319,20 @@ def test_settings_of_targets_can_be_keyed(scene, acted):
     ops.add_head_control()
     for name in ("gaze_follow", "gaze_head_share", "head_follow"):
         assert acted.gaussian_head.keyframe_insert(name, frame=1)
+
+
+def test_blenders_keying_sets_know_the_face(scene, acted):
+    screen = bpy.data.screens["Layout"]
+    area = next(area for area in screen.areas if area.type == "VIEW_3D")
+    window = bpy.context.window_manager.windows[0]
+    with bpy.context.temp_override(window=window, screen=screen, area=area):
+        done = bpy.ops.anim.keyframe_insert_by_name(type="GAUSSIAN_HEADS_KSI_face")
+    assert done == {"FINISHED"}
+    assert keyed_channels(acted) == set(read_pose(acted))
+    groups = {g.name for g in find_channelbag(acted).groups}
+    assert groups == {
+        "ARKit · Mouth",
+        "Action Units · Lower Face, Oblique",
+        "Visemes · Vowels",
+        "Head Rotation",
+    }

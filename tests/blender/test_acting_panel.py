@@ -38,7 +38,7 @@ def test_a_search_and_the_filter_find_controls_of_all_kinds(scene, head):
     settings.acting_filter = "SMILE mouth"
     drawn = draw(panel)
     assert drawn.properties == [*tools, "mouthSmileLeft", "mouthSmileRight"]
-    assert drawn.labels == ["Mouth", "Smile"]
+    assert drawn.labels == ["Mouth", "", "Left", "Right", "Smile"]
     settings.acting_filter = "nostril"
     assert draw(panel).labels == ["No control is called so"]
     settings.acting_filter = ""
