@@ -20,6 +20,8 @@ from .shape_tables import (
 ENOUGH_MOUTH = 6
 # Fewer vowels than this in single letters are something else.
 LEAST_VOWELS = 3
+# What a mouth does beside speaking.
+_MOODS = ("mouthSmile", "mouthFrown")
 CONTROLS: tuple[str, ...] = (*ARKIT_BLENDSHAPES, *VISEME_POSES)
 
 
@@ -90,12 +92,16 @@ def match_shapes(key_names: Sequence[str]) -> ShapeMatch:
         title, visemes = _visemes(free)
         if visemes:
             sets.append(title)
-            # Visemes open and shape the mouth as a whole; single shapes beside them would do so twice.
-            rows = [row for row in rows if not row.control.startswith(("mouth", "jaw"))]
+            # Visemes open and shape the mouth as a whole; single shapes but moods would do so twice.
+            rows = [row for row in rows if not _is_spoken(row.control)]
             rows += [ShapeRow(viseme, key) for key, viseme in visemes.items()]
     used = {row.key for row in rows}
     unmatched = tuple(name for name in key_names if name not in used)
     return ShapeMatch(tuple(rows), tuple(sets), unmatched)
+
+
+def _is_spoken(control: str) -> bool:
+    return control.startswith(("mouth", "jaw")) and not control.startswith(_MOODS)
 
 
 def _once(shapes: Mapping[str, Weights], said: Collection[str]) -> Iterator[tuple[str, Weights]]:

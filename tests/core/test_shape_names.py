@@ -133,7 +133,9 @@ def test_vrm_has_vowels_blinks_and_brows():
     # With an eyelid for each side the one for both stays out.
     assert "Fcl_EYE_Close" in match.unmatched
     assert "Fcl_HA_Fung1" in match.unmatched and "Fcl_ALL_Joy" in match.unmatched
-    assert not any(row.control.startswith("mouth") for row in match.rows)
+    mouth = {row.control for row in match.rows if row.control.startswith(("mouth", "jaw"))}
+    assert mouth == {"mouthSmileLeft", "mouthSmileRight", "mouthFrownLeft", "mouthFrownRight"}
+    assert "jawOpen" in match_shapes([*names, "jawOpen"]).unmatched
 
 
 def test_reallusions_extended_face_needs_no_visemes():
