@@ -139,6 +139,8 @@ def frame_portrait(
     lens = bpy.data.cameras.new("Portrait")
     lens.sensor_fit, lens.sensor_height, lens.lens = "VERTICAL", SENSOR_HEIGHT_MM, LENS_MM
     lens.clip_start = 0.01
+    # Small, so that its lines do not cross the face in the viewport.
+    lens.display_size = 0.05
     distance_m = view_height_m * LENS_MM / SENSOR_HEIGHT_MM
     low, high = avatar.bounds
     # The middle of the head in depth, so that turning about it keeps the head in the picture.
