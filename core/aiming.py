@@ -6,12 +6,13 @@ Turns are degrees to the person's left and downwards, the two parts of a rotatio
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float32, Float64
 
-from .gaussians import matrix_to_quat, multiply_quats, quat_to_matrix
+from .gaussians import matrix_to_quat
 from .spaces import ARKIT_BLENDSHAPES, ARKIT_INDEX
 from .speech.gaze import FULL_DOWN_DEG, FULL_SIDE_DEG, FULL_UP_DEG, LID_FALL, LID_RISE
 
@@ -185,19 +186,33 @@ def rigid(matrix: Float64[np.ndarray, "4 4"]) -> Float64[np.ndarray, "4 4"]:
 
 def turn_matrix(turn: Float64[np.ndarray, " 3"]) -> Float64[np.ndarray, "3 3"]:
     """Rotation matrix of a rotation vector (rad)."""
-    return quat_to_matrix(_quat(turn))
+    w, x, y, z = _quat(turn)
+    return np.array(
+        [
+            [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
+            [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
+            [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
+        ]
+    )
 
 
 def combined_turn(
     last: Float64[np.ndarray, " 3"], first: Float64[np.ndarray, " 3"]
 ) -> Float64[np.ndarray, " 3"]:
     """Rotation vector (rad) of `first` followed by `last`."""
-    return _vector(multiply_quats(_quat(last), _quat(first)))
+    aw, ax, ay, az = _quat(last)
+    bw, bx, by, bz = _quat(first)
+    return _vector(
+        aw * bw - ax * bx - ay * by - az * bz,
+        aw * bx + ax * bw + ay * bz - az * by,
+        aw * by - ax * bz + ay * bw + az * bx,
+        aw * bz + ax * by - ay * bx + az * bw,
+    )
 
 
 def turn_vector(matrix: Float64[np.ndarray, "3 3"]) -> Float64[np.ndarray, " 3"]:
     """Rotation vector (rad, at most half a turn) of a rotation matrix."""
-    return _vector(matrix_to_quat(matrix))
+    return _vector(*matrix_to_quat(matrix).tolist())
 
 
 def _with_turn(pose: np.ndarray, turn_deg: np.ndarray) -> np.ndarray:
@@ -206,18 +221,19 @@ def _with_turn(pose: np.ndarray, turn_deg: np.ndarray) -> np.ndarray:
     return np.r_[combined_turn(pose[:3], local), pose[3:]]
 
 
-def _quat(turn: np.ndarray) -> np.ndarray:
-    """Unit wxyz quaternion `[4]` of a rotation vector (rad)."""
-    angle = float(np.linalg.norm(turn))
-    # The half angle's sine over the angle, which tends to one half.
-    factor = 0.5 * np.sinc(angle / (2.0 * np.pi))
-    return np.r_[np.cos(0.5 * angle), factor * np.asarray(turn, np.float64)]
+# Single quaternions (wxyz) as plain numbers: numpy takes ten times as long for so few.
 
 
-def _vector(quat: np.ndarray) -> np.ndarray:
-    """Rotation vector (rad) of a unit wxyz quaternion `[4]`."""
-    quat = quat if quat[0] >= 0 else -quat
-    sine = float(np.linalg.norm(quat[1:]))
-    if sine < 1e-12:
-        return 2.0 * quat[1:]
-    return 2.0 * np.arctan2(sine, quat[0]) * quat[1:] / sine
+def _quat(turn: np.ndarray) -> tuple[float, float, float, float]:
+    x, y, z = (float(part) for part in turn)
+    angle = math.sqrt(x * x + y * y + z * z)
+    factor = math.sin(0.5 * angle) / angle if angle > 0.0 else 0.5
+    return math.cos(0.5 * angle), factor * x, factor * y, factor * z
+
+
+def _vector(w: float, x: float, y: float, z: float) -> np.ndarray:
+    """Rotation vector (rad, at most half a turn) of a unit quaternion."""
+    sine = math.sqrt(x * x + y * y + z * z)
+    sign = 1.0 if w >= 0.0 else -1.0
+    factor = 2.0 * math.atan2(sine, sign * w) / sine if sine > 0.0 else 2.0
+    return sign * factor * np.array([x, y, z])
