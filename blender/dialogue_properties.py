@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import bpy
 from bpy.props import (
@@ -41,10 +42,33 @@ STYLE_LISTENERS: list[Callable[[bpy.types.Object], object]] = []
 """Called with an avatar whose manner, timing or seed changed."""
 
 
+_held: list[list[bpy.types.Object]] = []
+
+
 def style_changed(settings: bpy.types.PropertyGroup, _context: bpy.types.Context) -> None:
-    """Tell the listeners."""
+    """Tell the listeners, or let them be told once all changes are made."""
+    if _held:
+        _held[-1].append(settings.id_data)
+    else:
+        _tell(settings.id_data)
+
+
+@contextmanager
+def one_style_change() -> Iterator[None]:
+    """Settings of manner that change within count as one change of each avatar."""
+    _held.append([])
+    try:
+        yield
+    finally:
+        changed = _held.pop()
+        for index, obj in enumerate(changed):
+            if obj not in changed[:index]:
+                _held[-1].append(obj) if _held else _tell(obj)
+
+
+def _tell(obj: bpy.types.Object) -> None:
     for react in STYLE_LISTENERS:
-        react(settings.id_data)
+        react(obj)
 
 
 STYLE_OPTIONS = HEAD_OPTIONS | {"update": style_changed}

@@ -1,7 +1,7 @@
 """Presets in Blender's own form: small Python files of settings, those that ship and those the user saves.
 
 Each kind is a folder `presets/gaussian_heads/KIND`: "format" (size and rate), "output" (quality and
-files), "look" (grading of a head) and whatever else a folder of that name holds.
+files), "look" (grading of a head), "style" (how it performs what it says) and whatever else a folder of that name holds.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import bpy
 
 from ..core.assets import ASSETS
 from ..core.errors import GaussianHeadsError
+from .dialogue_properties import one_style_change
 
 FORMAT, OUTPUT, LOOK = "format", "output", "look"
 
@@ -53,7 +54,8 @@ def run_preset(
     given = {"scene": scene, "object": obj}
     with bpy.context.temp_override(**{key: value for key, value in given.items() if value}):
         try:
-            bpy.utils.execfile(str(path))
+            with one_style_change():
+                bpy.utils.execfile(str(path))
         except (OSError, SyntaxError, AttributeError, TypeError, ValueError, NameError) as error:
             raise GaussianHeadsError(
                 f"The preset '{path.name}' does not fit this Blender ({error}): save it again."

@@ -6,7 +6,7 @@ import bpy
 from bpy.props import FloatProperty
 
 from ..core.speech import STYLE_LIMITS, SpeechStyle
-from .dialogue_properties import STYLE_OPTIONS
+from .dialogue_properties import STYLE_OPTIONS, one_style_change
 
 _USUAL = SpeechStyle()
 
@@ -81,5 +81,6 @@ def speech_style(settings: bpy.types.PropertyGroup) -> SpeechStyle:
 
 def set_speech_style(settings: bpy.types.PropertyGroup, style: SpeechStyle) -> None:
     """Make `style` the one of the settings."""
-    for name in STYLE_FIELDS:
-        setattr(settings, f"style_{name}", getattr(style, name))
+    with one_style_change():
+        for name in STYLE_FIELDS:
+            setattr(settings, f"style_{name}", getattr(style, name))

@@ -25,7 +25,7 @@ from ..blender.jobs import cancel_jobs as cancel_running_jobs
 from ..blender.speech import request_strip, speech_model
 from ..blender.strips import require_same_rate, sequencer_scene, sound_strips
 from .base import Outcome, active_avatar
-from .listening import ListensBeside, TakesDestination, TakesFrames, sentence_of
+from .listening import ListensBeside, TakesDestination, TakesFrames, sentence_of, speaker_of
 
 
 class GAUSSIAN_HEADS_OT_bake_speech(
@@ -40,6 +40,12 @@ class GAUSSIAN_HEADS_OT_bake_speech(
     strip: StringProperty(
         name="Sound Strip",
         description="The sound strip to speak; the avatar's own or the active one when empty",
+        options={"SKIP_SAVE"},
+    )
+
+    speaker: StringProperty(
+        name="Speaker",
+        description="The avatar that speaks; the active one when empty",
         options={"SKIP_SAVE"},
     )
 
@@ -63,7 +69,7 @@ class GAUSSIAN_HEADS_OT_bake_speech(
 
     def begin(self, context: bpy.types.Context) -> SpeechJob | None:
         """Link the strip to the avatar and get its sound ready; nothing to hear where frames of it were heard."""
-        obj, edited = active_avatar(context), sequencer_scene(context)
+        obj, edited = speaker_of(self, context), sequencer_scene(context)
         require_same_rate(context.scene, edited)
         require_editable(obj)
         strip = choose_spoken_strip(edited, obj, self.strip)
@@ -136,9 +142,9 @@ class GAUSSIAN_HEADS_OT_cancel_bake(bpy.types.Operator):
 def why_not(context: bpy.types.Context) -> str:
     """Why the speech cannot be baked now, as a sentence; empty when it can."""
     obj = active_avatar(context)
-    if not is_avatar(obj):
+    if not is_avatar(obj) and not len(sequencer_scene(context).gaussian_heads.lines):
         return "Select an avatar, or load one first."
-    if running_job(obj) is not None:
+    if obj is not None and running_job(obj) is not None:
         return "The sound of this avatar is being analysed."
     if not sound_strips(sequencer_scene(context)):
         return "Add a sound strip in the Video Sequencer first."

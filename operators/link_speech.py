@@ -8,9 +8,9 @@ from bpy.props import BoolProperty, StringProperty
 from ..blender.dialogue import adopt_duplicates, link_strip, unlink_line
 from ..blender.dialogue_bake import clear_line
 from ..blender.dialogue_choice import active_line, chosen_lines, strips_to_link
-from ..blender.gathering import is_avatar
 from ..blender.strips import sequencer_scene, sound_strips
-from .base import GuardedOperator, Outcome, active_avatar
+from .base import GuardedOperator, Outcome
+from .listening import speaker_of
 
 
 class GAUSSIAN_HEADS_OT_link_speech(GuardedOperator, bpy.types.Operator):
@@ -42,11 +42,7 @@ class GAUSSIAN_HEADS_OT_link_speech(GuardedOperator, bpy.types.Operator):
     def run(self, context: bpy.types.Context) -> Outcome:
         """Make the lines."""
         scene = sequencer_scene(context)
-        speaker = bpy.data.objects.get(self.speaker) if self.speaker else active_avatar(context)
-        if not is_avatar(speaker):
-            what = f"'{self.speaker}' is no avatar" if self.speaker else "No avatar is selected"
-            self.report({"ERROR"}, f"{what}: select the one that speaks.")
-            return {"CANCELLED"}
+        speaker = speaker_of(self, context)
         adopt_duplicates(scene)
         strips = strips_to_link(scene, self.strip)
         for strip in strips:

@@ -8,8 +8,10 @@ from bpy.props import EnumProperty, IntProperty
 from ..blender.bake import BakeResult
 from ..blender.destinations import Destination
 from ..blender.dialogue_properties import DESTINATION_ITEMS
+from ..blender.gathering import is_avatar
 from ..blender.jobs import SpeechJob, add_job, describe_job, remove_job
-from .base import CANCELLED, GuardedOperator, Outcome
+from ..core.errors import GaussianHeadsError
+from .base import CANCELLED, GuardedOperator, Outcome, active_avatar
 
 POLL_SEC = 0.1
 
@@ -143,3 +145,13 @@ def sentence_of(result: BakeResult) -> str:
     """What a bake wrote, for the status bar."""
     where = f"the NLA strip '{result.nla_strip}'" if result.nla_strip else f"'{result.action}'"
     return f"Keyed frames {result.first_frame} to {result.last_frame} in {where}."
+
+
+def speaker_of(operator: bpy.types.Operator, context: bpy.types.Context) -> bpy.types.Object:
+    """The avatar that the operator's `speaker` names, the active one without a name."""
+    name = operator.speaker
+    obj = bpy.data.objects.get(name) if name else active_avatar(context)
+    if is_avatar(obj):
+        return obj
+    what = f"'{name}' is no avatar" if name else "No avatar is selected"
+    raise GaussianHeadsError(f"{what}: choose the one that speaks.")

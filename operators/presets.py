@@ -25,7 +25,7 @@ class GAUSSIAN_HEADS_OT_apply_preset(GuardedOperator, bpy.types.Operator):
 
     kind: StringProperty(
         name="Kind",
-        description="Which settings: format, output, look",
+        description="Which settings: format, output, look, style",
         options={"SKIP_SAVE", "HIDDEN"},
     )
     preset: StringProperty(
@@ -67,7 +67,7 @@ class GAUSSIAN_HEADS_OT_use_video_output(GuardedOperator, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class _SavesPreset(AddPresetBase):
+class SavesPreset(AddPresetBase):
     """Saving and removing presets of one kind."""
 
     bl_options = {"REGISTER", "INTERNAL"}
@@ -88,7 +88,7 @@ class _SavesPreset(AddPresetBase):
             return super().execute(context)
 
 
-class GAUSSIAN_HEADS_OT_add_look_preset(_SavesPreset, bpy.types.Operator):
+class GAUSSIAN_HEADS_OT_add_look_preset(SavesPreset, bpy.types.Operator):
     """Save the look of the active head as a preset, or remove the chosen preset"""
 
     bl_idname = "gaussian_heads.add_look_preset"
@@ -107,7 +107,7 @@ class GAUSSIAN_HEADS_OT_add_look_preset(_SavesPreset, bpy.types.Operator):
         return has_head
 
 
-class GAUSSIAN_HEADS_OT_add_output_preset(_SavesPreset, bpy.types.Operator):
+class GAUSSIAN_HEADS_OT_add_output_preset(SavesPreset, bpy.types.Operator):
     """Save quality and file settings of this scene as a preset, or remove the chosen preset"""
 
     bl_idname = "gaussian_heads.add_output_preset"
@@ -131,7 +131,7 @@ class GAUSSIAN_HEADS_OT_add_output_preset(_SavesPreset, bpy.types.Operator):
 _HEAD_SETTINGS = ("backend", "meshes", "supersampling", "motion_blur_steps")
 
 
-class GAUSSIAN_HEADS_OT_add_format_preset(_SavesPreset, bpy.types.Operator):
+class GAUSSIAN_HEADS_OT_add_format_preset(SavesPreset, bpy.types.Operator):
     """Save size and frame rate of this scene as a preset, or remove the chosen preset"""
 
     bl_idname = "gaussian_heads.add_format_preset"
@@ -148,14 +148,14 @@ class GAUSSIAN_HEADS_OT_add_format_preset(_SavesPreset, bpy.types.Operator):
     )
 
 
-class _Presets(PresetPanel):
+class PopsUpPresets(PresetPanel):
     """A popover of presets in the 3D View."""
 
     bl_space_type = "VIEW_3D"
     preset_operator = GAUSSIAN_HEADS_OT_apply_preset.bl_idname
 
 
-class GAUSSIAN_HEADS_PT_look_presets(_Presets, bpy.types.Panel):
+class GAUSSIAN_HEADS_PT_look_presets(PopsUpPresets, bpy.types.Panel):
     """Looks of a head."""
 
     bl_label = "Look Presets"
@@ -163,7 +163,7 @@ class GAUSSIAN_HEADS_PT_look_presets(_Presets, bpy.types.Panel):
     preset_add_operator = GAUSSIAN_HEADS_OT_add_look_preset.bl_idname
 
 
-class GAUSSIAN_HEADS_PT_output_presets(_Presets, bpy.types.Panel):
+class GAUSSIAN_HEADS_PT_output_presets(PopsUpPresets, bpy.types.Panel):
     """Qualities and files of renders."""
 
     bl_label = "Output Presets"
@@ -171,7 +171,7 @@ class GAUSSIAN_HEADS_PT_output_presets(_Presets, bpy.types.Panel):
     preset_add_operator = GAUSSIAN_HEADS_OT_add_output_preset.bl_idname
 
 
-class GAUSSIAN_HEADS_PT_format_presets(_Presets, bpy.types.Panel):
+class GAUSSIAN_HEADS_PT_format_presets(PopsUpPresets, bpy.types.Panel):
     """Sizes and rates of pictures."""
 
     bl_label = "Format Presets"

@@ -1,102 +1,144 @@
-"""The panels of speech, in the 3D View's sidebar and beside the strips."""
+"""The panels of speech, in the 3D View's sidebar and beside the strips: who speaks what, and baking it."""
 
 from __future__ import annotations
 
 import bpy
 
-from ..blender.jobs import running_job
-from ..blender.properties import LAYERS
+from ..blender.dialogue_scene import statuses
+from ..blender.dialogue_state import LineState, LineStatus
+from ..blender.jobs import describe_job, running_jobs
 from ..blender.strips import sequencer_scene, sound_strips
-from ..blender.style_properties import STYLE_FIELDS
+from ..operators.add_speech import GAUSSIAN_HEADS_OT_add_speech
+from ..operators.bake_dialogue import GAUSSIAN_HEADS_OT_bake_dialogue
 from ..operators.bake_speech import GAUSSIAN_HEADS_OT_bake_speech, GAUSSIAN_HEADS_OT_cancel_bake
 from ..operators.base import active_avatar
-from .base import TAB, NeedsAvatar, Sidebar
+from ..operators.link_speech import (
+    GAUSSIAN_HEADS_OT_link_speech,
+    GAUSSIAN_HEADS_OT_unlink_speech,
+)
+from ..operators.resolve_line import GAUSSIAN_HEADS_OT_resolve_line
+from ..operators.update_keys import GAUSSIAN_HEADS_OT_update_keys
+from .base import draw_sentence
+from .speech_settings import SETTINGS_PANELS, both_sidebars
+
+BADGES = {
+    LineState.MISSING: "CANCEL",
+    LineState.BAKING: "SORTTIME",
+    LineState.MUTED: "HIDE_ON",
+    LineState.NEW: "RADIOBUT_OFF",
+    LineState.SOUND: "ERROR",
+    LineState.MOVED: "ARROW_LEFTRIGHT",
+    LineState.SETTINGS: "FILE_REFRESH",
+    LineState.CURRENT: "CHECKMARK",
+}
+
+
+class GAUSSIAN_HEADS_UL_lines(bpy.types.UIList):
+    """Lines of the dialogue with a badge each; a click on it does what is left to do."""
+
+    bl_idname = "GAUSSIAN_HEADS_UL_lines"
+
+    known: dict[str, LineStatus] = {}
+
+    def draw_item(
+        self,
+        _context: bpy.types.Context,
+        layout: bpy.types.UILayout,
+        _scene_settings: bpy.types.PropertyGroup,
+        line: bpy.types.PropertyGroup,
+        _icon: int,
+        _active_data: bpy.types.PropertyGroup,
+        _active_property: str,
+    ) -> None:
+        """Badge, strip, speaker, and whether keys follow."""
+        status = GAUSSIAN_HEADS_UL_lines.known.get(line.line_id)
+        row = layout.row(align=True)
+        icon = BADGES[status.state] if status else "NONE"
+        badge = row.operator(
+            GAUSSIAN_HEADS_OT_resolve_line.bl_idname, text="", icon=icon, emboss=False
+        )
+        badge.line_id = line.line_id
+        row.label(text=line.name)
+        row.prop(line, "speaker", text="")
+        icon = "LINKED" if line.follow else "UNLINKED"
+        row.prop(line, "follow", text="", icon=icon, emboss=False)
 
 
 class _SpeechDrawing:
     bl_label = "Speech"
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Strip, seed, bake and strengths."""
+        """Strips and speakers, and the buttons that bake."""
         layout = self.layout
-        layout.use_property_split = True
-        layout.use_property_decorate = False
         obj = active_avatar(context)
-        if obj is None:
+        scene = sequencer_scene(context)
+        lines = scene.gaussian_heads.lines
+        if obj is None and not len(lines):
             layout.label(text="Load or select an avatar first", icon="INFO")
             return
-        settings = obj.gaussian_head
-        scene = sequencer_scene(context)
-        if sound_strips(scene):
-            layout.prop_search(settings, "sound_strip", scene.sequence_editor, "strips_all")
-            layout.prop(settings, "seed")
-        else:
-            layout.label(text="Add a sound in the Video Sequencer", icon="INFO")
-        self._draw_bake(layout, obj)
-        column = layout.column(align=True)
-        column.use_property_decorate = True
-        for part in (*LAYERS, "head"):
-            column.prop(settings, f"strength_{part}", slider=True)
-
-    def _draw_bake(self, layout: bpy.types.UILayout, obj: bpy.types.Object) -> None:
-        job = running_job(obj)
-        if job is None:
-            layout.operator(GAUSSIAN_HEADS_OT_bake_speech.bl_idname, icon="REC")
+        if not sound_strips(scene):
+            draw_sentence(layout, "Drop a sound file onto the head, or add one here")
+            layout.operator(GAUSSIAN_HEADS_OT_add_speech.bl_idname, icon="SPEAKER")
             return
-        row = layout.row(align=True)
-        row.progress(factor=job.progress, text=f"Listening {job.progress:.0%}")
-        row.operator(GAUSSIAN_HEADS_OT_cancel_bake.bl_idname, text="", icon="X")
+        self._draw_lines(layout, scene)
+        if obj is not None:
+            self._draw_strip(layout, scene, obj)
+        self._draw_bake(layout, len(lines))
 
+    def _draw_lines(self, layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:
+        settings = scene.gaussian_heads
+        if not len(settings.lines):
+            return
+        known = statuses(scene)
+        GAUSSIAN_HEADS_UL_lines.known = known
+        row = layout.row()
+        row.template_list(
+            GAUSSIAN_HEADS_UL_lines.bl_idname,
+            "",
+            settings,
+            "lines",
+            settings,
+            "active_line",
+            rows=3,
+        )
+        column = row.column(align=True)
+        column.operator(GAUSSIAN_HEADS_OT_link_speech.bl_idname, text="", icon="ADD")
+        column.operator(GAUSSIAN_HEADS_OT_unlink_speech.bl_idname, text="", icon="REMOVE")
+        if settings.active_line < len(settings.lines):
+            status = known[settings.lines[settings.active_line].line_id]
+            draw_sentence(layout, status.sentence, BADGES[status.state])
 
-class _MannerDrawing(NeedsAvatar):
-    bl_label = "Manner"
-    bl_options = {"DEFAULT_CLOSED"}
+    def _draw_strip(
+        self, layout: bpy.types.UILayout, scene: bpy.types.Scene, obj: bpy.types.Object
+    ) -> None:
+        column = layout.column()
+        column.use_property_split = True
+        column.use_property_decorate = False
+        column.prop_search(obj.gaussian_head, "sound_strip", scene.sequence_editor, "strips_all")
+        if not len(scene.gaussian_heads.lines):
+            link = GAUSSIAN_HEADS_OT_link_speech.bl_idname
+            layout.operator(link, text="Link Selected Strips", icon="LINKED")
 
-    def draw(self, context: bpy.types.Context) -> None:
-        """How the head moves by itself, for the next bake."""
-        layout = self.layout
-        layout.use_property_split = True
-        layout.use_property_decorate = False
+    def _draw_bake(self, layout: bpy.types.UILayout, num_lines: int) -> None:
+        for job in running_jobs():
+            row = layout.row(align=True)
+            row.progress(factor=job.progress, text=describe_job(job))
+            row.operator(GAUSSIAN_HEADS_OT_cancel_bake.bl_idname, text="", icon="X")
         column = layout.column(align=True)
-        for name in STYLE_FIELDS:
-            column.prop(active_avatar(context).gaussian_head, f"style_{name}", slider=True)
+        column.scale_y = 1.3
+        column.operator(GAUSSIAN_HEADS_OT_bake_speech.bl_idname, icon="REC")
+        if num_lines:
+            column.operator(GAUSSIAN_HEADS_OT_bake_dialogue.bl_idname, icon="SPEAKER")
+            column.operator(GAUSSIAN_HEADS_OT_update_keys.bl_idname, icon="FILE_REFRESH")
 
 
-class GAUSSIAN_HEADS_PT_speech(_SpeechDrawing, Sidebar, bpy.types.Panel):
-    """From a sound strip to keys."""
-
-    bl_idname = "GAUSSIAN_HEADS_PT_speech"
-
-
-class GAUSSIAN_HEADS_PT_sequencer_speech(_SpeechDrawing, bpy.types.Panel):
-    """The same beside the strips."""
-
-    bl_idname = "GAUSSIAN_HEADS_PT_sequencer_speech"
-    bl_space_type = "SEQUENCE_EDITOR"
-    bl_region_type = "UI"
-    bl_category = TAB
-
-
-class GAUSSIAN_HEADS_PT_manner(_MannerDrawing, Sidebar, bpy.types.Panel):
-    """How the next bake moves eyes, brows and head."""
-
-    bl_idname = "GAUSSIAN_HEADS_PT_manner"
-    bl_parent_id = "GAUSSIAN_HEADS_PT_speech"
-
-
-class GAUSSIAN_HEADS_PT_sequencer_manner(_MannerDrawing, bpy.types.Panel):
-    """The same beside the strips."""
-
-    bl_idname = "GAUSSIAN_HEADS_PT_sequencer_manner"
-    bl_parent_id = "GAUSSIAN_HEADS_PT_sequencer_speech"
-    bl_space_type = "SEQUENCE_EDITOR"
-    bl_region_type = "UI"
-    bl_category = TAB
-
+GAUSSIAN_HEADS_PT_speech, GAUSSIAN_HEADS_PT_sequencer_speech = both_sidebars(
+    _SpeechDrawing, "speech", __name__
+)
 
 CLASSES = (
+    GAUSSIAN_HEADS_UL_lines,
     GAUSSIAN_HEADS_PT_speech,
     GAUSSIAN_HEADS_PT_sequencer_speech,
-    GAUSSIAN_HEADS_PT_manner,
-    GAUSSIAN_HEADS_PT_sequencer_manner,
+    *SETTINGS_PANELS,
 )

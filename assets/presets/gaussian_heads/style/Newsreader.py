@@ -1,0 +1,12 @@
+import bpy
+
+head = bpy.context.object.gaussian_head
+head.style_liveliness = 0.5
+head.style_head = 0.7
+head.style_brows = 0.8
+head.style_gaze = 0.3
+head.style_blinks_per_min = 14.0
+head.style_articulation = 1.0
+head.style_jaw = 1.0
+head.style_lips = 1.0
+head.style_rounding = 1.0
