@@ -1,9 +1,9 @@
 """How a sound begins: with digital silence, which is no sound, and before that with nothing.
 
 A network that hears the noise of a room set in takes it for a voice, and the mouth opens before the first word.
-Of 68 recordings cut 50 to 350 ms before somebody speaks, the mouth opened too early by .05 in 16 % after
-nothing, and in 3 % after 0.4 s of the beginning backwards; 0.1 to 0.3 s, and the quietest 50 ms again and
-again, lay between.
+Of 138 starts of sound 30 to 380 ms before somebody speaks, the mouth opened by .05 too early in 17 % after
+nothing, and in 7, 4, 1 and .7 % after .3, .4, .5 and .6 s of the beginning backwards. More than .4 s of speech
+backwards costs closures in the first words; the quietest 50 ms again and again did neither as well.
 """
 
 from __future__ import annotations
