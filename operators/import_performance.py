@@ -26,10 +26,10 @@ from .copy_shapes import chosen_meshes
 MODE_ITEMS = (
     (
         "ACTING",
-        "As Acting",
+        "Acting",
         "Key the ARKit controls and the head's pose, which add to the baked speech",
     ),
-    ("TRACK", "As the Whole Track", "Key the layers that a bake of speech keys, in place of them"),
+    ("TRACK", "Whole Track", "Key the layers that a bake of speech keys, in place of them"),
 )
 PART_ITEMS = (
     ("mouth", "Mouth", "Jaw, lips, cheeks that puff and the tongue"),
@@ -58,7 +58,7 @@ class GAUSSIAN_HEADS_OT_import_performance(GuardedOperator, bpy.types.Operator):
         options={"SKIP_SAVE"},
     )
     filter_glob: StringProperty(default="*.csv;*.json;*.npz", options={"HIDDEN"})
-    mode: EnumProperty(name="Import", description="What the recording becomes", items=MODE_ITEMS)
+    mode: EnumProperty(name="Import As", description="What the recording becomes", items=MODE_ITEMS)
     first_frame: IntProperty(
         name="Start", description="Frame on which the recording begins", default=1
     )

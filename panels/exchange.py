@@ -42,9 +42,11 @@ class GAUSSIAN_HEADS_UL_shape_rows(bpy.types.UIList):
         """One row; a key that is gone is marked."""
         blocks = data.id_data.data.shape_keys.key_blocks
         is_there = item.name in blocks
-        layout.label(text=item.name or "(none)", icon="SHAPEKEY_DATA" if is_there else "ERROR")
-        layout.label(text=item.control)
-        layout.prop(item, "factor", text="", emboss=False)
+        row = layout.split(factor=0.42)
+        row.label(text=item.name or "(none)", icon="SHAPEKEY_DATA" if is_there else "ERROR")
+        row = row.split(factor=0.68)
+        row.label(text=item.control)
+        row.prop(item, "factor", text="", emboss=False)
 
 
 class GAUSSIAN_HEADS_PT_exchange(Sidebar, bpy.types.Panel):
@@ -83,9 +85,9 @@ class GAUSSIAN_HEADS_PT_shape_keys(Sidebar, bpy.types.Panel):
                 layout.label(text="Then copy this head's face to it")
             return
         settings = obj.gaussian_head
-        self._draw_mapping(layout, obj)
         layout.use_property_split = True
         layout.use_property_decorate = False
+        self._draw_mapping(layout, obj)
         layout.prop(settings, "shape_source")
         layout.operator(GAUSSIAN_HEADS_OT_copy_to_shape_keys.bl_idname, icon="SHAPEKEY_DATA")
         if is_driven(obj):
@@ -104,8 +106,8 @@ class GAUSSIAN_HEADS_PT_shape_keys(Sidebar, bpy.types.Panel):
     def _draw_mapping(self, layout: bpy.types.UILayout, obj: bpy.types.Object) -> None:
         settings = obj.gaussian_head
         layout.operator(GAUSSIAN_HEADS_OT_match_shapes.bl_idname, icon="VIEWZOOM")
-        if settings.shape_report:
-            layout.label(text=settings.shape_report)
+        for line in filter(None, settings.shape_report.split("; ")):
+            layout.label(text=line)
         if not len(settings.shape_rows):
             layout.label(text="No mapping yet: recognise names, or add keys", icon="INFO")
         row = layout.row()

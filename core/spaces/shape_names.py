@@ -50,10 +50,10 @@ class ShapeMatch:
     def sentence(self) -> str:
         """What was recognised, in words for a person."""
         if not self.rows:
-            return "No shape key has a name that is known: choose keys in the list by hand"
-        rest = f", {len(self.unmatched)} left alone" if self.unmatched else ""
+            return "No shape key has a name that is known; choose keys in the list by hand"
+        rest = f"; {len(self.unmatched)} left alone" if self.unmatched else ""
         keys = "1 shape key" if self.num_keys == 1 else f"{self.num_keys} shape keys"
-        return f"{keys} recognised ({', '.join(self.sets)}){rest}"
+        return f"{keys} recognised ({' + '.join(self.sets)}){rest}"
 
 
 def find_arkit(names: Collection[str]) -> dict[str, str]:
