@@ -147,10 +147,12 @@ def write_catalogs(folder: Path) -> None:
     """Name our catalogues in the folder's catalogue file and leave all others that it names."""
     path = folder / CATALOG_FILE
     text = path.read_text("utf8") if path.is_file() else _HEADER
+    paths = {CATALOG_ROOT: CATALOG_ROOT}
+    paths |= {group: f"{CATALOG_ROOT}/{group}" for group in (*EXPRESSION_GROUPS, OWN_CATALOG)}
     lines = [
-        f"{catalog_id(group)}:{CATALOG_ROOT}/{group}:{CATALOG_ROOT}-{group}"
-        for group in (*EXPRESSION_GROUPS, OWN_CATALOG)
-        if catalog_id(group) not in text
+        f"{catalog_id(name)}:{path}:{path.replace('/', '-')}"
+        for name, path in paths.items()
+        if catalog_id(name) not in text
     ]
     if lines:
         if not text.endswith("\n"):

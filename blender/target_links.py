@@ -74,7 +74,7 @@ def add_head_control(obj: bpy.types.Object) -> bpy.types.Object:
     pivot = object_avatar(obj).avatar.neck_pivot
     empty = _add_empty(obj, f"{obj.name} Head", "CIRCLE", HEAD_SIZE_M)
     place = Matrix.Translation(Vector(to_object_space(pivot[None])[0]))
-    # A ring about the neck, whose axes stay those of the object.
+    # A ring around the face as seen from the front, whose axes stay those of the object.
     _place(empty, obj, place, parented=True)
     follow_with_head(obj, empty)
     return empty

@@ -53,7 +53,9 @@ def register() -> None:
     for cls in _classes():
         bpy.utils.register_class(cls)
     for menu, draw in _menu_entries():
-        menu.append(draw)
+        # Before Blender's own entries for poses, which know bones only.
+        is_first = menu is bpy.types.ASSETBROWSER_MT_context_menu
+        (menu.prepend if is_first else menu.append)(draw)
 
 
 def unregister() -> None:

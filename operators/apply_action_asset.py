@@ -120,11 +120,11 @@ def draw_menu(self: bpy.types.Menu, context: bpy.types.Context) -> None:
     if asset is None or not is_pose_asset(asset):
         return
     layout = self.layout
-    layout.separator()
     name = GAUSSIAN_HEADS_OT_apply_action_asset.bl_idname
     layout.operator(name, text="Apply Expression")
     layout.operator(name, text="Apply Mirrored Expression").mirrored = True
     layout.operator(name, text="Apply and Key Expression").use_key = True
+    layout.separator()
 
 
 CLASSES = (GAUSSIAN_HEADS_OT_apply_action_asset,)

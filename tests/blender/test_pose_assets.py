@@ -72,6 +72,7 @@ def test_other_catalogues_of_the_folder_stay_and_ours_are_written_once(tmp_path)
     lines = (tmp_path / CATALOG_FILE).read_text().splitlines()
     assert lines.count(other) == 1
     assert len([line for line in lines if "Expressions/" in line]) == 4
+    assert len([line for line in lines if line.endswith(":Expressions:Expressions")]) == 1
 
 
 def test_a_pose_is_read_from_a_file_and_nothing_stays(scene, tmp_path):
