@@ -11,12 +11,13 @@ import numpy as np
 from bpy.app.handlers import persistent
 
 from ..core.errors import GaussianHeadsError
+from .camera import RenderWindow
 from .drawing.device import kept_state, require_gpu
 from .drawing.heads import HeadPicture, Heads, drawing_backend
 from .drawing.screen import show_overlay
 from .drawing.surfaces import DEPTH_ONLY, Surfaces
 from .drawing.targets import Target
-from .drawing.view import View, region_view
+from .drawing.view import View, region_view, scaled_window, seen_window
 from .engine import ENGINE_ID
 from .gathering import (
     ObjectKey,
@@ -30,7 +31,7 @@ from .gathering import (
 from .listeners import add_listeners, remove_listeners
 from .occluders import PlacedShape
 from .shapes import Shape, read_shape
-from .viewport import most_pixels, picture_size
+from .viewport import most_pixels
 
 logger = logging.getLogger(__name__)
 
@@ -77,13 +78,26 @@ class Overlay:
         if visible.heads.gaussians.num_gaussians:
             require_gpu()
             backend = drawing_backend(settings.backend)
-            size = context.region.width, context.region.height
-            if backend != "gpu":
-                size = picture_size(*size, most_pixels(context))
-            view = region_view(context.region_data, size, visible.heads.gaussians.means)
-            region = _recent(self._regions, context.region.as_pointer(), _Region, _MAX_REGIONS)
-            region.draw(visible.heads, visible.proxies, view, backend)
+            seen = _seen(context, visible.heads, backend)
+            if seen is not None:
+                region = _recent(self._regions, context.region.as_pointer(), _Region, _MAX_REGIONS)
+                region.draw(visible.heads, visible.proxies, *seen, backend)
         return scene.fault
+
+
+def _seen(
+    context: bpy.types.Context, heads: Heads, backend: str
+) -> tuple[View, RenderWindow] | None:
+    """The view of the region's part in which heads are seen, and that part; None where none is."""
+    size = context.region.width, context.region.height
+    means = heads.gaussians.means
+    whole = region_view(context.region_data, size, means)
+    window = seen_window(whole, *heads.bounds)
+    if window is None:
+        return None
+    if backend != "gpu":
+        window = scaled_window(window, most_pixels(context))
+    return region_view(context.region_data, size, means, window), window
 
 
 class _Visible:
@@ -183,7 +197,9 @@ class _Region:
         self._proxies: Target | None = None
         self._key: object = None
 
-    def draw(self, heads: Heads, proxies: Surfaces, view: View, backend: str) -> None:
+    def draw(
+        self, heads: Heads, proxies: Surfaces, view: View, window: RenderWindow, backend: str
+    ) -> None:
         with kept_state():
             self._picture.draw(heads, view, None, key=None, backend=backend)
             if self._proxies is None or self._proxies.size != view.size:
@@ -192,9 +208,8 @@ class _Region:
             if key != self._key:
                 proxies.draw(view, self._proxies)
                 self._key = key
-            show_overlay(
-                view, self._picture.color, self._picture.depth, self._proxies.textures["depth"]
-            )
+            depth = self._proxies.textures["depth"]
+            show_overlay(view, self._picture.color, self._picture.depth, depth, window=window)
 
 
 _overlay = Overlay()

@@ -20,6 +20,8 @@ from .view import View
 # Half floats are enough for the eye and half the memory traffic of single ones; depths need an alpha of
 # their own, since a half float's may be off by 0.5 %.
 FORMATS = {"color": "RGBA16F", "depth": "RG32F"}
+# Standard deviations from its centre a solid Gaussian falls below the smallest step of 8 bits.
+REACH = 3.4
 # No two sets that were ever shown have the same number.
 _versions = itertools.count(1)
 
@@ -33,7 +35,7 @@ class Heads:
         self._density = 1.0
         self._complete = self.gaussians
         self._splats: Splats | None = None
-        self._seen_from: bytes | None = None
+        self._bounds: tuple[np.ndarray, np.ndarray] | None = None
 
     def update(self, gaussians: Gaussians, density: float) -> None:
         """Show these from now on; what is the same as before costs a comparison only."""
@@ -42,7 +44,16 @@ class Heads:
         self._complete, self._density = gaussians, density
         self.gaussians = thinned(gaussians, density)
         self.version = next(_versions)
-        self._splats = None
+        self._splats = self._bounds = None
+
+    @property
+    def bounds(self) -> tuple[np.ndarray, np.ndarray]:
+        """Lowest and highest corner (m) of all that is seen of them; there must be some."""
+        if self._bounds is None:
+            reach = REACH * self.gaussians.scales.max(axis=1, keepdims=True)
+            means = self.gaussians.means
+            self._bounds = (means - reach).min(axis=0), (means + reach).max(axis=0)
+        return self._bounds
 
     def sorted_splats(self, view: View) -> Splats:
         """The set on the GPU in the order of `view`: decoded for none, uploaded for a new frame only."""

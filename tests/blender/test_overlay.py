@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from gaussian_heads.blender import overlay
 from gaussian_heads.blender.avatars import forget_avatars, object_avatar
+from gaussian_heads.blender.camera import RenderWindow
 from gaussian_heads.blender.drawing.device import kept_state, pixels
 from gaussian_heads.blender.drawing.surfaces import COLORED, Surfaces
 from gaussian_heads.blender.drawing.targets import Target
-from gaussian_heads.blender.drawing.view import region_view
+from gaussian_heads.blender.drawing.view import region_view, scaled_window, window_edges
 from gaussian_heads.blender.occluders import placed_shapes
 from mathutils import Matrix
 
@@ -326,6 +327,57 @@ def test_undo_and_redo_show_what_they_bring_back(over, scene, head):
     np.testing.assert_array_equal(over(), before)
     bpy.ops.ed.redo()
     np.testing.assert_array_equal(over(), moved)
+
+
+VIEWS = {
+    "front": face_view(),
+    "turned": face_view(0.7),
+    "half outside": face_view(),
+    "from within": face_view(),
+    "orthographic": SimpleNamespace(
+        window_matrix=Matrix(((5, 0, 0, 0), (0, 6.7, 0, 0), (0, 0, -0.02, 0), (0, 0, 0, 1))),
+        view_matrix=face_view().view_matrix,
+    ),
+}
+
+
+@pytest.mark.parametrize("backend", ["gpu", "cpu"])
+@pytest.mark.parametrize("name", VIEWS)
+def test_drawing_only_where_heads_are_seen_changes_no_pixel(
+    over, scene, head, monkeypatch, backend, name
+):
+    scene.gaussian_heads.backend = backend
+    head.location = {"half outside": (0.16, 0, 0.1), "from within": (0, -0.55, 0)}.get(
+        name, (0, 0, 0)
+    )
+    windows, real = [], overlay.seen_window
+    monkeypatch.setattr(overlay, "seen_window", lambda *w: windows.append(real(*w)) or windows[-1])
+    part = over(VIEWS[name])
+    overlay.stop()
+    monkeypatch.setattr(overlay, "seen_window", lambda *_: RenderWindow(*SIZE, 0, 0, *SIZE))
+    whole = over(VIEWS[name])
+    assert whole.any()
+    np.testing.assert_allclose(part, whole, atol=2e-3)
+    is_smaller = windows[0].width * windows[0].height < 0.75 * SIZE[0] * SIZE[1]
+    assert is_smaller == (name != "from within")
+
+
+def test_head_beside_and_behind_the_view_is_not_drawn_at_all(over, head, monkeypatch):
+    monkeypatch.setattr(overlay._Region, "draw", lambda *_: pytest.fail("drawn"))
+    for place in ((2.0, 0, 0), (0, 0, -3.0), (0, -2.0, 0)):
+        head.location = place
+        bpy.context.view_layer.update()
+        assert not over().any()
+
+
+def test_smaller_pictures_show_the_same_part():
+    window = RenderWindow(1280, 800, 320, 64, 640, 704)
+    small = scaled_window(window, 300_000)
+    assert 0.9 * 300_000 < small.width * small.height < 1.1 * 300_000
+    edges, expected = window_edges(small), window_edges(window)
+    assert np.all(edges[:2] <= expected[:2] + 1e-9) and np.all(edges[2:] >= expected[2:] - 1e-3)
+    np.testing.assert_allclose(edges, expected, atol=3e-3)
+    assert scaled_window(window, 10**7) == window
 
 
 def test_twenty_heads_in_one_scene(over, scene, head):
