@@ -75,6 +75,7 @@ def repeated(heard, times):
 
 
 STYLES = {
+    "as heard": {},
     "jaw, little": {"jaw": 0.3},
     "jaw, much": {"jaw": 2.0},
     "no lips": {"lips": 0.0},
