@@ -1,0 +1,248 @@
+"""A new user before a real Blender: from the zip to the first video, by mouse and keyboard.
+
+Each test is one step and needs those before it; docs/WALKTHROUGH.md is made of their pictures.
+"""
+
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+pytest.importorskip("Xlib", reason="needs python-xlib, one of the development extras")
+
+from .extension import NoPackage, build_zip
+from .pictures import SEEN, check_picture
+from .playback import measure, said
+from .session import Session
+from .window import ROOT, RealBlender
+
+SOUND = ROOT / "assets" / "audio" / "sample.flac"
+# Frames of the video: a second, since a software driver takes its time.
+VIDEO_FRAMES = 24
+# Where the pointer changes nothing: the top bar's end.
+NOWHERE = (1050, 14)
+MODULE = "bl_ext.user_default.gaussian_heads"
+FIGURES = ROOT / "out" / "gui" / "playback.json"
+
+
+@pytest.fixture(scope="module")
+def session():
+    binary, root = os.environ.get("BLENDER"), Path(os.environ.get("BLENDER_ROOT") or "/")
+    if not binary:
+        pytest.skip("needs a real Blender with a window: make test-gui")
+    blender = RealBlender(binary, root)
+    folder = root / "tmp" / f"gaussian_heads_walk_{os.getpid()}"
+    folder.mkdir(parents=True)
+    try:
+        build_zip(blender, folder)
+        shutil.copy(SOUND, folder)
+        with Session(blender, folder) as opened:
+            yield opened
+    except NoPackage as missing:
+        pytest.skip(str(missing))
+    finally:
+        SEEN.mkdir(parents=True, exist_ok=True)
+        for left in (*folder.glob("*.log"), *folder.glob("failed.png")):
+            shutil.copy(left, SEEN)
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(autouse=True)
+def _steps(steps):
+    """Every test here is one step of the way."""
+
+
+@pytest.fixture
+def view(session):
+    """The middle of what the 3D view shows free of panels."""
+    left, top, right, bottom = session.box("VIEW_3D")
+    panels = session.box("VIEW_3D", "UI")
+    return (left + min(right, panels[0])) / 2, (top + bottom) / 2
+
+
+def is_skin(rgb):
+    return rgb[0] > rgb[1] + 15 > rgb[2] + 15 and rgb[0] > 120
+
+
+def face(session):
+    """Mean RGB around the nose of the avatar as the screen shows it."""
+    x, y = session.ask("on_screen(0, -0.1, -0.03)")
+    box = tuple(int(side) for side in (x - 8, y - 8, x + 8, y + 8))
+    return np.asarray(session.photograph().crop(box), float).reshape(-1, 3).mean(axis=0)
+
+
+def head_pixels(session):
+    """The head's part of the screen `[H, W, 3]`."""
+    left, top, right, bottom = session.box("VIEW_3D")
+    x, y = session.ask("on_screen(0, 0, -0.03)")
+    box = [max(left, x - 150), max(top, y - 150), x + 150, min(bottom, y + 150)]
+    return np.asarray(session.photograph().crop([int(side) for side in box]), float)
+
+
+def test_install_by_dropping_the_zip(session):
+    session.click("Continue")
+    session.rest()
+    left, top, right, bottom = session.box("VIEW_3D")
+    zip_path = session.inside(session.folder / "gaussian_heads.zip")
+    session.hands.drop([f"file://{zip_path}"], left + 0.3 * (right - left), bottom - 200)
+    session.see("Install from Disk")
+    check_picture(session.photograph(), "01_install")
+    session.hands.press("Return")
+    session.until(f"{MODULE!r} in bpy.context.preferences.addons", seconds=120)
+    # Away from the pop-up and the splash screen.
+    session.hands.click(left + 150, bottom - 60)
+    session.rest()
+
+
+def test_the_tab_says_how_to_begin(session, view):
+    session.hands.move(*view)
+    session.hands.press("Delete")
+    session.until("'Cube' not in bpy.context.scene.objects")
+    session.hands.press("n")
+    session.rest()
+    session.click("Gaussian Heads", turned=True)
+    session.see("Five-Minute Previz")
+    check_picture(session.photograph(), "02_tab")
+
+
+def test_add_an_avatar(session, view):
+    session.click("Add", box=session.box("VIEW_3D", "UI"))
+    session.until("len(avatars()) == 1")
+    session.hands.move(*view)
+    session.click("View", box=session.box("VIEW_3D", "HEADER"))
+    session.click("Frame Selected")
+    session.hands.move(*view)
+    session.hands.press("KP_1")
+    session.rest(2)
+    assert is_skin(face(session)), "Maya is seen from the front"
+    check_picture(session.photograph(), "03_avatar")
+
+
+def test_drop_a_sound_on_the_head(session):
+    sound = session.inside(session.folder / SOUND.name)
+    session.hands.drop([f"file://{sound}"], *session.ask("on_screen(0, -0.1, -0.03)"))
+    session.see("Bake Now")
+    check_picture(session.photograph(), "04_sound")
+
+
+def test_bake(session):
+    session.hands.press("Return")
+    session.until("len(sounds()) == 1")
+    session.until("len(curves(avatars()[0])) > 60", seconds=120)
+    counts = session.ask("[keys for path, index, keys in curves(avatars()[0])]")
+    ends = session.ask("[[s.left_handle, s.right_handle] for s in sounds()]")
+    assert len(ends) == 1
+    assert max(counts) == ends[0][1] - ends[0][0], "a key on every frame of the strip"
+
+
+def test_play(session, view):
+    session.hands.move(*view)
+    found = measure(session)
+    FIGURES.parent.mkdir(parents=True, exist_ok=True)
+    FIGURES.write_text(json.dumps(found, indent=1), "utf8")
+    sys.stdout.write(said(found) + "\n")
+    assert found["frames_drawn"] >= 5
+    assert session.ask("bpy.context.scene.frame_current") == found["last_frame"]
+
+
+def test_scrub(session):
+    left, top, right, bottom = session.box("DOPESHEET_EDITOR")
+
+    # From side to side, where the frame numbers stand.
+    def place(part: float) -> tuple[float, float]:
+        return left + part * (right - left), top + 12
+
+    frames, pictures = [], []
+    for part in (0.3, 0.5):
+        session.hands.drag(place(part - 0.1), place(part))
+        session.rest(1)
+        frames.append(session.ask("bpy.context.scene.frame_current"))
+        pictures.append(head_pixels(session))
+    assert frames[0] < frames[1]
+    assert np.abs(pictures[0] - pictures[1]).max() > 30, "the face at another frame is another"
+    check_picture(session.photograph(), "06_scrubbed")
+
+
+def test_smile(session):
+    session.open_panel("Acting")
+    sidebar = session.box("VIEW_3D", "UI")
+    session.click("Expressions", box=sidebar)
+    session.click("Controls", box=sidebar)
+    session.click("Symmetric", box=sidebar)
+    session.click("ARKit", box=sidebar)
+    session.click("Search", box=sidebar)
+    session.hands.type("smile")
+    session.hands.press("Return")
+    session.rest()
+    before = head_pixels(session)
+    session.slide("Smile", 30)
+    left, right = session.ask(
+        "[getattr(avatars()[0].gaussian_head.arkit, 'mouthSmile' + side) for side in ('Left', 'Right')]"
+    )
+    assert 0.1 < left <= 1 and left == right, "both sides by one slider"
+    assert np.abs(head_pixels(session) - before).max() > 15, "the mouth moved"
+    session.click("Key Pose", box=sidebar)
+    session.until("any('mouthSmile' in path for path, index, keys in curves(avatars()[0]))")
+    check_picture(session.photograph(), "07_smile")
+
+
+def test_set_up_render(session):
+    session.open_panel("Render")
+    sidebar = session.box("VIEW_3D", "UI")
+    session.click("Set Up Render", box=sidebar)
+    session.until("bpy.context.scene.render.engine == 'GAUSSIAN_HEADS'")
+    session.click("Output", box=sidebar)
+    session.click("Fit Range to Sound", box=sidebar)
+    last = session.ask("max(s.right_handle for s in sounds()) - 1")
+    session.until(f"bpy.context.scene.frame_end == {last}")
+    session.click("Video with Sound", box=sidebar)
+    session.until("bpy.context.scene.render.image_settings.file_format == 'FFMPEG'")
+    session.fill_in("%", "50")
+    session.until("bpy.context.scene.render.resolution_percentage == 50")
+    session.hands.move(*NOWHERE)
+    session.rest()
+    check_picture(session.photograph(), "08_render")
+
+
+def test_render_image(session, view):
+    session.hands.move(*view)
+    session.hands.press("F12")
+    session.until("len(bpy.context.window_manager.windows) == 2")
+    session.until("not bpy.app.is_job_running('RENDER')", seconds=120)
+    session.rest(2)
+    picture = save_render(session)
+    middle = np.asarray(picture, float)[picture.height // 3 : -picture.height // 3]
+    skin = [is_skin(pixel) for pixel in middle[::7, ::7].reshape(-1, 3)]
+    assert picture.size == (960, 540) and np.mean(skin) > 0.15, "the head fills the picture"
+    check_picture(session.photograph(), "09_image")
+    session.hands.press("Escape")
+    session.until("len(bpy.context.window_manager.windows) == 1")
+
+
+def save_render(session):
+    """The render result as a picture."""
+    path = session.folder / "render.png"
+    session.ask(f"save_render({session.inside(path)!r})")
+    return Image.open(path).convert("RGB")
+
+
+def test_render_video(session):
+    video = session.folder / "first_video.mp4"
+    session.fill_in("End", str(VIDEO_FRAMES))
+    session.until(f"bpy.context.scene.frame_end == {VIDEO_FRAMES}")
+    session.fill_in("Output", session.inside(video))
+    session.click("Animation", box=session.box("VIEW_3D", "UI"))
+    session.until("len(bpy.context.window_manager.windows) == 2")
+    session.until("not bpy.app.is_job_running('RENDER')", seconds=180)
+    assert session.ask(f"video({session.inside(video)!r})") == [VIDEO_FRAMES, 960, 540, True]
+
+
+def test_nothing_went_wrong(session):
+    log = session.log.read_text("utf8", errors="replace")
+    for bad in ("Traceback", "SIGSEGV", " ERROR "):
+        assert bad not in log, log
