@@ -15,8 +15,8 @@ from .properties import CONTROL_SETS
 
 SIZE_PX = 256
 # Face and hair, seen from far enough that noses stay small.
-HEIGHT_M, DISTANCE_M = 0.21, 1.2
-CENTRE_M = np.array([0.0, -0.03, -0.03])
+HEIGHT_M, DISTANCE_M = 0.23, 1.2
+CENTRE_M = np.array([0.0, -0.02, -0.03])
 
 
 def pose_code(avatar: Avatar, pose: Mapping[str, float]) -> np.ndarray:

@@ -88,7 +88,7 @@ def _make(label: str, group: str, description: str, units: str) -> Expression:
 EXPRESSIONS: Mapping[str, Expression] = {
     name: _make(*row)
     for name, row in {
-        "joy": ("Joy", EMOTIONS, "A felt smile that reaches the eyes", "6:3.5 12:3.5 25:2"),
+        "joy": ("Joy", EMOTIONS, "A felt smile that reaches the eyes", "6:3.5 12:4 25:3"),
         "sadness": (
             "Sadness",
             EMOTIONS,
@@ -99,7 +99,7 @@ EXPRESSIONS: Mapping[str, Expression] = {
             "Anger",
             EMOTIONS,
             "Lowered brows, hard eyes, pressed lips",
-            "4:4.5 5:2 7:3 23:2.5 24:2",
+            "4:5 5:2.5 7:4 9:1.2 23:3 24:3",
         ),
         "fear": (
             "Fear",
@@ -138,7 +138,7 @@ EXPRESSIONS: Mapping[str, Expression] = {
             "A social smile: the mouth without the eyes",
             "12:3 25:1",
         ),
-        "smirk": ("Smirk", FEELINGS, "A smile of one side", "R12:3 R6:1.2 R14:1"),
+        "smirk": ("Smirk", FEELINGS, "A smile of one side", "R12:3 R6:1.5 R14:2"),
         "flirt": (
             "Flirt",
             FEELINGS,
@@ -156,7 +156,7 @@ EXPRESSIONS: Mapping[str, Expression] = {
             "Pain",
             FEELINGS,
             "Brows down, cheeks up, eyes almost shut",
-            "4:4 6:3.5 7:4 9:2 10:2 43:2.5 25:1.5 20:1.5",
+            "4:4.5 6:3.5 7:4 9:2 10:2 43:1.2 25:1.5 20:1.5",
         ),
         "grief": (
             "Grief",
@@ -169,13 +169,13 @@ EXPRESSIONS: Mapping[str, Expression] = {
             "Concentration",
             SIGNALS,
             "Lowered brows, narrowed eyes, closed lips",
-            "4:2.5 7:2 24:1.2 17:0.8",
+            "4:4 7:3 24:2 17:1.2",
         ),
         "doubt": (
             "Doubt",
             SIGNALS,
             "One brow up, the other down, mouth aside",
-            "R2:4 R1:1.5 L4:2.5 L14:1.5 17:1",
+            "R2:5 R1:1.5 L4:4 L14:2.5 L7:1.5 17:1.5",
         ),
         "interest": ("Interest", SIGNALS, "Raised brows, open eyes", "1:2 2:2 5:1 12:0.8"),
         "thinking": (
@@ -188,7 +188,7 @@ EXPRESSIONS: Mapping[str, Expression] = {
             "Determined",
             SIGNALS,
             "Firm mouth, steady brows",
-            "4:2 5:0.8 23:2 17:1.5 24:1",
+            "4:3.5 5:1 7:1 23:3 17:2 24:1.5",
         ),
         "wink": ("Wink", SIGNALS, "One eye closed, with a smile", "R43:5 R6:2.5 R12:2 12:1"),
     }.items()

@@ -131,7 +131,7 @@ def test_a_picture_shows_the_pose(scene, head):
     avatar = object_avatar(head).avatar
     rest, smile = draw_pose(avatar, {}), draw_pose(avatar, {"jawOpen": 1.0})
     assert rest.shape == (256, 256, 4) and 0.05 < rest[..., 3].mean() < 0.9
-    assert rest[0, [0, -1], 3].max() == 0 and rest[128, 128, 3] > 0.9
+    assert rest[0, [0, -1], 3].max() < 0.05 and rest[100:150, 100:150, 3].mean() > 0.8
     moved = np.abs(rest - smile).max(axis=-1) > 0.1
     assert moved.any() and np.flatnonzero(moved.any(axis=1)).mean() > 128, "the jaw is below"
 
