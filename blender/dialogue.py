@@ -171,13 +171,13 @@ def heard_record(scene: bpy.types.Scene, line: Line) -> HeardRecord | None:
 def stored_heard(scene: bpy.types.Scene, line: Line) -> HeardSpeech:
     """What is kept of a line; raises with the reason where it cannot be used."""
     data = scene.get(HEARD_PREFIX + line.line_id)
-    if data is None:
+    if not isinstance(data, bytes):
         raise AudioError(f"Nothing was heard of '{line.name}' yet: bake it.")
-    key = (line.line_id, hash(bytes(data)))
+    key = (line.line_id, hash(data))
     if key not in _opened:
         if len(_opened) >= MAX_OPENED:
             _opened.clear()
-        _opened[key] = HeardSpeech.from_bytes(bytes(data))
+        _opened[key] = HeardSpeech.from_bytes(data)
     return _opened[key]
 
 

@@ -1,4 +1,5 @@
 """Keys that follow strips and settings by themselves, through undo and redo, and cost nothing otherwise."""
+# ruff: noqa: F811
 
 import time
 
@@ -15,7 +16,7 @@ from .test_strips import add_sound
 
 
 @pytest.fixture
-def following(line):  # noqa: F811
+def following(line):
     line.follow = True
     return line
 
@@ -36,7 +37,7 @@ def only(name):
     return bpy.context.scene.sequence_editor.strips_all[name]
 
 
-def test_keys_follow_a_strip_that_moved(scene, following, strip, head, stand_in):  # noqa: F811
+def test_keys_follow_a_strip_that_moved(scene, following, strip, head, stand_in):
     jaw_curve(head).keyframe_points.insert(3.5, 0.25)
     move(strip, 7)
     update()
@@ -45,7 +46,7 @@ def test_keys_follow_a_strip_that_moved(scene, following, strip, head, stand_in)
     assert state(scene, strip) is LineState.CURRENT and len(stand_in.efforts) == 1
 
 
-def test_following_is_a_choice(scene, line, strip, head):  # noqa: F811
+def test_following_is_a_choice(scene, line, strip, head):
     move(strip, 7)
     update()
     assert jaw_peaks(head) == pytest.approx([11, 31], abs=0.1)
@@ -57,16 +58,14 @@ def test_following_is_a_choice(scene, line, strip, head):  # noqa: F811
     assert jaw_peaks(head) == pytest.approx([18, 38], abs=0.1)
 
 
-def test_new_lines_follow_where_the_scene_says_so(scene, head, strip):  # noqa: F811
+def test_new_lines_follow_where_the_scene_says_so(scene, head, strip):
     assert not link_strip(scene, strip, head).follow
     scene.gaussian_heads.follow_strips = True
     other = scene.sequence_editor.strips.new_sound("O", strip.sound.filepath, 5, 1)
     assert link_strip(scene, other, head).follow
 
 
-def test_lines_that_move_together_do_not_run_into_each_other(
-    scene, following, strip, head, clicks  # noqa: F811
-):
+def test_lines_that_move_together_do_not_run_into_each_other(scene, following, strip, head, clicks):
     strips = [strip]
     for number in range(1, 4):
         strips.append(add_sound(scene, clicks(2.0, [20 / FPS], f"{number}.wav"), 1 + 48 * number))
@@ -82,7 +81,7 @@ def test_lines_that_move_together_do_not_run_into_each_other(
 
 
 def test_undo_of_the_move_brings_the_keys_back_and_redo_moves_them(
-    scene, following, strip, head, undo  # noqa: F811
+    scene, following, strip, head, undo
 ):
     name, obj = strip.name, head.name
     move(strip, 7)
@@ -100,7 +99,7 @@ def test_undo_of_the_move_brings_the_keys_back_and_redo_moves_them(
     assert state(bpy.context.scene, only(name)) is LineState.CURRENT
 
 
-def test_a_copied_strip_becomes_a_line_by_itself(scene, following, strip, head):  # noqa: F811
+def test_a_copied_strip_becomes_a_line_by_itself(scene, following, strip, head):
     copy = add_sound(scene, strip.sound.filepath, start=101, channel=2)
     copy["gaussian_heads_line"] = strip["gaussian_heads_line"]
     update()
@@ -108,7 +107,7 @@ def test_a_copied_strip_becomes_a_line_by_itself(scene, following, strip, head):
     assert state(scene, strip) is LineState.CURRENT
 
 
-def test_nothing_follows_inside_a_render(scene, following, strip, head):  # noqa: F811
+def test_nothing_follows_inside_a_render(scene, following, strip, head):
     dialogue_follow._on_render_begin()
     move(strip, 7)
     update()
@@ -134,7 +133,7 @@ def test_watching_twenty_lines_costs_next_to_nothing(scene, head, clicks, stand_
     assert np.median(times) < 1e-3
 
 
-def test_settings_change_keys_at_once_in_one_undo_step(scene, line, strip, head, undo):  # noqa: F811
+def test_settings_change_keys_at_once_in_one_undo_step(scene, line, strip, head, undo):
     obj = head.name
     before = max(point.co[1] for point in jaw_curve(head).keyframe_points)
     head.gaussian_head.style_articulation = 0.5
@@ -143,13 +142,13 @@ def test_settings_change_keys_at_once_in_one_undo_step(scene, line, strip, head,
     after = max(point.co[1] for point in jaw_curve(head).keyframe_points)
     assert after == pytest.approx(before / 2, abs=1e-3)
     bpy.ops.ed.undo()
-    head = bpy.data.objects[obj]  # noqa: F811
+    head = bpy.data.objects[obj]
     assert head.gaussian_head.style_articulation == 1.0
     assert max(point.co[1] for point in jaw_curve(head).keyframe_points) == pytest.approx(before)
     assert state(bpy.context.scene, only("Sound")) is LineState.CURRENT
 
 
-def test_live_update_is_a_choice_and_for_short_dialogues(scene, line, strip, head, monkeypatch):  # noqa: F811
+def test_live_update_is_a_choice_and_for_short_dialogues(scene, line, strip, head, monkeypatch):
     scene.gaussian_heads.live_update = False
     head.gaussian_head.seed = 2
     assert state(scene, strip) is LineState.SETTINGS
@@ -162,7 +161,7 @@ def test_live_update_is_a_choice_and_for_short_dialogues(scene, line, strip, hea
     assert state(scene, strip) is LineState.CURRENT
 
 
-def test_live_update_leaves_moved_lines_and_effort_alone(scene, line, strip, head):  # noqa: F811
+def test_live_update_leaves_moved_lines_and_effort_alone(scene, line, strip, head):
     move(strip, 7)
     head.gaussian_head.style_jaw = 0.5
     assert state(scene, strip) is LineState.MOVED
@@ -172,7 +171,7 @@ def test_live_update_leaves_moved_lines_and_effort_alone(scene, line, strip, hea
     assert state(scene, strip) is LineState.SOUND
 
 
-def test_a_shifted_range_of_another_avatar_is_its_own(scene, following, strip, head, second):  # noqa: F811
+def test_a_shifted_range_of_another_avatar_is_its_own(scene, following, strip, head, second):
     link_strip(scene, strip, second)
     bpy.ops.gaussian_heads.bake_dialogue()
     shift_keys(second, 1, 48, 100)
