@@ -83,8 +83,8 @@ def seen_window(view: View, low: np.ndarray, high: np.ndarray) -> RenderWindow |
 
 
 def scaled_window(window: RenderWindow, most: int) -> RenderWindow:
-    """The same part in a smaller picture, so that it has about `most` pixels and no more than now."""
-    factor = min(1.0, (most / (window.width * window.height)) ** 0.5)
+    """The same part of a smaller picture, which has about `most` pixels as a whole and no more than now."""
+    factor = min(1.0, (most / (window.full_width * window.full_height)) ** 0.5)
     full = max(1, round(window.full_width * factor)), max(1, round(window.full_height * factor))
     left, bottom = int(window.left * factor), int(window.bottom * factor)
     right = min(math.ceil((window.left + window.width) * factor), full[0])
