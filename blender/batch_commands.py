@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,14 +40,13 @@ def batch(options: argparse.Namespace) -> int:
 def shot(options: argparse.Namespace) -> None:
     """Make one shot of a file here; raises with a sentence when it cannot be."""
     require_blender("shot")
-    from .shot_work import make_shot, stop_with_input
+    from .shot_work import make_shot, stopped_with_input
 
     chosen = choose_shots(options.shots, [options.name] if options.name else None)
     if len(chosen) != 1:
         raise ShotsError([f"'{options.shots}' has {len(chosen)} shots: choose one with --name."])
-    if options.stop_with_input:
-        stop_with_input()
-    with quiet_blender():
+    watched = stopped_with_input() if options.stop_with_input else nullcontext()
+    with watched, quiet_blender():
         record = make_shot(chosen[0], options.out, overwrite=options.overwrite)
     sys.stdout.write(f"{record}\n")
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import platform
+import select
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -35,6 +37,7 @@ from .requests import AnimateRequest
 LOG = logging.getLogger(__name__)
 # A process whose batch was killed still finishes its frame.
 WAIT_SEC = 30.0
+POLL_SEC = 0.1
 STDIN = 0
 
 
@@ -59,19 +62,43 @@ def make_shot(shot: Shot, folder: Path, *, overwrite: bool = False) -> Path:
     return files.record
 
 
-def stop_with_input() -> None:
-    """Interrupt this process as Ctrl C does when its standard input ends, because its batch is gone."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    threading.Thread(target=_interrupt_at_end, name="Gaussian Heads input", daemon=True).start()
+@contextmanager
+def stopped_with_input() -> Iterator[None]:
+    """Interrupt the block as Ctrl C does when standard input ends, because the batch it serves is gone."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    is_over = threading.Event()
+    watch = threading.Thread(target=_interrupt_at_end, args=(is_over,), name="Gaussian Heads input")
+    watch.start()
+    try:
+        yield
+    finally:
+        # A thread that is still there when Blender 4.5 ends keeps it from ending.
+        is_over.set()
+        watch.join()
+        signal.signal(signal.SIGINT, before or signal.default_int_handler)
 
 
-def _interrupt_at_end() -> None:
+def _interrupt_at_end(is_over: threading.Event) -> None:
     import _thread
 
-    # Not through sys.stdin: a thread that reads there blocks the end of the program.
-    while os.read(STDIN, 4096):
-        pass
-    _thread.interrupt_main(signal.SIGINT)
+    while not is_over.wait(POLL_SEC):
+        if _has_input_ended():
+            _thread.interrupt_main(signal.SIGINT)
+            return
+
+
+def _has_input_ended() -> bool:
+    # Not through sys.stdin, whose lock a thread must not hold while the program ends.
+    if sys.platform == "win32":
+        import _winapi
+        import msvcrt
+
+        try:
+            _winapi.PeekNamedPipe(msvcrt.get_osfhandle(STDIN), 0)
+        except OSError:
+            return True
+        return False
+    return bool(select.select([STDIN], [], [], 0)[0]) and not os.read(STDIN, 4096)
 
 
 def _make(shot: Shot, files: ShotFiles, overwrite: bool) -> None:
