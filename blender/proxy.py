@@ -10,7 +10,7 @@ from ..core.spaces import ARKIT_BLENDSHAPES
 from .avatars import LoadedAvatar
 from .axes import to_object_space
 from .codes import CODE_PROPERTY, HEAD_MOTION_PROPERTY, layer_property, weights_property
-from .properties import CONTROL_SETS
+from .properties import CONTROL_SETS, LAYERS
 
 
 def create_avatar_object(
@@ -33,6 +33,10 @@ def set_avatar(obj: bpy.types.Object, reference: str, loaded: LoadedAvatar) -> N
         group = getattr(obj.gaussian_head, controls.attribute)
         setattr(group, controls.names[0], getattr(group, controls.names[0]))
     ensure_layer(obj, "speech", loaded.avatar)
+    # An override keeps only those properties beyond a save that its library has.
+    for layer in LAYERS[1:]:
+        ensure_weights(obj, layer)
+    ensure_head_motion(obj)
 
 
 def ensure_layer(obj: bpy.types.Object, layer: str, avatar: Avatar) -> None:

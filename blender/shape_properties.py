@@ -65,8 +65,15 @@ class ShapeSettings:
         poll=_is_source,
         override={"LIBRARY_OVERRIDABLE"},
     )
-    shape_rows: CollectionProperty(type=GAUSSIAN_HEADS_PG_shape_row, **_COLLECTION_OPTIONS)
-    shape_row_index: IntProperty(name="Active Shape Key", **HEAD_OPTIONS)
+    shape_rows: CollectionProperty(
+        name="Mapping",
+        description="Which shape key gets how much of which control",
+        type=GAUSSIAN_HEADS_PG_shape_row,
+        **_COLLECTION_OPTIONS,
+    )
+    shape_row_index: IntProperty(
+        name="Active Shape Key", description="The selected row of the mapping", **HEAD_OPTIONS
+    )
     shape_report: StringProperty(
         name="Recognised", description="What was recognised by name", **HEAD_OPTIONS
     )

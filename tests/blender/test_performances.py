@@ -1,7 +1,6 @@
 """Recordings on avatars: as the whole track, as acting, in part, and out again."""
 
 import json
-from dataclasses import replace
 from fractions import Fraction
 
 import bpy
@@ -372,13 +371,35 @@ def test_recordings_convert_and_measure_on_the_command_line(head, tmp_path, avat
     )
 
 
-def test_linked_heads_are_refused(scene, head, monkeypatch, tmp_path):
-    made = replace(recording(5))
-    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "lib.blend"))
+@pytest.fixture
+def linked(scene, head, tmp_path):
+    """The head linked from a library into an empty file."""
     name = head.name
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "lib.blend"))
     bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
     with bpy.data.libraries.load(str(tmp_path / "lib.blend"), link=True) as (_, given):
         given.objects = [name]
-    linked = bpy.data.objects[name]
+    obj = bpy.data.objects[name]
+    bpy.context.scene.collection.objects.link(obj)
+    return obj
+
+
+def test_linked_heads_are_refused(linked):
     with pytest.raises(GaussianHeadsError, match="linked from a library"):
-        apply_performance(bpy.context.scene, linked, made, options())
+        apply_performance(bpy.context.scene, linked, recording(5), options())
+
+
+@pytest.mark.parametrize("mode", ["TRACK", "ACTING"])
+def test_overridden_heads_perform_before_and_after_a_save(linked, tmp_path, mode):
+    head = linked.override_create(remap_local_usages=True)
+    scene, made = bpy.context.scene, recording(10)
+    scene.render.fps = 24
+    apply_performance(scene, head, made, options(mode=mode))
+    for _ in range(2):
+        again = sample_performance(bpy.context.scene, head, range(1, 11))
+        np.testing.assert_allclose(again.codes(), made.codes(), atol=1e-5)
+        np.testing.assert_allclose(again.head_pose, made.head_pose, atol=1e-5)
+        name = head.name
+        bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "shot.blend"))
+        bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "shot.blend"))
+        head = next(o for o in bpy.data.objects if o.name == name and o.override_library)
