@@ -39,6 +39,7 @@ _MODULES = (
     "copy_pose",
     "apply_expression",
     "apply_action_asset",
+    "blend_action_asset",
     "save_pose_asset",
     "create_expression_library",
     "look_at",
@@ -83,7 +84,7 @@ def _menu_entries() -> tuple[tuple[type, object], ...]:
     import bpy
 
     from . import (
-        apply_action_asset,
+        blend_action_asset,
         export_performance,
         export_ply,
         import_avatar,
@@ -93,7 +94,7 @@ def _menu_entries() -> tuple[tuple[type, object], ...]:
     )
 
     return (
-        (bpy.types.ASSETBROWSER_MT_context_menu, apply_action_asset.draw_menu),
+        (bpy.types.ASSETBROWSER_MT_context_menu, blend_action_asset.draw_menu),
         (bpy.types.TOPBAR_MT_file_import, import_splats.draw_menu),
         (bpy.types.TOPBAR_MT_file_import, import_lam.draw_menu),
         (bpy.types.TOPBAR_MT_file_import, import_performance.draw_menu),

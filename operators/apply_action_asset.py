@@ -8,7 +8,7 @@ import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, StringProperty
 
 from ..blender.acting import Pose, blend_pose, mirrored_pose
-from ..blender.pose_assets import action_pose, asset_pose, is_pose_asset, stored_pose
+from ..blender.pose_assets import action_pose, asset_pose, stored_pose
 from ..core.errors import GaussianHeadsError
 from .acting_base import KEY_DESCRIPTION, ActsOnAvatar
 from .base import Outcome
@@ -25,11 +25,8 @@ LIBRARY_TYPES = (
 ACTION_FOLDER = "Action"
 
 
-class GAUSSIAN_HEADS_OT_apply_action_asset(ActsOnAvatar, bpy.types.Operator):
-    """Set the controls that the pose asset keys, on top of the speech"""
-
-    bl_idname = "gaussian_heads.apply_action_asset"
-    bl_label = "Apply Expression Asset"
+class ReadsPoseAsset(ActsOnAvatar):
+    """Mix-in for operators that take a pose from an asset, however it is named."""
 
     action: StringProperty(
         name="Action",
@@ -42,14 +39,6 @@ class GAUSSIAN_HEADS_OT_apply_action_asset(ActsOnAvatar, bpy.types.Operator):
         subtype="FILE_PATH",
         options={"SKIP_SAVE"},
     )
-    factor: FloatProperty(
-        name="Blend",
-        description="How far the face goes to the pose of the asset",
-        default=1.0,
-        min=0.0,
-        max=1.0,
-        subtype="FACTOR",
-    )
     mode: EnumProperty(
         name="Mode", description="What becomes of what the face shows already", items=MODES
     )
@@ -61,14 +50,10 @@ class GAUSSIAN_HEADS_OT_apply_action_asset(ActsOnAvatar, bpy.types.Operator):
     asset_library_identifier: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
     relative_asset_identifier: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
 
-    def run(self, context: bpy.types.Context) -> Outcome:
-        """Blend towards the pose of the asset."""
+    def wanted_pose(self, context: bpy.types.Context) -> Pose:
+        """The pose of the asset, mirrored where that is asked for."""
         pose = self._pose(context)
-        if self.mirrored:
-            pose = mirrored_pose(pose)
-        return self.act(
-            context, lambda obj: blend_pose(obj, pose, mode=self.mode, factor=self.factor)
-        )
+        return mirrored_pose(pose) if self.mirrored else pose
 
     def _pose(self, context: bpy.types.Context) -> Pose:
         if self.filepath:
@@ -98,6 +83,29 @@ class GAUSSIAN_HEADS_OT_apply_action_asset(ActsOnAvatar, bpy.types.Operator):
         return stored_pose(_library_root(self.asset_library_identifier) / file[1:], name)
 
 
+class GAUSSIAN_HEADS_OT_apply_action_asset(ReadsPoseAsset, bpy.types.Operator):
+    """Set the controls that the pose asset keys, on top of the speech"""
+
+    bl_idname = "gaussian_heads.apply_action_asset"
+    bl_label = "Apply Expression Asset"
+
+    factor: FloatProperty(
+        name="Blend",
+        description="How far the face goes to the pose of the asset",
+        default=1.0,
+        min=0.0,
+        max=1.0,
+        subtype="FACTOR",
+    )
+
+    def run(self, context: bpy.types.Context) -> Outcome:
+        """Blend towards the pose of the asset."""
+        pose = self.wanted_pose(context)
+        return self.act(
+            context, lambda obj: blend_pose(obj, pose, mode=self.mode, factor=self.factor)
+        )
+
+
 def _local_pose(name: str) -> Pose:
     action = bpy.data.actions.get(name)
     if action is None:
@@ -112,19 +120,6 @@ def _library_root(name: str) -> Path:
     raise GaussianHeadsError(
         f"The preferences name no asset library '{name}': see Edit > Preferences > File Paths."
     )
-
-
-def draw_menu(self: bpy.types.Menu, context: bpy.types.Context) -> None:
-    """Entries of the Asset Browser's context menu, for poses of heads only."""
-    asset = getattr(context, "asset", None)
-    if asset is None or not is_pose_asset(asset):
-        return
-    layout = self.layout
-    name = GAUSSIAN_HEADS_OT_apply_action_asset.bl_idname
-    layout.operator(name, text="Apply Expression")
-    layout.operator(name, text="Apply Mirrored Expression").mirrored = True
-    layout.operator(name, text="Apply and Key Expression").use_key = True
-    layout.separator()
 
 
 CLASSES = (GAUSSIAN_HEADS_OT_apply_action_asset,)

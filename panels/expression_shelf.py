@@ -5,16 +5,21 @@ from __future__ import annotations
 import bpy
 
 from ..blender.pose_assets import is_pose_asset
-from ..operators.apply_action_asset import GAUSSIAN_HEADS_OT_apply_action_asset, draw_menu
+from ..operators.apply_action_asset import GAUSSIAN_HEADS_OT_apply_action_asset
 from ..operators.base import active_avatar
+from ..operators.blend_action_asset import GAUSSIAN_HEADS_OT_blend_action_asset, draw_menu
 
 
 class VIEW3D_AST_gaussian_heads(bpy.types.AssetShelf):
-    """Poses of heads from all asset libraries; a click applies one to the active avatar."""
+    """Poses of heads from all asset libraries; a click applies one to the active avatar, a drag blends it."""
 
     bl_space_type = "VIEW_3D"
-    bl_options = {"NO_ASSET_DRAG", "STORE_ENABLED_CATALOGS_IN_PREFERENCES"}
+    bl_options = {"STORE_ENABLED_CATALOGS_IN_PREFERENCES"}
     bl_activate_operator = GAUSSIAN_HEADS_OT_apply_action_asset.bl_idname
+    # Blender 5.0 and later; before that a drag does nothing.
+    bl_drag_operator = GAUSSIAN_HEADS_OT_blend_action_asset.bl_idname
+    bl_default_preview_size = 64
+    filter_action = True
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:

@@ -17,6 +17,7 @@ from gaussian_heads.blender.pose_assets import (
     make_pose_action,
     stored_pose,
 )
+from gaussian_heads.blender.pose_blend import PoseBlend
 from gaussian_heads.blender.proxy import create_avatar_object
 from gaussian_heads.core.spaces.expressions import EXPRESSIONS
 from gaussian_heads.operators import apply_action_asset
@@ -336,3 +337,19 @@ def test_blenders_keying_sets_know_the_face(scene, acted):
         "Visemes · Vowels",
         "Head Rotation",
     }
+
+
+def test_a_drag_blends_from_where_the_face_was_and_can_be_taken_back(acted):
+    before = read_pose(acted)
+    blend = PoseBlend(acted, {"AU12": 4.0, "AU01": 1.0}, "REPLACE")
+    for factor in (0.2, 0.9, 0.5):
+        blend.to(factor)
+    kept = {"head_rotation_y": 0.25, "viseme_aa": 0.5}
+    assert read_pose(acted) == pytest.approx(
+        kept | {"AU12": 3.0, "AU01": 0.5, "mouthSmileLeft": 0.25}
+    )
+    blend.cancel()
+    assert read_pose(acted) == before
+    make_local_asset()
+    ops.blend_action_asset(action="Mine", factor=0.5)
+    assert read_pose(acted)["AU01"] == pytest.approx(1.5)
