@@ -16,6 +16,7 @@ from .commands import given_style, quiet_blender, require_blender
 if TYPE_CHECKING:
     from .shot_queue import Outcome
 
+_PLAIN = ("fps", "camera", "view", "output", "seed", "style_preset", "look")
 COLUMN_TITLES = ("shot", "result", "frames", "drawn", "seconds", "backend", "says")
 
 
@@ -65,7 +66,7 @@ def choose_shots(
 
 def _defaults(options: argparse.Namespace) -> dict[str, str]:
     """The words for empty cells, as cells."""
-    texts = {name: getattr(options, name) for name in ("fps", "camera", "view", "output", "seed")}
+    texts = {name: getattr(options, name) for name in _PLAIN}
     texts |= {"backend": options.backend if options.backend != "auto" else None}
     texts |= {"size": "x".join(str(side) for side in options.size or ())}
     texts |= {"avatar": options.avatar}

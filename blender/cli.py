@@ -170,6 +170,8 @@ def _add_picture(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--size", type=int, nargs=2, metavar=("W", "H"), help="512 512 by default")
     framings = ", ".join(FRAMINGS)
     parser.add_argument("--camera", help=f"{framings}, or the name of a camera of the scene")
+    parser.add_argument("--style-preset", metavar="NAME", help="a preset of the manner of speaking")
+    parser.add_argument("--look", metavar="NAME", help="a preset of the head's look")
     parser.add_argument("--view", choices=VIEWS, help="view transform; Standard, or the scene's")
     parser.add_argument("--backend", default="auto", choices=BACKENDS, help="what draws the heads")
     _add_style(parser)

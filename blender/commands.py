@@ -123,6 +123,8 @@ def animate(options: argparse.Namespace) -> None:
         camera=options.camera or "",
         sound_frame=options.sound_frame,
         frames=tuple(parse_frames(options.frames)) if options.frames else None,
+        style_preset=options.style_preset or "",
+        look=options.look or "",
         performance=options.performance,
         view=options.view or "",
         leftovers="discard" if options.overwrite else "keep",

@@ -14,7 +14,7 @@ from ..core.assets import ASSETS
 from ..core.errors import GaussianHeadsError
 from .dialogue_properties import one_style_change
 
-FORMAT, OUTPUT, LOOK = "format", "output", "look"
+FORMAT, OUTPUT, LOOK, STYLE = "format", "output", "look", "style"
 
 
 def preset_subdir(kind: str) -> str:

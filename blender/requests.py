@@ -27,8 +27,9 @@ class AnimateRequest:
     `scene` is a .blend to stage the head in, `object` the avatar in it that speaks, where it has several;
     a scene without any gets one at its origin. `camera` is a framing ("close-up", "portrait", "medium") or
     the name of one of the scene's cameras. The sound starts at `sound_frame`; `frames` are rendered, those
-    of the whole sound by default. `style` holds what differs in the manner of speaking, `performance` a
-    recorded face that is added to the speech, `view` a view transform. `leftovers` says what happens to
+    of the whole sound by default. `style` holds what differs in the manner of speaking,
+    on top of `style_preset`, the name of a preset as `look` is; `performance` is a recorded face that is added
+    to the speech, `view` a view transform. `leftovers` says what happens to
     frames in the folder: "keep" those of the same job and refuse others, "replace" another job's,
     "discard" all of ours.
     """
@@ -50,6 +51,8 @@ class AnimateRequest:
     camera: str = ""
     sound_frame: int | None = None
     frames: tuple[int, ...] | None = None
+    style_preset: str = ""
+    look: str = ""
     performance: Path | None = None
     view: str = ""
     leftovers: Literal["keep", "replace", "discard"] = "keep"

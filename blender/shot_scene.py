@@ -20,6 +20,7 @@ from .batch import open_scene
 from .engine import ENGINE_ID
 from .frames import Report
 from .performances import PerformanceOptions, import_performance
+from .presets import LOOK, STYLE, apply_preset
 from .proxy import create_avatar_object, set_avatar
 from .requests import AnimateRequest
 from .speaking import speak
@@ -115,6 +116,9 @@ def _head(request: AnimateRequest, scene: bpy.types.Scene, reference: str) -> bp
         obj = create_avatar_object(reference, loaded, scene.collection)
     elif reference:
         set_avatar(obj, reference, load_avatar(avatar_path(reference)))
+    for kind, name in ((STYLE, request.style_preset), (LOOK, request.look)):
+        if name:
+            apply_preset(kind, name, scene=scene, obj=obj)
     settings = obj.gaussian_head
     if request.seed is not None:
         settings.seed = request.seed

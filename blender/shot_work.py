@@ -173,6 +173,8 @@ def _request(shot: Shot, files: ShotFiles, overwrite: bool) -> AnimateRequest:
         camera=shot.camera,
         sound_frame=shot.sound_frame,
         frames=shot.frames,
+        style_preset=shot.style_preset,
+        look=shot.look,
         performance=shot.performance,
         view=shot.view,
         leftovers="discard" if overwrite else "replace",

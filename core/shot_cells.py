@@ -209,6 +209,8 @@ COLUMNS = {
     "size": Column(_size, "`1920x1080`; 512x512, or the scene's"),
     "output": Column(_one_of(*OUTPUTS), "mp4 (with sound), or a folder of png or exr"),
     "seed": Column(_whole(0, MAX_SEED), "of glances, brows, blinks and head motion"),
+    "style_preset": Column(_text, "a preset of the manner of speaking, by its name"),
+    "look": Column(_text, "a preset of the head's look, by its name"),
     "performance": Column(_performance, "a recorded face (.csv, .json, .npz) to add to the speech"),
     "transparent": Column(_yes, "yes: no background behind the head"),
     "view": Column(_one_of(*VIEWS), "view transform; Standard, or the scene's"),

@@ -30,6 +30,20 @@ class ShotsError(GaussianHeadsError):
         super().__init__("\n".join(self.faults))
 
 
+_PLAIN = (
+    "avatar",
+    "object",
+    "camera",
+    "sound_frame",
+    "output",
+    "seed",
+    "style_preset",
+    "look",
+    "view",
+    "backend",
+)
+
+
 @dataclass(frozen=True)
 class Shot:
     """One shot as `docs/SCRIPTING.md` describes its columns; what is None is the scene's own or usual."""
@@ -46,6 +60,8 @@ class Shot:
     size: tuple[int, int] | None = None
     output: str = "mp4"
     seed: int | None = None
+    style_preset: str = ""
+    look: str = ""
     performance: Path | None = None
     transparent: bool = False
     view: str = ""
@@ -93,7 +109,7 @@ def shot_as_row(shot: Shot) -> dict[str, object]:
     row |= {"size": f"{shot.size[0]}x{shot.size[1]}"} if shot.size else {}
     row |= {"frames": frames_as_text(shot.frames)} if shot.frames else {}
     row |= {"fps": str(shot.fps)} if shot.fps else {}
-    for name in ("avatar", "object", "camera", "sound_frame", "output", "seed", "view", "backend"):
+    for name in _PLAIN:
         row |= {name: getattr(shot, name)} if getattr(shot, name) not in (None, "") else {}
     row |= {"transparent": shot.transparent, "save_blend": shot.save_blend}
     return row | dict(shot.style)

@@ -14,7 +14,7 @@ from gaussian_heads.blender.requests import AnimateRequest
 from gaussian_heads.blender.shot_scene import stage_shot
 from gaussian_heads.blender.sound import decode_with_aud
 from gaussian_heads.blender.strips import sound_strips
-from gaussian_heads.core.errors import RenderError
+from gaussian_heads.core.errors import GaussianHeadsError, RenderError
 from gaussian_heads.core.expression import ExpressionTrack
 from gaussian_heads.core.spaces import ARKIT_INDEX, ARKIT_SPACE
 
@@ -154,3 +154,13 @@ def test_frames_of_another_job_are_replaced_where_that_is_allowed(request_of, an
     anew = request_of(**small, seed=4, leftovers="discard")
     assert animate(anew, lambda done: None, analyser).num_drawn == 2
     assert (tmp_path / "out" / "notes.txt").read_text() == "mine"
+
+
+def test_presets_by_name_and_fields_on_top(request_of, analyser):
+    request = request_of(style_preset="Mouth Only", look="Night", style={"gaze": 0.75})
+    staged = stage(request, analyser)
+    settings = next(o for o in staged.scene.objects if o.gaussian_head.avatar).gaussian_head
+    assert (settings.style_head, settings.style_brows, settings.style_gaze) == (0.0, 0.0, 0.75)
+    assert settings.exposure < 0.0
+    with pytest.raises(GaussianHeadsError, match="no style preset 'Robot': choose one of"):
+        stage(request_of(style_preset="Robot"), analyser)
