@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..core.avatar import write_avatar
 from ..core.avatar.archive import READ_ERRORS
 from ..core.errors import AvatarError
-from ..core.importers.lam import LamStatement, import_lam
 from ..core.progress import Progress
 from . import preferences
 from .library import SUFFIX, forget_library
+
+if TYPE_CHECKING:
+    from ..core.importers.lam import LamStatement
 
 BESIDE, FOLDER = "BESIDE", "FOLDER"
 # Members by which Blender knows its own packages, at the top of the zip or in its only folder.
@@ -33,6 +36,8 @@ def write_lam_avatar(
         raise AvatarError(
             f"There is an avatar '{path.name}' in '{folder}' already: rename the zip, or choose Overwrite."
         )
+    from ..core.importers.lam import import_lam
+
     _report(progress, 0.1)
     contents = import_lam(zip_path, statement)
     _report(progress, 0.7)

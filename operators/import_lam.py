@@ -10,7 +10,6 @@ from bpy.props import BoolProperty, CollectionProperty, EnumProperty, StringProp
 from ..blender.avatars import load_avatar, reference_to
 from ..blender.lam_heads import BESIDE, FOLDER, is_add_on, write_lam_avatar
 from ..blender.proxy import create_avatar_object
-from ..core.importers.lam import UNKNOWN_LICENCE, LamStatement
 from .base import GuardedOperator, Outcome, make_active
 from .import_avatar import chosen_paths, remember
 
@@ -54,8 +53,7 @@ class GAUSSIAN_HEADS_OT_import_lam(GuardedOperator, bpy.types.Operator):
     author: StringProperty(name="Author", description="Who made this head")
     licence: StringProperty(
         name="Licence",
-        description="Under which terms this head may be used, as its maker states them",
-        default=UNKNOWN_LICENCE,
+        description="Under which terms this head may be used, as its maker states them; unknown when empty",
     )
     consent: StringProperty(
         name="Consent",
@@ -109,11 +107,15 @@ class GAUSSIAN_HEADS_OT_import_lam(GuardedOperator, bpy.types.Operator):
         layout.use_property_split = True
         if len(self.files) <= 1:
             layout.prop(self, "avatar_name", placeholder=Path(self.filepath).stem)
-        for name in ("author", "licence", "consent", "place", "overwrite"):
+        for name in ("author", "licence", "consent"):
+            layout.prop(self, name, placeholder="unknown")
+        for name in ("place", "overwrite"):
             layout.prop(self, name)
         layout.label(text="Only use the likeness of someone who agreed to it.", icon="INFO")
 
     def _convert(self, path: Path, progress: object) -> Path:
+        from ..core.importers.lam import UNKNOWN_LICENCE, LamStatement
+
         statement = LamStatement(
             name=self.avatar_name.strip() if len(self.files) <= 1 else "",
             author=self.author,
