@@ -124,7 +124,8 @@ def _as_track(
 ) -> PerformanceResult:
     """Bake the layers of the parts; curves of other parts keep their keys."""
     is_all = set(options.parts) >= set(FACE_ONLY)
-    if list(track.layers) == ["speech"] or not is_all:
+    is_recording = track.code_space == ARKIT_SPACE and list(track.layers) == ["speech"]
+    if is_recording or not is_all:
         track = _layered(arkit_track(track, object_avatar(obj).avatar), options.parts)
     kept = {address: keys for address, keys, _ in _baked(obj) if _is_other(address, options.parts)}
     first, last = _span(track, options)

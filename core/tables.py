@@ -17,7 +17,7 @@ from .errors import TrackError
 
 LOG = logging.getLogger(__name__)
 
-MAX_TEXT_BYTES = 2**29
+MAX_TEXT_BYTES = 2**28
 SEPARATORS = ",;\t|"
 # Where more cells than this part are not numbers, the file is no recording.
 MOST_UNREADABLE = 0.5
@@ -75,7 +75,7 @@ def read_table(path: Path) -> Table:
 
 
 def read_text(path: Path) -> str:
-    """The text of a file of at most 512 MiB, whatever its byte order mark says it is written in."""
+    """The text of a file of at most 256 MiB, whatever its byte order mark says it is written in."""
     try:
         if path.stat().st_size > MAX_TEXT_BYTES:
             raise TrackError(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import bpy
 
@@ -59,6 +61,17 @@ class DroppedAmongObjects:
     def poll_drop(cls, context: bpy.types.Context) -> bool:
         """Only where objects live."""
         return context.area is not None and context.area.type in {"VIEW_3D", "OUTLINER"}
+
+
+@contextmanager
+def cursor_progress(context: bpy.types.Context) -> Iterator[Callable[[float], None]]:
+    """Show at the cursor how much of a short work is done, 0 to 1."""
+    manager = context.window_manager
+    manager.progress_begin(0.0, 1.0)
+    try:
+        yield manager.progress_update
+    finally:
+        manager.progress_end()
 
 
 def make_active(context: bpy.types.Context, obj: bpy.types.Object) -> None:

@@ -14,7 +14,7 @@ from ..blender.shape_keys import (
     match_shape_keys,
 )
 from ..blender.staging import scene_avatars
-from .base import GuardedOperator, Outcome
+from .base import GuardedOperator, Outcome, cursor_progress
 
 
 class NeedsShapeKeys:
@@ -91,7 +91,15 @@ class GAUSSIAN_HEADS_OT_copy_to_shape_keys(NeedsShapeKeys, GuardedOperator, bpy.
             self.report({"INFO"}, f"{num_driven} shape keys follow '{source.name}'.")
             return {"FINISHED"}
         frames = range(self.frame_start, self.frame_end + 1) if self.use_range else None
-        baked = copy_to_shape_keys(context.scene, source, meshes, frames, tolerance=self.tolerance)
+        with cursor_progress(context) as progress:
+            baked = copy_to_shape_keys(
+                context.scene,
+                source,
+                meshes,
+                frames,
+                tolerance=self.tolerance,
+                progress=progress,
+            )
         self.report({"INFO"}, sentence_of(baked))
         return {"FINISHED"}
 

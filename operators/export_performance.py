@@ -10,7 +10,7 @@ from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, St
 from ..blender.performance_export import PerformanceExport, export_performance
 from ..core.errors import TrackError
 from ..core.timing import frame_rate
-from .base import GuardedOperator, Outcome, active_avatar
+from .base import GuardedOperator, Outcome, active_avatar, cursor_progress
 
 FORMAT_ITEMS = (
     (".csv", "ARKit CSV", "As the Live Link Face app records: weights and angles in a table"),
@@ -65,14 +65,8 @@ class GAUSSIAN_HEADS_OT_export_performance(GuardedOperator, bpy.types.Operator):
             frame_rate(self.rate) if self.rate else None,
             self.has_head,
         )
-        manager = context.window_manager
-        manager.progress_begin(0.0, 1.0)
-        try:
-            track = export_performance(
-                context.scene, active_avatar(context), export, manager.progress_update
-            )
-        finally:
-            manager.progress_end()
+        with cursor_progress(context) as progress:
+            track = export_performance(context.scene, active_avatar(context), export, progress)
         self.report(
             {"INFO"},
             f"Wrote {track.num_frames} frames at {float(track.fps):.6g} fps to '{path.name}'.",

@@ -240,6 +240,17 @@ def test_our_own_tracks_keep_their_layers(scene, head, tmp_path, track):
     np.testing.assert_allclose(weights_at(scene, head, 10), expected, atol=1e-5)
 
 
+def test_tracks_in_a_heads_own_codes_are_keyed_as_they_are(scene, tmp_path):
+    path = small_latent_avatar(tmp_path / "latent.uhap")
+    latent = create_avatar_object(str(path), load_avatar(path), scene.collection)
+    codes = np.random.default_rng(7).normal(0, 1, (8, 64)).astype(np.float32)
+    pose = np.zeros((8, 6), np.float32)
+    space = object_avatar(latent).avatar.code_space
+    ExpressionTrack({"speech": codes}, pose, space, Fraction(24)).save(tmp_path / "t.npz")
+    import_performance(scene, latent, tmp_path / "t.npz", options(mode="TRACK"))
+    np.testing.assert_allclose(weights_at(scene, latent, 5), codes[4], atol=1e-6)
+
+
 def test_what_really_moves_is_written(scene, head, tmp_path):
     bake_track(head, recording(20, seed=1), 1)
     settings = head.gaussian_head

@@ -127,8 +127,8 @@ def test_other_files_are_refused(tmp_path, text, reason):
 
 def test_a_file_that_is_too_large_is_refused_before_it_is_read(tmp_path):
     with (tmp_path / "t.csv").open("wb") as stream:
-        stream.truncate(2**29 + 1)
-    with pytest.raises(TrackError, match="larger than 512 MiB"):
+        stream.truncate(2**28 + 1)
+    with pytest.raises(TrackError, match="larger than 256 MiB"):
         read_livelink_csv(tmp_path / "t.csv")
 
 
