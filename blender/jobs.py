@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,18 +37,18 @@ class Listening:
 class SpeechJob:
     """Sounds that one thread listens to; it touches nothing of Blender's.
 
-    Jobs take turns, for one uses the whole computer. `scratch` is deleted when the thread ends.
+    Jobs take turns, for one uses the whole computer. The analyser is opened by the thread too. `scratch` is deleted when the thread ends.
     """
 
     def __init__(
         self,
         listenings: Sequence[Listening],
-        analyser: Analyser,
+        open_analyser: Callable[[], Analyser],
         scratch: tempfile.TemporaryDirectory,
     ) -> None:
         self.listenings = tuple(listenings)
         self.finished: list[Performance | GaussianHeadsError] = []
-        self._analyser = analyser
+        self._open_analyser = open_analyser
         self._scratch = scratch
         self._began_sec = 0.0
         self._work = Work(self._listen, "Gaussian Heads speech")
@@ -109,18 +109,18 @@ class SpeechJob:
         try:
             with _Turn(progress):
                 self._began_sec = time.monotonic()
-                self._listen_to_all(progress)
+                self._listen_to_all(self._open_analyser(), progress)
         finally:
             self._scratch.cleanup()
 
-    def _listen_to_all(self, progress: Progress) -> None:
+    def _listen_to_all(self, analyser: Analyser, progress: Progress) -> None:
         lengths = [each.request.sound.placement.duration_sec for each in self.listenings]
         done = 0.0
         for listening, length in zip(self.listenings, lengths, strict=True):
             share = length / sum(lengths)
             own = part(progress, done, done + share)
             try:
-                self.finished.append(perform_speech(listening.request, self._analyser, own))
+                self.finished.append(perform_speech(listening.request, analyser, own))
             except AnalysisCancelled:
                 raise
             except GaussianHeadsError as error:

@@ -50,9 +50,8 @@ class GAUSSIAN_HEADS_OT_bake_dialogue(TakesDestination, ListensBeside, bpy.types
             listenings = listen_to_lines(scene, folder)
             if not listenings:
                 return None
-            model = speech_model()
             undo.pop_all()
-        return SpeechJob(listenings, model, scratch)
+        return SpeechJob(listenings, speech_model, scratch)
 
     def finish(self, context: bpy.types.Context, job: SpeechJob | None) -> Outcome:
         """Key what was heard, and what had been heard before."""

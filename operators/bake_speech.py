@@ -83,7 +83,6 @@ class GAUSSIAN_HEADS_OT_bake_speech(
                 and line_status(edited, line).can_update
             ):
                 return None
-        model = speech_model()
         scratch, folder = new_scratch()
         with ExitStack() as undo:
             undo.callback(scratch.cleanup)
@@ -92,7 +91,7 @@ class GAUSSIAN_HEADS_OT_bake_speech(
             else:
                 listening = Listening(request_strip(edited, strip, obj, folder), obj.session_uid)
             undo.pop_all()
-        return SpeechJob([listening], model, scratch)
+        return SpeechJob([listening], speech_model, scratch)
 
     def finish(self, context: bpy.types.Context, job: SpeechJob | None) -> Outcome:
         """Key what was heard."""

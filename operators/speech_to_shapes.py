@@ -48,13 +48,12 @@ class GAUSSIAN_HEADS_OT_speech_to_shape_keys(NeedsShapeKeys, ListensBeside, bpy.
         edited, obj = sequencer_scene(context), active_mesh(context)
         self._mesh_uids = [mesh.session_uid for mesh in chosen_meshes(context)]
         require_same_rate(context.scene, edited)
-        model = speech_model()
         scratch, folder = new_scratch()
         with ExitStack() as undo:
             undo.callback(scratch.cleanup)
             request = request_shape_speech(edited, obj, folder)
             undo.pop_all()
-        return SpeechJob([Listening(request, obj.session_uid)], model, scratch)
+        return SpeechJob([Listening(request, obj.session_uid)], speech_model, scratch)
 
     def finish(self, context: bpy.types.Context, job: SpeechJob) -> Outcome:
         """Key what was heard."""

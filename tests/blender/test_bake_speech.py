@@ -124,7 +124,7 @@ class Endless:
 
 def make_job(scene, obj, analyser, folder):
     listening = jobs.Listening(request_speech(scene, obj, folder), obj.session_uid)
-    return jobs.SpeechJob([listening], analyser, tempfile.TemporaryDirectory())
+    return jobs.SpeechJob([listening], lambda: analyser, tempfile.TemporaryDirectory())
 
 
 def test_cancelled_job_keys_nothing(scene, head, strip, tmp_path):
