@@ -24,6 +24,8 @@ USUAL_EYE_M = 0.0315
 EYES_SIDE_DEG, EYES_DOWN_DEG, EYES_UP_DEG = 34.0, 28.0, 22.0
 HEAD_SIDE_DEG, HEAD_DOWN_DEG, HEAD_UP_DEG = 65.0, 45.0, 45.0
 KNEE = 0.8
+# Controls may go this far beyond their full value before eyes lose their shape.
+MOST_WEIGHT = 1.6
 # Nobody looks at what is behind: from the first angle on the turn eases back to none at the second.
 EASE_DEG = (110.0, 165.0)
 # Turning the head moves the eyes, and with them the direction to the target.
@@ -46,6 +48,13 @@ class EyeRig:
         centers = np.array([[USUAL_EYE_M, 0.0, 0.0], [-USUAL_EYE_M, 0.0, 0.0]])
         full = [FULL_SIDE_DEG, FULL_SIDE_DEG, FULL_UP_DEG, FULL_DOWN_DEG]
         return cls(centers, np.array([full, full]))
+
+    @property
+    def limits_deg(self) -> tuple[float, float, float]:
+        """How far both eyes turn aside, down and up: what is comfortable, and what the controls bear."""
+        out, inward, up, down = MOST_WEIGHT * self.full_deg.min(axis=0)
+        side = min(EYES_SIDE_DEG, out, inward)
+        return float(side), float(min(EYES_DOWN_DEG, down)), float(min(EYES_UP_DEG, up))
 
     @property
     def middle_m(self) -> Float64[np.ndarray, " 3"]:
@@ -89,11 +98,12 @@ def eye_turns(
     """Turns (degrees left, down) of the left and the right eye to `target_m` of the avatar frame."""
     target = unposed(target_m, pose, pivot_m)
     turns = [eased(turn_towards(target - center)) for center in rig.centers_m]
+    most_side, most_down, most_up = rig.limits_deg
     return np.array(
         [
             [
-                soft_clip(left, EYES_SIDE_DEG),
-                soft_clip(down, EYES_DOWN_DEG if down > 0 else EYES_UP_DEG),
+                soft_clip(left, most_side),
+                soft_clip(down, most_down if down > 0 else most_up),
             ]
             for left, down in turns
         ]

@@ -398,3 +398,34 @@ def test_an_overridden_head_of_a_library_looks_at_a_target_of_the_scene(scene, h
 
 def target_name(head):
     return f"{head.name} Gaze"
+
+
+def test_a_target_that_is_deleted_leaves_the_head_as_it_was(scene, head):
+    target, control = add_gaze_target(head), add_head_control(head)
+    target.location.x, control.rotation_euler.z = 0.3, 0.4
+    bpy.context.view_layer.update()
+    assert read(head)[0].any() and read(head)[1] is not None
+    bpy.data.objects.remove(target)
+    bpy.data.objects.remove(control)
+    scene.frame_set(3)
+    code, pose = read(head)
+    assert not code.any() and pose is None
+    # A new one takes the place of the old dependency.
+    add_gaze_target(head)
+    paths = [curve.data_path for curve in head.animation_data.drivers]
+    assert paths.count("gaussian_head.gaze_dependency") == 1
+    head.gaussian_head.gaze_target = None
+    paths = [curve.data_path for curve in head.animation_data.drivers]
+    assert "gaussian_head.gaze_dependency" not in paths
+
+
+def test_targets_make_no_circle_of_dependencies(scene, head, avatar_file, capfd):
+    other = create_avatar_object(str(avatar_file), load_avatar(avatar_file), scene.collection)
+    other.location.y = -1.0
+    look_at(head, other)
+    look_at(other, head)
+    add_head_control(head)
+    add_gaze_target(other, parented=True)
+    scene.frame_set(2)
+    told = "".join(capfd.readouterr())
+    assert "ycle" not in told

@@ -22,6 +22,7 @@ from gaussian_heads.core.avatar.pose import pose_points
 from gaussian_heads.core.spaces import ARKIT_INDEX
 
 PIVOT = np.array([0.0, -0.1, -0.09])
+RIG_CENTERS = EyeRig.usual().centers_m
 POSES = [
     np.zeros(6),
     np.array([0.2, -0.3, 0.1, 0.01, 0.0, 0.02]),
@@ -175,3 +176,12 @@ def test_straight_ahead_is_no_turn_and_straight_behind_is_defined():
     np.testing.assert_array_equal(turn_towards(np.array([0.0, 0.0, 2.0])), [0, 0])
     assert np.isfinite(turn_towards(np.zeros(3))).all()
     assert np.isfinite(turn_towards(np.array([0.0, 0.0, -1.0]))).all()
+
+
+def test_eyes_that_turn_little_stop_together_before_they_lose_their_shape():
+    weak = EyeRig(RIG_CENTERS, np.tile([18.0, 9.0, 9.0, 10.0], (2, 1)))
+    turns = eye_turns(np.array([2.0, 1.0, 1.5]), np.zeros(6), PIVOT, weak)
+    weights = eye_weights(turns, weak)
+    assert weights.max() < 1.6001 and weights[ARKIT_INDEX["eyeLookInRight"]] > 1.5
+    np.testing.assert_allclose(turns[0], turns[1], atol=0.2)
+    assert EyeRig.usual().limits_deg == (34.0, 28.0, 22.0)
