@@ -45,6 +45,16 @@ def _factor(label: str, description: str, default: float) -> object:
     )
 
 
+def _dependency(what: str) -> object:
+    """A number whose driver makes Blender evaluate a target that is hidden: only what is needed counts."""
+    return FloatProperty(
+        name="Dependency",
+        description=f"Has Blender evaluate {what} before the head",
+        options={"HIDDEN", "ANIMATABLE"},
+        override=HEAD_OPTIONS["override"],
+    )
+
+
 class TargetSettings:
     """What an avatar object looks at and what its head follows."""
 
@@ -97,10 +107,5 @@ class TargetSettings:
         default=IDENTITY,
         **(HEAD_OPTIONS | {"update": listen}),
     )
-    # Blender evaluates a hidden object only where something depends on it: drivers on these two say so.
-    gaze_dependency: FloatProperty(
-        options={"HIDDEN", "ANIMATABLE"}, override=HEAD_OPTIONS["override"]
-    )
-    head_dependency: FloatProperty(
-        options={"HIDDEN", "ANIMATABLE"}, override=HEAD_OPTIONS["override"]
-    )
+    gaze_dependency: _dependency("what the eyes look at")
+    head_dependency: _dependency("what the head follows")

@@ -46,9 +46,22 @@ class ReadsPoseAsset(ActsOnAvatar):
         name="Mirrored", description="Swap the sides", default=False, options={"SKIP_SAVE"}
     )
     use_key: BoolProperty(name="Key", description=KEY_DESCRIPTION, default=False)
-    asset_library_type: EnumProperty(items=LIBRARY_TYPES, options={"HIDDEN", "SKIP_SAVE"})
-    asset_library_identifier: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
-    relative_asset_identifier: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
+    asset_library_type: EnumProperty(
+        name="Library Type",
+        description="Kind of the asset library, as an asset shelf names it",
+        items=LIBRARY_TYPES,
+        options={"HIDDEN", "SKIP_SAVE"},
+    )
+    asset_library_identifier: StringProperty(
+        name="Library",
+        description="Name of the asset library in the preferences",
+        options={"HIDDEN", "SKIP_SAVE"},
+    )
+    relative_asset_identifier: StringProperty(
+        name="Asset",
+        description="The asset's place in its library: file.blend/Action/Name",
+        options={"HIDDEN", "SKIP_SAVE"},
+    )
 
     def wanted_pose(self, context: bpy.types.Context) -> Pose:
         """The pose of the asset, mirrored where that is asked for."""
