@@ -8,6 +8,7 @@ import sys
 import time
 
 import bpy
+import gaussian_heads
 import numpy as np
 import pytest
 import soundfile
@@ -239,3 +240,24 @@ def test_workers_are_this_python_or_this_blender(monkeypatch):
     ]  # fmt: skip
     monkeypatch.setattr(sys, "argv", ["blender", "-b", "-P", "x.py"])
     assert worker_command() == ["/opt/blender", "--command", "gaussian_heads"]
+
+
+def test_blenders_own_command_line_runs_the_same_words(folder, avatar_file, monkeypatch, capsys):
+    commands = []
+    original = bpy.utils.register_cli_command
+
+    def register(name, run):
+        commands.append((name, run))
+        return original(name, run)
+
+    monkeypatch.setattr(bpy.utils, "register_cli_command", register)
+    gaussian_heads.unregister()
+    gaussian_heads.register()
+    ((name, run),) = commands
+    assert name == "gaussian_heads"
+    assert run(["batch", str(folder / "none.csv"), "--out", str(folder / "out")]) == 2
+    assert "cannot be read" in capsys.readouterr().err
+    row = f"a,a.wav,{avatar_file},8,16x16,png"
+    (folder / "s.csv").write_text(f"name,audio,avatar,fps,size,output\n{row}\n")
+    assert run(["shot", str(folder / "s.csv"), "--out", str(folder / "out")]) == 0
+    assert read_record(folder / "out/a.job.json")["frames"] == 4
