@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -128,7 +129,10 @@ class ExpressionTrack:
             KeyError,
             TypeError,
             ZeroDivisionError,
+            EOFError,
+            RuntimeError,
             zipfile.BadZipFile,
+            zlib.error,
         ) as error:
             raise TrackError(
                 f"'{path}' is not an expression track ({error}): make it with 'gaussian-heads speech'."

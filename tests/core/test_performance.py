@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from gaussian_heads.core.errors import TrackError
+from gaussian_heads.core.errors import GaussianHeadsError, TrackError
 from gaussian_heads.core.expression import ExpressionTrack
 from gaussian_heads.core.importers.performance import read_performance
 from gaussian_heads.core.livelink import write_livelink_csv
@@ -160,3 +160,33 @@ def test_rates_that_are_none_are_refused(tmp_path):
 def test_missing_files_are_named(tmp_path):
     with pytest.raises(TrackError, match="There is no file"):
         read_performance(tmp_path / "none.csv")
+
+
+@pytest.mark.parametrize("kind", ["csv", "json", "npz"])
+def test_damaged_files_are_read_or_refused_never_more(tmp_path, kind):
+    codes = random_weights(12, 52)
+    track = ExpressionTrack(
+        {"speech": codes}, np.zeros((12, 6), np.float32), "arkit52", Fraction(30)
+    )
+    path = tmp_path / f"a.{kind}"
+    if kind == "csv":
+        write_livelink_csv(track, path)
+    elif kind == "npz":
+        track.save(path)
+    else:
+        written(tmp_path, solve(ARKIT_BLENDSHAPES, codes))
+    whole, rng, num_refused = path.read_bytes(), np.random.default_rng(8), 0
+    pieces = (b"nan", b"1e999", b"null", b"[]", b",", b"\n", b"\x00", b"99:99:99:99", b"\xff")
+    for _ in range(250):
+        data = bytearray(whole)
+        for _ in range(rng.integers(1, 6)):
+            at = int(rng.integers(len(data)))
+            length = int(rng.integers(0, 80))
+            data[at : at + length] = pieces[rng.integers(len(pieces))] * int(rng.integers(0, 2))
+        path.write_bytes(bytes(data))
+        try:
+            assert np.isfinite(read_performance(path).codes()).all()
+        except GaussianHeadsError as error:
+            num_refused += 1
+            assert len(str(error).splitlines()) == 1
+    assert num_refused > 20
