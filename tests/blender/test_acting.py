@@ -1,6 +1,7 @@
 """Poses are read, written, mirrored and keyed as animators expect it."""
 
 import bpy
+import numpy as np
 import pytest
 from gaussian_heads.blender.acting import (
     CHANNELS,
@@ -15,8 +16,12 @@ from gaussian_heads.blender.acting import (
 )
 from gaussian_heads.blender.acting_keys import key_change, key_channels
 from gaussian_heads.blender.animation import find_channelbag
+from gaussian_heads.blender.avatars import load_avatar
 from gaussian_heads.blender.bake import bake_track
+from gaussian_heads.blender.codes import expression_code
+from gaussian_heads.blender.destinations import Destination
 from gaussian_heads.core.errors import GaussianHeadsError
+from gaussian_heads.core.spaces import ARKIT_INDEX
 
 
 def keys_of(head, name):
@@ -189,3 +194,37 @@ def test_auto_keying_keys_what_changed_and_nothing_is_keyed_without_it(scene, he
     finally:
         scene.tool_settings.use_keyframe_insert_auto = False
     assert keyed_channels(head) == {"AU12"}
+
+
+def test_an_overridden_head_of_a_library_is_acted_and_keyed(scene, head, tmp_path):
+    library, path = str(tmp_path / "library.blend"), str(tmp_path / "scene.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=library)
+    bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
+    with bpy.data.libraries.load(library, link=True) as (_, here):
+        here.objects = ["Small Head"]
+    bpy.context.scene.collection.objects.link(here.objects[0])
+    head = here.objects[0].override_create(remap_local_usages=True)
+    pose = {"AU12": 2.0, "browDownRight": 0.5, "viseme_O": 0.25, "head_rotation_x": 0.125}
+    write_pose(head, pose)
+    key_channels(head, ["AU12"], frame=1)
+    bpy.ops.wm.save_as_mainfile(filepath=path)
+    bpy.ops.wm.open_mainfile(filepath=path)
+    head = next(o for o in bpy.data.objects if o.override_library)
+    assert read_pose(head) == pytest.approx(pose)
+    assert keyed_channels(head) == {"AU12"}
+
+
+def test_speech_on_the_nla_and_acting_in_an_action_of_its_own_play_together(
+    scene, head, track, avatar_file
+):
+    made = track(20)
+    bake_track(head, made, 1, destination=Destination("NLA"))
+    write_pose(head, {"mouthSmileLeft": 0.5})
+    key_channels(head, ["mouthSmileLeft"], frame=5)
+    assert head.animation_data.nla_tracks and keyed_channels(head) == {"mouthSmileLeft"}
+    scene.frame_set(7)
+    evaluated = head.evaluated_get(bpy.context.evaluated_depsgraph_get())
+    expected = made.codes()[6].astype(np.float64)
+    expected[ARKIT_INDEX["mouthSmileLeft"]] += 0.5
+    code = expression_code(evaluated, load_avatar(avatar_file).avatar)
+    np.testing.assert_allclose(code, expected, atol=1e-5)

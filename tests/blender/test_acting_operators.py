@@ -353,3 +353,12 @@ def test_a_drag_blends_from_where_the_face_was_and_can_be_taken_back(acted):
     make_local_asset()
     ops.blend_action_asset(action="Mine", factor=0.5)
     assert read_pose(acted)["AU01"] == pytest.approx(1.5)
+
+
+def test_every_button_explains_itself():
+    for button in (*BUTTONS, "copy_pose", "blend_action_asset", "create_expression_library"):
+        rna = getattr(ops, button).get_rna_type()
+        assert len(rna.description.split()) >= 4 and not rna.description.endswith("."), button
+        for prop in rna.properties:
+            if prop.identifier != "rna_type":
+                assert prop.description and not prop.description.endswith("."), prop.identifier
