@@ -15,12 +15,12 @@ from .avatars import avatar_path, load_avatar
 from .bake import BakeResult, bake_track
 from .dialogue_bake import remember_bake
 from .dropped_sounds import add_sounds, add_strip, edited_scene
-from .presets import FORMAT, LOOK, apply_preset
+from .presets import FORMAT, LOOK, STYLE, apply_preset
 from .proxy import create_avatar_object
 from .sound import StripSound
 from .staging import frame_portrait, setup_render
 from .strips import choose_strip, placement
-from .style_properties import set_speech_style
+from .style_properties import set_speech_style, speech_style
 from .world import make_world
 
 # Where in listening the sound is decoded.
@@ -62,6 +62,16 @@ class PrevizResult:
     camera: bpy.types.Object
     strip: str
     bake: BakeResult
+
+
+def preset_style(name: str) -> SpeechStyle:
+    """The manner that a style preset sets."""
+    probe = bpy.data.objects.new("Previz", None)
+    try:
+        apply_preset(STYLE, name, obj=probe)
+        return speech_style(probe.gaussian_head)
+    finally:
+        bpy.data.objects.remove(probe)
 
 
 def sound_of(scene: bpy.types.Scene, request: PrevizRequest) -> StripSound:

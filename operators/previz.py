@@ -10,19 +10,36 @@ from bpy.props import EnumProperty, IntProperty, StringProperty
 from ..blender.avatars import avatar_path, is_builtin, load_avatar, reference_to
 from ..blender.dropped_sounds import require_sound
 from ..blender.library_properties import library_items
-from ..blender.presets import FORMAT, LOOK, presets
-from ..blender.previz import BACKGROUNDS, PrevizRequest, PrevizResult, build, listen, sound_of
+from ..blender.presets import FORMAT, LOOK, STYLE, presets
+from ..blender.previz import (
+    BACKGROUNDS,
+    PrevizRequest,
+    PrevizResult,
+    build,
+    listen,
+    preset_style,
+    sound_of,
+)
 from ..blender.sound import StripSound
 from ..blender.speech import speech_model
 from ..blender.work import Work
 from ..core.errors import GaussianHeadsError
 from ..core.framing import FRAMINGS, USUAL_FRAMING
 from ..core.progress import Progress
-from ..core.speech import HeardSpeech, SpeechModel
+from ..core.speech import HeardSpeech, SpeechModel, SpeechStyle
 from .base import CANCELLED, GuardedOperator, Outcome, make_active
 from .import_avatar import remember
 
 POLL_SEC = 0.1
+_FIELDS = (
+    "avatar",
+    "filepath",
+    "style_preset",
+    "format_preset",
+    "framing",
+    "background",
+    "look",
+)
 KEEP = "KEEP"
 _Item = tuple[str, str, str]
 # Blender keeps no copy of the texts of such lists.
@@ -60,6 +77,10 @@ def _format_items(_operator: object, _context: object) -> list[_Item]:
 
 def _look_items(_operator: object, _context: object) -> list[_Item]:
     return _preset_items(LOOK, "The Avatar's Own")
+
+
+def _style_items(_operator: object, _context: object) -> list[_Item]:
+    return _preset_items(STYLE, "Usual")
 
 
 def _avatar_items(operator: object, context: object) -> list[tuple[str, str, str, int, int]]:
@@ -106,6 +127,11 @@ class GAUSSIAN_HEADS_OT_previz(GuardedOperator, bpy.types.Operator):
         ],
         default="Studio",
     )
+    style_preset: EnumProperty(
+        name="Manner",
+        description="How the person speaks; it can be changed afterwards",
+        items=_style_items,
+    )
     look: EnumProperty(name="Look", description="How the head is graded", items=_look_items)
     first_frame: IntProperty(
         name="First Frame", description="The frame at which the sound starts", default=1
@@ -141,7 +167,7 @@ class GAUSSIAN_HEADS_OT_previz(GuardedOperator, bpy.types.Operator):
         layout = self.layout
         layout.template_icon_view(self, "avatar", show_labels=True, scale=5.0, scale_popup=5.0)
         layout.use_property_split = True
-        for name in ("avatar", "filepath", "format_preset", "framing", "background", "look"):
+        for name in _FIELDS:
             layout.prop(self, name)
         if not self.filepath:
             layout.label(text="Choose a sound file to speak", icon="INFO")
@@ -165,8 +191,10 @@ class GAUSSIAN_HEADS_OT_previz(GuardedOperator, bpy.types.Operator):
             self._stop_timer(context)
 
     def _start(self, context: bpy.types.Context) -> Outcome:
-        asked, model = self._asked, speech_model()
-        self._work = Work(lambda progress: asked.listen(model, progress), "Gaussian Heads previz")
+        asked = self._asked
+        self._work = Work(
+            lambda progress: asked.listen(speech_model(), progress), "Gaussian Heads previz"
+        )
         self._work.start()
         self._timer = context.window_manager.event_timer_add(POLL_SEC, window=context.window)
         context.window_manager.modal_handler_add(self)
@@ -204,6 +232,7 @@ class GAUSSIAN_HEADS_OT_previz(GuardedOperator, bpy.types.Operator):
             look="" if self.look == KEEP else self.look,
             first_frame=self.first_frame,
             seed=self.seed,
+            style=SpeechStyle() if self.style_preset == KEEP else preset_style(self.style_preset),
         )
 
     def _stop_timer(self, context: bpy.types.Context) -> None:

@@ -9,11 +9,16 @@ import numpy as np
 import pytest
 from gaussian_heads.blender import library, preferences, presets
 from gaussian_heads.blender.animation import find_channelbag
+from gaussian_heads.blender.dialogue import find_line
+from gaussian_heads.blender.dialogue_bake import update_line
 from gaussian_heads.blender.presets import apply_preset
+from gaussian_heads.blender.previz import preset_style
 from gaussian_heads.blender.strips import placement, sound_strips
+from gaussian_heads.blender.style_properties import speech_style
 from gaussian_heads.blender.work import Work
 from gaussian_heads.core.assets import SAMPLE_SENTENCE
 from gaussian_heads.core.errors import GaussianHeadsError
+from gaussian_heads.core.speech import SpeechStyle
 from gaussian_heads.operators import previz
 
 
@@ -98,9 +103,6 @@ def test_previz_is_the_same_as_doing_it_by_hand(scene):
 
 
 def test_manner_can_be_changed_afterwards_without_listening_again(scene, monkeypatch):
-    from gaussian_heads.blender.dialogue import find_line
-    from gaussian_heads.blender.dialogue_bake import update_line
-
     make(avatar="builtin:ada")
     head = bpy.context.view_layer.objects.active
     before = keys(head)
@@ -111,6 +113,21 @@ def test_manner_can_be_changed_afterwards_without_listening_again(scene, monkeyp
     update_line(scene, line)
     jaw = '["expr_code"]', 17
     assert max(v for _, v in keys(head)[jaw]) < 0.6 * max(v for _, v in before[jaw])
+
+
+def test_manner_of_a_preset_is_heard_performed_and_kept(scene, monkeypatch):
+    heard = []
+    real = previz.listen
+    monkeypatch.setattr(previz, "listen", lambda *words: heard.append(words[1]) or real(*words))
+    make(avatar="builtin:ada", style_preset="Newsreader")
+    head = bpy.context.view_layer.objects.active
+    style = speech_style(head.gaussian_head)
+    assert style == preset_style("Newsreader") != SpeechStyle()
+    assert heard == [style.effort] and not bpy.data.objects.get("Previz")
+    before = keys(head)
+    line = find_line(scene, sound_strips(scene)[0], head)
+    update_line(scene, line)
+    assert keys(head) == before
 
 
 def test_previz_undoes_in_one_step(scene):
