@@ -2,6 +2,7 @@
 
 import json
 from fractions import Fraction
+from types import SimpleNamespace
 
 import bpy
 import numpy as np
@@ -343,6 +344,35 @@ def test_broken_files_are_one_sentence(scene, head, tmp_path):
         bpy.ops.gaussian_heads.import_performance(filepath=str(tmp_path / "x.json"))
     assert len(str(error.value).strip().splitlines()) == 1
     assert head.animation_data is None
+
+
+def test_files_may_be_dropped_where_a_face_is(scene, avatar_file):
+    from gaussian_heads.operators.import_performance import GAUSSIAN_HEADS_FH_performance as handler
+
+    def context(kind):
+        return SimpleNamespace(
+            area=SimpleNamespace(type=kind), scene=scene, view_layer=bpy.context.view_layer
+        )
+
+    assert not handler.poll_drop(context("VIEW_3D"))
+    create_avatar_object(str(avatar_file), load_avatar(avatar_file), scene.collection)
+    assert handler.poll_drop(context("VIEW_3D")) and not handler.poll_drop(context("IMAGE_EDITOR"))
+    assert handler.bl_file_extensions == ".csv;.json;.npz"
+    assert handler.bl_import_operator == "gaussian_heads.import_performance"
+
+
+def test_the_menus_have_both():
+    from gaussian_heads.operators import _menu_entries
+
+    drawn = []
+
+    def operator(name, text):
+        drawn.append(name)
+
+    for menu, draw in _menu_entries():
+        if menu in (bpy.types.TOPBAR_MT_file_import, bpy.types.TOPBAR_MT_file_export):
+            draw(SimpleNamespace(layout=SimpleNamespace(operator=operator)), bpy.context)
+    assert {"gaussian_heads.import_performance", "gaussian_heads.export_performance"} <= set(drawn)
 
 
 def test_nothing_to_move_says_so(scene):
