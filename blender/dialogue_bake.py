@@ -43,7 +43,6 @@ from .dialogue_records import (
 from .dialogue_state import is_heard, style_values
 from .jobs import Listening
 from .speech import Performance, request_strip
-from .staging import scene_avatars
 from .strips import is_muted, placement
 from .style_properties import speech_style
 
@@ -172,6 +171,7 @@ def remember_bake(
     sound = place.sound
     record = HeardRecord(sound.digest, sound.speed, begin, end, float(heard.effort))
     store_heard(scene, line, record, heard)
+    line.keyed_speaker = obj
     remember_keys(bpy.data.actions[result.action], line.line_id, _keyed_record(line, place))
 
 
@@ -195,7 +195,7 @@ def _key(
     before = find_keyed(obj, line_id)
     destination = _destination(options, before, place.strip)
     if options.frames is None:
-        _clear_elsewhere(scene, obj, line_id)
+        _leave_former_speaker(scene, line)
         if before is not None and destination.kind != "NEW":
             _clear_stale(scene, obj, line_id, before, destination, place.placement)
     spot = place.placement
@@ -235,12 +235,12 @@ def _clear_stale(
         clear_line_keys(scene, obj, line_id)
 
 
-def _clear_elsewhere(scene: bpy.types.Scene, obj: bpy.types.Object, line_id: str) -> None:
+def _leave_former_speaker(scene: bpy.types.Scene, line: Line) -> None:
     """A line that was given to another speaker leaves its former one."""
-    others = {other for each in bpy.data.scenes for other in scene_avatars(each)} - {obj}
-    for other in others:
-        if other.is_editable and find_keyed(other, line_id) is not None:
-            clear_line_keys(scene, other, line_id)
+    former = line.keyed_speaker
+    if former is not None and former != line.speaker and former.is_editable:
+        clear_line_keys(scene, former, line.line_id)
+    line.keyed_speaker = line.speaker
 
 
 def _keyed_record(line: Line, place: _Place) -> KeyedRecord:

@@ -9,15 +9,16 @@ from __future__ import annotations
 import bpy
 from bpy.app.handlers import persistent
 
-from ..core.errors import GaussianHeadsError
+from ..core.errors import GaussianHeadsError, TimingError
 from .dialogue import adopt_duplicates, line_ids, lines_of
 from .dialogue_keys import find_keyed
 from .dialogue_properties import STYLE_LISTENERS
+from .dialogue_records import KeyedRecord
 from .dialogue_scene import follow_lines, update_lines
 from .dialogue_state import LineState, line_status
 from .jobs import running_job
 from .listeners import add_listeners, remove_listeners
-from .strips import strip_timing
+from .strips import placement, strip_timing
 
 # Keys follow once a strip was left alone for so long, so that dragging it stays smooth.
 SETTLE_SEC = 0.15
@@ -38,45 +39,45 @@ def follow_strips(scene: bpy.types.Scene) -> int:
         return 0
     _is_busy = True
     try:
-        if has_duplicates(scene):
+        moved, has_copies = _look(scene)
+        if has_copies:
             adopt_duplicates(scene)
-        moved = moved_lines(scene)
         return follow_lines(scene, moved) if moved else 0
     finally:
         _is_busy = False
 
 
 def moved_lines(scene: bpy.types.Scene) -> list[str]:
-    """The ids of lines that follow and whose strips are not where their keys are; cheap."""
-    lines = {line.line_id: line for line in scene.gaussian_heads.lines if line.follow}
+    """The ids of lines that follow and whose strips were moved as a whole since they were keyed; cheap."""
+    return _look(scene)[0]
+
+
+def _look(scene: bpy.types.Scene) -> tuple[list[str], bool]:
+    """`moved_lines`, and whether two strips carry the id of one line, in one walk through the strips."""
+    speakers = {line.line_id: line.speaker for line in scene.gaussian_heads.lines if line.follow}
     editor = scene.sequence_editor
-    if not lines or editor is None:
-        return []
-    moved = []
-    for strip in editor.strips_all:
+    moved: list[str] = []
+    seen: set[str] = set()
+    num_carried = 0
+    for strip in editor.strips_all if editor is not None else ():
         if strip.type != "SOUND":
             continue
         for line_id in line_ids(strip):
-            keyed = find_keyed(lines[line_id].speaker, line_id) if line_id in lines else None
-            if keyed is not None:
-                by_frames = strip_timing(strip)[0] - keyed.record.content_start_frame
-                if by_frames and float(by_frames).is_integer():
-                    moved.append(line_id)
-    return moved
-
-
-def has_duplicates(scene: bpy.types.Scene) -> bool:
-    """Whether two strips carry the id of one line."""
-    editor = scene.sequence_editor
-    if editor is None:
-        return False
-    seen: set[str] = set()
-    for strip in editor.strips_all:
-        for line_id in line_ids(strip):
-            if line_id in seen:
-                return True
+            num_carried += 1
             seen.add(line_id)
-    return False
+            keyed = find_keyed(speakers[line_id], line_id) if line_id in speakers else None
+            if keyed is not None and _is_moved(scene, strip, keyed.record):
+                moved.append(line_id)
+    return moved, num_carried > len(seen)
+
+
+def _is_moved(scene: bpy.types.Scene, strip: bpy.types.Strip, record: KeyedRecord) -> bool:
+    if strip_timing(strip)[0] == record.content_start_frame:
+        return False
+    try:
+        return bool(record.shift_to(placement(scene, strip)))
+    except TimingError:
+        return False
 
 
 def update_live(obj: bpy.types.Object) -> int:
@@ -117,7 +118,7 @@ def _follow_all() -> None:
 
 def _needs_following() -> bool:
     return any(
-        moved_lines(scene) or has_duplicates(scene)
+        any(_look(scene))
         for scene in bpy.data.scenes
         if len(scene.gaussian_heads.lines) and scene.is_editable
     )

@@ -92,6 +92,12 @@ class GAUSSIAN_HEADS_PG_line(bpy.types.PropertyGroup):
         description="The avatar that speaks the strip",
         poll=_is_avatar,
     )
+    keyed_speaker: PointerProperty(
+        type=bpy.types.Object,
+        name="Keyed Speaker",
+        description="The avatar that has the keys of the strip",
+        options={"HIDDEN"},
+    )
     follow: BoolProperty(
         name="Follow",
         description="Move the keys when the strip is moved",

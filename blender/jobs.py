@@ -184,6 +184,14 @@ def object_by_uid(uid: int) -> bpy.types.Object:
     raise GaussianHeadsError("The avatar was deleted while its sound was analysed: load it again.")
 
 
+def scene_by_uid(uid: int) -> bpy.types.Scene:
+    """The scene whose sounds a job listens to; raises when it is gone."""
+    for scene in bpy.data.scenes:
+        if scene.session_uid == uid:
+            return scene
+    raise GaussianHeadsError("The scene was deleted while its sound was analysed: bake again.")
+
+
 def cancel_jobs() -> None:
     """Ask every job to stop."""
     for job in _jobs:

@@ -8,7 +8,7 @@ import bpy
 
 from ..blender.dialogue import adopt_duplicates
 from ..blender.dialogue_scene import DialogueResult, key_dialogue, lines_to_bake, listen_to_lines
-from ..blender.jobs import SpeechJob, new_scratch, running_jobs
+from ..blender.jobs import SpeechJob, new_scratch, running_jobs, scene_by_uid
 from ..blender.speech import speech_model
 from ..blender.strips import require_same_rate, sequencer_scene
 from ..core.errors import GaussianHeadsError
@@ -23,7 +23,7 @@ class GAUSSIAN_HEADS_OT_bake_dialogue(TakesDestination, ListensBeside, bpy.types
     bl_label = "Bake Dialogue"
     bl_options = {"REGISTER", "UNDO"}
 
-    _scene_name = ""
+    _scene_uid = 0
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -42,7 +42,7 @@ class GAUSSIAN_HEADS_OT_bake_dialogue(TakesDestination, ListensBeside, bpy.types
         """Get ready the sounds of all lines that need listening to."""
         scene = sequencer_scene(context)
         require_same_rate(context.scene, scene)
-        self._scene_name = scene.name
+        self._scene_uid = scene.session_uid
         adopt_duplicates(scene)
         scratch, folder = new_scratch()
         with ExitStack() as undo:
@@ -55,7 +55,7 @@ class GAUSSIAN_HEADS_OT_bake_dialogue(TakesDestination, ListensBeside, bpy.types
 
     def finish(self, context: bpy.types.Context, job: SpeechJob | None) -> Outcome:
         """Key what was heard, and what had been heard before."""
-        scene = bpy.data.scenes[self._scene_name]
+        scene = scene_by_uid(self._scene_uid)
         heard = list(zip(job.listenings, job.finished, strict=False)) if job else []
         result = key_dialogue(scene, heard, self.chosen_destination(scene))
         self._report(result, len(job.listenings) - len(job.finished) if job else 0)

@@ -20,6 +20,7 @@ from ..blender.jobs import (
     object_by_uid,
     running_job,
     running_jobs,
+    scene_by_uid,
 )
 from ..blender.jobs import cancel_jobs as cancel_running_jobs
 from ..blender.speech import request_strip, speech_model
@@ -50,7 +51,7 @@ class GAUSSIAN_HEADS_OT_bake_speech(
     )
 
     _line_id = ""
-    _scene_name = ""
+    _scene_uid = 0
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -73,7 +74,7 @@ class GAUSSIAN_HEADS_OT_bake_speech(
         require_same_rate(context.scene, edited)
         require_editable(obj)
         strip = choose_spoken_strip(edited, obj, self.strip)
-        self._line_id, self._scene_name = "", edited.name
+        self._line_id, self._scene_uid = "", edited.session_uid
         if edited.is_editable:
             adopt_duplicates(edited)
             line = link_strip(edited, strip, obj)
@@ -95,7 +96,7 @@ class GAUSSIAN_HEADS_OT_bake_speech(
 
     def finish(self, context: bpy.types.Context, job: SpeechJob | None) -> Outcome:
         """Key what was heard."""
-        scene = bpy.data.scenes[self._scene_name]
+        scene = scene_by_uid(self._scene_uid)
         frames = self.chosen_frames(context.scene)
         options = BakeOptions(self.chosen_destination(scene), frames)
         if job is None:

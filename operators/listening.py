@@ -99,9 +99,7 @@ class ListensBeside(GuardedOperator):
         if event.type != "TIMER":
             return {"PASS_THROUGH"}
         context.workspace.status_text_set(f"{describe_job(self._job)}   Esc: Cancel")
-        for area in context.screen.areas:
-            if area.type in {"VIEW_3D", "SEQUENCE_EDITOR"}:
-                area.tag_redraw()
+        _redraw_sidebars(context)
         if self._job.is_running:
             return {"PASS_THROUGH"}
         self._stop_timer(context)
@@ -139,6 +137,15 @@ class ListensBeside(GuardedOperator):
     def _stop_timer(self, context: bpy.types.Context) -> None:
         context.window_manager.event_timer_remove(self._timer)
         context.workspace.status_text_set(None)
+
+
+def _redraw_sidebars(context: bpy.types.Context) -> None:
+    """Show progress without drawing the heads anew, whose time the listening needs."""
+    for area in context.screen.areas:
+        if area.type in {"VIEW_3D", "SEQUENCE_EDITOR"}:
+            for region in area.regions:
+                if region.type == "UI":
+                    region.tag_redraw()
 
 
 def sentence_of(result: BakeResult) -> str:

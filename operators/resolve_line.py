@@ -45,12 +45,20 @@ class GAUSSIAN_HEADS_OT_resolve_line(GuardedOperator, bpy.types.Operator):
         elif state in (LineState.NEW, LineState.SOUND):
             strip = strips_by_line(scene)[self.line_id]
             arguments = {"strip": strip.name, "speaker": line.speaker.name}
-            return bpy.ops.gaussian_heads.bake_speech("INVOKE_DEFAULT", **arguments)
+            return _bake(arguments)
         elif state is LineState.CURRENT:
             _select(scene, strips_by_line(scene)[self.line_id])
         else:
             raise GaussianHeadsError(f"{status.sentence}.")
         return {"FINISHED"}
+
+
+def _bake(arguments: dict[str, str]) -> Outcome:
+    try:
+        return bpy.ops.gaussian_heads.bake_speech("INVOKE_DEFAULT", **arguments)
+    except RuntimeError as error:
+        # Operators tell others of their refusals in this way.
+        raise GaussianHeadsError(str(error).removeprefix("Error: ").strip()) from None
 
 
 def _status(context: bpy.types.Context, line_id: str) -> LineStatus | None:

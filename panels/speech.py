@@ -58,8 +58,9 @@ class GAUSSIAN_HEADS_UL_lines(bpy.types.UIList):
             GAUSSIAN_HEADS_OT_resolve_line.bl_idname, text="", icon=icon, emboss=False
         )
         badge.line_id = line.line_id
-        row.label(text=line.name)
-        row.prop(line, "speaker", text="")
+        names = row.split(factor=0.45, align=True)
+        names.label(text=line.name)
+        names.prop(line, "speaker", text="")
         icon = "LINKED" if line.follow else "UNLINKED"
         row.prop(line, "follow", text="", icon=icon, emboss=False)
 
@@ -83,7 +84,7 @@ class _SpeechDrawing:
         self._draw_lines(layout, scene)
         if obj is not None:
             self._draw_strip(layout, scene, obj)
-        self._draw_bake(layout, len(lines))
+        self._draw_bake(layout, scene)
 
     def _draw_lines(self, layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:
         settings = scene.gaussian_heads
@@ -111,23 +112,30 @@ class _SpeechDrawing:
     def _draw_strip(
         self, layout: bpy.types.UILayout, scene: bpy.types.Scene, obj: bpy.types.Object
     ) -> None:
-        column = layout.column()
-        column.use_property_split = True
-        column.use_property_decorate = False
-        column.prop_search(obj.gaussian_head, "sound_strip", scene.sequence_editor, "strips_all")
-        if not len(scene.gaussian_heads.lines):
+        has_lines = bool(len(scene.gaussian_heads.lines))
+        if obj.gaussian_head.sound_strip or not has_lines:
+            column = layout.column()
+            column.use_property_split = True
+            column.use_property_decorate = False
+            strips = scene.sequence_editor
+            column.prop_search(obj.gaussian_head, "sound_strip", strips, "strips_all")
+        if not has_lines:
             link = GAUSSIAN_HEADS_OT_link_speech.bl_idname
             layout.operator(link, text="Link Selected Strips", icon="LINKED")
 
-    def _draw_bake(self, layout: bpy.types.UILayout, num_lines: int) -> None:
+    def _draw_bake(self, layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:
         for job in running_jobs():
             row = layout.row(align=True)
             row.progress(factor=job.progress, text=describe_job(job))
             row.operator(GAUSSIAN_HEADS_OT_cancel_bake.bl_idname, text="", icon="X")
         column = layout.column(align=True)
         column.scale_y = 1.3
-        column.operator(GAUSSIAN_HEADS_OT_bake_speech.bl_idname, icon="REC")
-        if num_lines:
+        bake = column.operator(GAUSSIAN_HEADS_OT_bake_speech.bl_idname, icon="REC")
+        settings = scene.gaussian_heads
+        if settings.active_line < len(settings.lines):
+            line = settings.lines[settings.active_line]
+            bake.strip = line.name
+            bake.speaker = line.speaker.name if line.speaker else ""
             column.operator(GAUSSIAN_HEADS_OT_bake_dialogue.bl_idname, icon="SPEAKER")
             column.operator(GAUSSIAN_HEADS_OT_update_keys.bl_idname, icon="FILE_REFRESH")
 

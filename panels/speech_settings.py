@@ -59,6 +59,7 @@ class _ResultDrawing(_SubPanel):
             slider = row.row(align=True)
             slider.active = not is_muted
             slider.prop(settings, f"strength_{part}", slider=True)
+            row.use_property_decorate = False
             icon = "HIDE_ON" if is_muted else "HIDE_OFF"
             row.prop(settings, f"mute_{part}", text="", icon=icon, emboss=False)
 

@@ -12,7 +12,7 @@ from gaussian_heads.blender.dialogue_state import LineState
 from gaussian_heads.blender.keys import shift_keys
 
 from .test_dialogue import FPS, jaw_curve, jaw_peaks, line, move, second, state, strip  # noqa: F401
-from .test_strips import add_sound
+from .test_strips import add_sound, set_handles
 
 
 @pytest.fixture
@@ -180,3 +180,36 @@ def test_a_shifted_range_of_another_avatar_is_its_own(scene, following, strip, h
     assert jaw_peaks(head) == pytest.approx([18, 38], abs=0.1)
     assert jaw_peaks(second) == pytest.approx([111, 131], abs=0.1)
     assert find_line(scene, strip, head).follow
+
+
+def test_a_strip_in_a_meta_strip_follows_the_meta_strip(scene, following, strip, head):
+    meta = scene.sequence_editor.strips.new_meta("Meta", channel=2, frame_start=1)
+    strip.move_to_meta(meta)
+    update()
+    move(meta, 12)
+    update()
+    assert jaw_peaks(head) == pytest.approx([23, 43], abs=0.1)
+    assert state(scene, strip) is LineState.CURRENT
+
+
+def test_a_slipped_strip_is_told_but_not_followed(scene, following, strip, head):
+    move(strip, 5)
+    set_handles(strip, 6, 49)
+    update()
+    jaw_peaks(head)
+    move(strip, -2)
+    set_handles(strip, 6, 49)
+    assert not dialogue_follow.moved_lines(scene) and state(scene, strip) is LineState.MOVED
+
+
+def test_a_duplicated_head_keeps_its_keys_when_the_original_is_baked_again(
+    scene, line, strip, head
+):
+    copy = head.copy()
+    copy.animation_data.action = head.animation_data.action.copy()
+    scene.collection.objects.link(copy)
+    scene.gaussian_heads.live_update = False
+    head.gaussian_head.style_articulation = 0.5
+    bpy.ops.gaussian_heads.update_keys()
+    assert max(p.co[1] for p in jaw_curve(copy).keyframe_points) > 0.7
+    assert max(p.co[1] for p in jaw_curve(head).keyframe_points) < 0.5
