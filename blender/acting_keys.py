@@ -79,6 +79,10 @@ def _neighbours(obj: bpy.types.Object, frame: float) -> list[float]:
     """The frames of the nearest keys of the pose before and after `frame`."""
     times = list(_key_times(obj, CHANNELS).values())
     every = np.concatenate(times) if times else np.empty(0)
+    animation = obj.animation_data
+    if animation is not None and animation.use_tweak_mode:
+        # Keys of a strip that is edited count from where its Action starts.
+        every = np.array([animation.nla_tweak_strip_time_to_scene(float(time)) for time in every])
     before, after = every[every < frame - FRAME_TOLERANCE], every[every > frame + FRAME_TOLERANCE]
     nearest = [before.max()] if before.size else []
     return [float(time) for time in (*nearest, *([after.min()] if after.size else []))]

@@ -228,3 +228,21 @@ def test_speech_on_the_nla_and_acting_in_an_action_of_its_own_play_together(
     expected[ARKIT_INDEX["mouthSmileLeft"]] += 0.5
     code = expression_code(evaluated, load_avatar(avatar_file).avatar)
     np.testing.assert_allclose(code, expected, atol=1e-5)
+
+
+def test_poses_of_an_nla_strip_that_is_edited_stay_too(scene, head):
+    """The strip begins 100 frames after its Action does."""
+    write_pose(head, {"AU12": 2.0})
+    key_channels(head, ["AU12"], frame=1)
+    animation = head.animation_data
+    action = animation.action
+    strip = animation.nla_tracks.new().strips.new("Acting", 101, action)
+    strip.action_frame_end, strip.frame_end = 20, 120
+    animation.action = None
+    strip.select = True
+    animation.use_tweak_mode = True
+    scene.frame_set(110)
+    before = read_pose(head)
+    write_pose(head, {"AU04": 3.0})
+    key_change(head, before, use_key=True)
+    assert keys_of(head, "AU04") == [(1, 0), (10, 3)]
