@@ -107,12 +107,12 @@ def apply_performance(
     part_indices(options.parts)
     if not options.parts:
         raise TrackError("No part of the face is chosen: choose what the recording should move.")
-    track = _scaled(retime_track(track, scene_rate(scene)), options)
+    track = scaled(retime_track(track, scene_rate(scene)), options)
     return _as_track(obj, track, options) if options.mode == "TRACK" else _act(obj, track, options)
 
 
-def _scaled(track: ExpressionTrack, options: PerformanceOptions) -> ExpressionTrack:
-    """The track times the strength, without the head where it is not wanted."""
+def scaled(track: ExpressionTrack, options: PerformanceOptions) -> ExpressionTrack:
+    """The track times the strength of `options`, without the head where that is not among its parts."""
     strength = np.float32(options.strength)
     pose = strength * track.head_pose * (HEAD_PART in options.parts)
     layers = {name: strength * codes for name, codes in track.layers.items()}
@@ -128,7 +128,7 @@ def _as_track(
     if is_recording or not is_all:
         track = _layered(arkit_track(track, object_avatar(obj).avatar), options.parts)
     kept = {address: keys for address, keys, _ in _baked(obj) if _is_other(address, options.parts)}
-    first, last = _span(track, options)
+    first, last = frame_span(track, options)
     before = _sampled(obj, range(first, last + 1)) if options.blend_frames else {}
     result = bake_track(
         obj,
@@ -215,8 +215,8 @@ def _fade(num_frames: int, blend_frames: int) -> np.ndarray:
     return np.minimum(np.minimum(steps, steps[::-1]), 1.0).astype(np.float32)
 
 
-def _span(track: ExpressionTrack, options: PerformanceOptions) -> tuple[int, int]:
-    """First and last frame that the recording changes."""
+def frame_span(track: ExpressionTrack, options: PerformanceOptions) -> tuple[int, int]:
+    """First and last frame that the recording changes; raises where there are none."""
     first, last = options.first_frame, options.first_frame + track.num_frames - 1
     if options.frames is not None:
         first, last = max(first, options.frames.start), min(last, options.frames.stop - 1)
@@ -239,7 +239,7 @@ def _act(
         )
     avatar = object_avatar(obj).avatar
     weights = track if track.code_space == ARKIT_SPACE else arkit_track(track, avatar)
-    first, last = _span(track, options)
+    first, last = frame_span(track, options)
     rows = slice(first - options.first_frame, last + 1 - options.first_frame)
     values = dict(_acted(weights.codes()[rows], track.head_pose[rows], options.parts))
     if options.destination.kind == "NEW":

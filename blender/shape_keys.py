@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import bpy
@@ -11,8 +11,9 @@ import numpy as np
 from ..core.errors import GaussianHeadsError
 from ..core.expression import ExpressionTrack
 from ..core.progress import Progress
-from ..core.spaces import ARKIT_SPACE
+from ..core.spaces import ARKIT_BLENDSHAPES, ARKIT_SPACE
 from ..core.spaces.conversion import arkit_track
+from ..core.spaces.face_parts import FACE_PARTS, part_indices
 from ..core.spaces.shape_copy import shape_values
 from ..core.spaces.shape_names import CONTROLS, ShapeMatch, ShapeRow, match_shapes
 from .animation import CurveAddress, ensure_channelbag, ensure_fcurve, replace_keys
@@ -113,15 +114,25 @@ def track_to_shape_keys(
     track: ExpressionTrack,
     first_frame: int,
     tolerance: float = USUAL_TOLERANCE,
+    *,
+    parts: Collection[str] = FACE_PARTS,
 ) -> ShapeBake:
-    """Key an ARKit track, a frame of the scene each, on the shape keys of `meshes` without any avatar."""
+    """Key a track, a frame of the scene each, on the shape keys of `meshes` without any avatar.
+
+    Only shape keys of `parts` of the face get keys; visemes are of the mouth.
+    """
     if track.code_space != ARKIT_SPACE:
         track = arkit_track(track)
     weights = np.clip(track.codes(), 0.0, 1.0)
     bakes = [
-        bake_shapes(obj, shape_values(weights, rows), first_frame, tolerance)
+        bake_shapes(obj, shape_values(weights, chosen), first_frame, tolerance)
         for obj, rows in mapped_meshes(meshes)
+        if (chosen := _of_parts(rows, parts))
     ]
+    if not bakes:
+        raise GaussianHeadsError(
+            f"No shape key of '{meshes[0].name}' moves {', '.join(parts) or 'nothing'}: choose other parts."
+        )
     return ShapeBake(
         bakes[0].action,
         sum(bake.num_curves for bake in bakes),
@@ -129,6 +140,13 @@ def track_to_shape_keys(
         first_frame,
         first_frame + track.num_frames - 1,
     )
+
+
+def _of_parts(rows: Sequence[ShapeRow], parts: Collection[str]) -> list[ShapeRow]:
+    chosen = {ARKIT_BLENDSHAPES[index] for index in part_indices(parts)}
+    if "mouth" in parts:
+        chosen |= set(CONTROLS) - set(ARKIT_BLENDSHAPES)
+    return [row for row in rows if row.control in chosen]
 
 
 def mapped_meshes(

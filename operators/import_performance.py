@@ -15,10 +15,9 @@ from bpy.props import (
 
 from ..blender.destinations import Destination
 from ..blender.performances import PerformanceOptions, apply_performance
-from ..blender.shape_keys import has_shape_keys, track_to_shape_keys
-from ..blender.strips import scene_rate
+from ..blender.shape_keys import has_shape_keys
+from ..blender.shape_performances import apply_to_meshes
 from ..core.importers.performance import read_performance
-from ..core.retiming import retime_track
 from ..core.timing import frame_rate
 from .base import GuardedOperator, Outcome, active_avatar
 from .copy_shapes import chosen_meshes
@@ -123,9 +122,8 @@ class GAUSSIAN_HEADS_OT_import_performance(GuardedOperator, bpy.types.Operator):
         track = read_performance(Path(bpy.path.abspath(self.filepath)), rate)
         obj = _active(context)
         if has_shape_keys(obj):
-            track = retime_track(track, scene_rate(context.scene))
             meshes = chosen_meshes(context)
-            result = track_to_shape_keys(meshes, track, self.first_frame, self.tolerance)
+            result = apply_to_meshes(context.scene, meshes, track, self._options())
         else:
             obj = active_avatar(context)
             result = apply_performance(context.scene, obj, track, self._options())
@@ -156,14 +154,14 @@ class GAUSSIAN_HEADS_OT_import_performance(GuardedOperator, bpy.types.Operator):
         if is_avatar:
             layout.prop(self, "mode", expand=True)
         layout.prop(self, "first_frame")
+        layout.prop(self, "strength", slider=True)
+        layout.row(align=True).prop(self, "parts")
+        layout.prop(self, "use_range")
+        if self.use_range:
+            column = layout.column(align=True)
+            column.prop(self, "range_start")
+            column.prop(self, "range_end")
         if is_avatar:
-            layout.prop(self, "strength", slider=True)
-            layout.row(align=True).prop(self, "parts")
-            layout.prop(self, "use_range")
-            if self.use_range:
-                column = layout.column(align=True)
-                column.prop(self, "range_start")
-                column.prop(self, "range_end")
             layout.prop(self, "blend_frames")
         layout.prop(self, "tolerance")
         if is_avatar:

@@ -324,6 +324,35 @@ def test_recordings_go_straight_to_a_mesh(scene, character, tmp_path):
     assert track_to_shape_keys([obj], made, 1).last_frame == 10
 
 
+def test_parts_of_a_recording_are_punched_into_a_mesh(scene, character, tmp_path):
+    first, second = recording(20, seed=1), recording(20, seed=2)
+    obj = character(["jawOpen", "browInnerUp"])
+    for name, made in (("a", first), ("b", second)):
+        write_livelink_csv(made, tmp_path / f"{name}.csv")
+    bpy.ops.gaussian_heads.import_performance(
+        filepath=str(tmp_path / "a.csv"), first_frame=1, tolerance=0.0
+    )
+    bpy.ops.gaussian_heads.import_performance(
+        filepath=str(tmp_path / "b.csv"),
+        first_frame=1,
+        strength=0.5,
+        parts={"mouth"},
+        use_range=True,
+        range_start=5,
+        range_end=8,
+        tolerance=0.0,
+    )
+    brow = ARKIT_INDEX["browInnerUp"]
+    for frame in (4, 5, 8, 9):
+        values = values_at(scene, obj, frame)
+        is_new = 5 <= frame <= 8
+        jaw = 0.5 * second.codes()[frame - 1, JAW] if is_new else first.codes()[frame - 1, JAW]
+        assert values["jawOpen"] == pytest.approx(jaw, abs=1e-5)
+        assert values["browInnerUp"] == pytest.approx(first.codes()[frame - 1, brow], abs=1e-5)
+    with pytest.raises(GaussianHeadsError, match="choose other parts"):
+        track_to_shape_keys([obj], first, 1, parts=("eyes",))
+
+
 def test_the_source_is_the_chosen_avatar(scene, head, character, avatar_file):
     other = create_avatar_object(str(avatar_file), load_avatar(avatar_file), scene.collection)
     bake_track(other, recording(5, seed=3), 1)
