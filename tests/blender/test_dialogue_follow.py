@@ -185,6 +185,7 @@ def test_a_shifted_range_of_another_avatar_is_its_own(scene, following, strip, h
 def test_a_strip_in_a_meta_strip_follows_the_meta_strip(scene, following, strip, head):
     meta = scene.sequence_editor.strips.new_meta("Meta", channel=2, frame_start=1)
     strip.move_to_meta(meta)
+    set_handles(meta, 1, 60)
     update()
     move(meta, 12)
     update()
