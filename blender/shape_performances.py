@@ -9,7 +9,7 @@ import bpy
 
 from ..core.expression import ExpressionTrack
 from ..core.retiming import retime_track
-from .performances import PerformanceOptions, frame_span, scaled
+from .performance_options import PerformanceOptions, frame_span, scaled
 from .shape_keys import ShapeBake, track_to_shape_keys
 from .strips import scene_rate
 
