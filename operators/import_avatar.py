@@ -11,6 +11,7 @@ from ..blender.avatars import avatar_path, is_builtin, load_avatar, reference_to
 from ..blender.library import library_entries, remember_avatar
 from ..blender.proxy import create_avatar_object
 from ..blender.thumbnails import icon_id
+from ..blender.viewing import look_at_small
 from ..core.assets import BUILTIN_PREFIX
 from .base import DroppedAmongObjects, GuardedOperator, Outcome, make_active
 
@@ -61,6 +62,8 @@ class GAUSSIAN_HEADS_OT_import_avatar(GuardedOperator, bpy.types.Operator):
             obj.location.x += index * SPACING_M
             make_active(context, obj)
             remember(reference)
+        context.view_layer.update()
+        look_at_small(context, obj)
         count = sum(loaded.avatar.num_gaussians for _, loaded in opened)
         what = f"'{obj.name}'" if len(opened) == 1 else f"{len(opened)} avatars"
         self.report({"INFO"}, f"Loaded {what}: {count:,} Gaussians.")

@@ -10,6 +10,7 @@ from bpy.props import BoolProperty, CollectionProperty, EnumProperty, StringProp
 from ..blender.avatars import load_avatar, reference_to
 from ..blender.lam_heads import BESIDE, FOLDER, is_add_on, write_lam_avatar
 from ..blender.proxy import create_avatar_object
+from ..blender.viewing import look_at_small
 from .base import GuardedOperator, Outcome, make_active
 from .import_avatar import chosen_paths, remember
 
@@ -86,6 +87,8 @@ class GAUSSIAN_HEADS_OT_import_lam(GuardedOperator, bpy.types.Operator):
             obj.location = context.scene.cursor.location
             make_active(context, obj)
             remember(reference)
+        context.view_layer.update()
+        look_at_small(context, obj)
         names = ", ".join(f"'{path.name}'" for path in written)
         self.report({"INFO"}, f"Wrote {names} in '{written[0].parent}' and added it to the scene.")
         return {"FINISHED"}

@@ -7,9 +7,11 @@ from types import SimpleNamespace
 import bpy
 import pytest
 from gaussian_heads.blender import library, library_properties, preferences, thumbnails
+from gaussian_heads.blender.viewing import is_small, look_at_small
 from gaussian_heads.core.avatar.summary import read_summary
 from gaussian_heads.core.errors import AvatarError
 from gaussian_heads.operators import import_avatar
+from mathutils import Matrix
 
 
 @pytest.fixture(autouse=True)
@@ -192,3 +194,19 @@ def test_list_costs_nothing_when_the_add_on_is_registered(registered):
     gaussian_heads.register()
     assert library._listing.read_at_sec == float("-inf"), "no folder was read"
     assert not thumbnails._icons and not thumbnails._previews
+
+
+def test_head_that_is_tiny_or_out_of_sight_is_told_from_one_that_is_not(scene, head):
+    region = SimpleNamespace(width=400, height=400)
+
+    def view(distance_m, aside_m=0.0):
+        eye = Matrix.Translation((aside_m, -distance_m, 0)) @ Matrix.Rotation(1.5707963, 4, "X")
+        window = Matrix(((2, 0, 0, 0), (0, 2, 0, 0), (0, 0, -1.0, -0.02), (0, 0, -1, 0)))
+        return SimpleNamespace(perspective_matrix=window @ eye.inverted())
+
+    bpy.context.view_layer.update()
+    assert not is_small(region, view(0.8), head)
+    assert is_small(region, view(8.0), head), "tiny"
+    assert is_small(region, view(0.8, 3.0), head), "aside"
+    assert is_small(region, view(-3.0), head), "behind"
+    assert not look_at_small(bpy.context, head), "no view is moved in the background"
