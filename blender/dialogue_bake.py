@@ -172,7 +172,8 @@ def remember_bake(
     record = HeardRecord(sound.digest, sound.speed, begin, end, float(heard.effort))
     store_heard(scene, line, record, heard)
     line.keyed_speaker = obj
-    remember_keys(bpy.data.actions[result.action], line.line_id, _keyed_record(line, place))
+    action = bpy.data.actions[result.action]
+    remember_keys(obj, action, line.line_id, _keyed_record(line, place))
 
 
 def _performed(
@@ -205,7 +206,7 @@ def _key(
     record = _keyed_record(line, place)
     if (result.first_frame, result.last_frame) != (spot.first_frame, spot.last_frame):
         record = _partly(record, result, before)
-    remember_keys(bpy.data.actions[result.action], line_id, record)
+    remember_keys(obj, bpy.data.actions[result.action], line_id, record)
     overrule(scene, obj, line_id)
     return result
 
@@ -261,7 +262,7 @@ def _partly(record: KeyedRecord, result: BakeResult, before: Keyed | None) -> Ke
     old = before.record if before is not None else None
     fresh = asdict(record)
     alike = old is not None and all(
-        getattr(old, name) == fresh[name] for name in fresh if name not in ("seed", "style")
+        getattr(old, name) == fresh[name] for name in fresh if name not in ("seed", "style", "slot")
     )
     if alike:
         return old

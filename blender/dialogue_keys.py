@@ -40,21 +40,24 @@ class Keyed:
 def find_keyed(obj: bpy.types.Object | None, line_id: str) -> Keyed | None:
     """Where `obj` has keys of a line, None where it has none."""
     name = KEYED_PREFIX + line_id
-    for action, nla_strip in _actions(obj):
+    for action, slot, nla_strip in _actions(obj):
         record = from_text(KeyedRecord, action.get(name))
-        if record is not None:
+        if record is not None and record.slot == slot:
             return Keyed(action, nla_strip, record)
     return None
 
 
-def remember_keys(action: bpy.types.Action, line_id: str, record: KeyedRecord) -> None:
-    """Write down with the keys what they were made from."""
-    action[KEYED_PREFIX + line_id] = to_text(record)
+def remember_keys(
+    obj: bpy.types.Object, action: bpy.types.Action, line_id: str, record: KeyedRecord
+) -> None:
+    """Write down with the keys of `obj` what they were made from."""
+    slot = next((slot for played, slot, _ in _actions(obj) if played == action), 0)
+    action[KEYED_PREFIX + line_id] = to_text(replace(record, slot=slot))
 
 
 def forget_keys(obj: bpy.types.Object, line_id: str) -> None:
     """Take a line's keys for those of nobody."""
-    for action, _ in _actions(obj):
+    for action, *_ in _actions(obj):
         if KEYED_PREFIX + line_id in action:
             del action[KEYED_PREFIX + line_id]
 
@@ -148,28 +151,27 @@ def shift_line(obj: bpy.types.Object, line_id: str, by_frames: float) -> int:
             for name in ("content_start_frame", "left_frame", "right_frame")
         },
     )
-    remember_keys(keyed.action, line_id, moved)
+    remember_keys(obj, keyed.action, line_id, moved)
     return num_moved
 
 
-def _actions(obj: bpy.types.Object | None) -> Iterator[tuple[bpy.types.Action, str]]:
-    """The Actions that `obj` plays, each with the name of its NLA strip."""
+def _actions(obj: bpy.types.Object | None) -> Iterator[tuple[bpy.types.Action, int, str]]:
+    """The Actions that `obj` plays, each with the handle of its slot and the name of its NLA strip."""
     animation = obj.animation_data if obj is not None else None
     if animation is None:
         return
-    if animation.action is not None:
-        yield animation.action, ""
-    for track in animation.nla_tracks:
-        for strip in track.strips:
-            if strip.action is not None:
-                yield strip.action, strip.name
+    played = [(animation.action, animation.action_slot, "")]
+    played += [(s.action, s.action_slot, s.name) for t in animation.nla_tracks for s in t.strips]
+    for action, slot, nla_strip in played:
+        if action is not None and slot is not None:
+            yield action, slot.handle, nla_strip
 
 
 def _break(obj: bpy.types.Object, line_ids: list[str]) -> None:
     for line_id in line_ids:
         keyed = find_keyed(obj, line_id)
         if keyed is not None and keyed.action.library is None:
-            remember_keys(keyed.action, line_id, replace(keyed.record, is_whole=False))
+            remember_keys(obj, keyed.action, line_id, replace(keyed.record, is_whole=False))
 
 
 def _without(frames: Frames, others: list[tuple[str, Keyed]]) -> list[Frames]:

@@ -53,7 +53,7 @@ class HeardRecord:
 class KeyedRecord:
     """What the keys of a line were made from, and the frames that they lie on.
 
-    `is_whole` is false where some of its frames were not keyed, were cleared, or hold keys of another line.
+    `slot` is the handle of the Action's slot that holds them, `is_whole` false where some of its frames were not keyed, were cleared, or hold keys of another line.
     """
 
     digest: str
@@ -67,6 +67,7 @@ class KeyedRecord:
     sound_offset_sec: float
     first_frame: int
     last_frame: int
+    slot: int = 0
     is_whole: bool = True
 
     @property

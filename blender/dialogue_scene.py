@@ -61,14 +61,21 @@ def lines_to_update(scene: bpy.types.Scene) -> list[Line]:
     ]
 
 
-def listen_to_lines(scene: bpy.types.Scene, scratch_folder: Path) -> list[Listening]:
-    """The sounds of all lines to bake that must be listened to."""
+def listen_to_lines(
+    scene: bpy.types.Scene, scratch_folder: Path
+) -> tuple[list[Listening], list[str]]:
+    """The sounds of all lines to bake that must be listened to, and sentences on those that cannot be."""
     known = statuses(scene)
-    return [
-        listen_to(scene, line, scratch_folder)
-        for line in lines_to_bake(scene)
-        if not known[line.line_id].can_update
-    ]
+    listenings: list[Listening] = []
+    errors: list[str] = []
+    for line in lines_to_bake(scene):
+        if known[line.line_id].can_update:
+            continue
+        try:
+            listenings.append(listen_to(scene, line, scratch_folder))
+        except GaussianHeadsError as error:
+            errors.append(f"{line.name}: {error}")
+    return listenings, errors
 
 
 def key_dialogue(

@@ -13,7 +13,7 @@ from ..blender.speech import speech_model
 from ..blender.strips import require_same_rate, sequencer_scene
 from ..core.errors import GaussianHeadsError
 from .base import CANCELLED, Outcome
-from .listening import ListensBeside, TakesDestination
+from .listening import ListensBeside, TakesDestination, counted
 
 
 class GAUSSIAN_HEADS_OT_bake_dialogue(TakesDestination, ListensBeside, bpy.types.Operator):
@@ -24,6 +24,7 @@ class GAUSSIAN_HEADS_OT_bake_dialogue(TakesDestination, ListensBeside, bpy.types
     bl_options = {"REGISTER", "UNDO"}
 
     _scene_uid = 0
+    _errors: list[str] = []
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -47,7 +48,7 @@ class GAUSSIAN_HEADS_OT_bake_dialogue(TakesDestination, ListensBeside, bpy.types
         scratch, folder = new_scratch()
         with ExitStack() as undo:
             undo.callback(scratch.cleanup)
-            listenings = listen_to_lines(scene, folder)
+            listenings, self._errors = listen_to_lines(scene, folder)
             if not listenings:
                 return None
             undo.pop_all()
@@ -62,15 +63,16 @@ class GAUSSIAN_HEADS_OT_bake_dialogue(TakesDestination, ListensBeside, bpy.types
         return {"FINISHED"} if result.num_keyed else CANCELLED
 
     def _report(self, result: DialogueResult, num_stopped: int) -> None:
-        for error in result.errors:
+        errors = [*self._errors, *result.errors]
+        if errors and not (result.num_keyed or num_stopped):
+            raise GaussianHeadsError(errors[0])
+        for error in errors:
             self.report({"WARNING"}, error)
-        lines = f"{result.num_keyed} line{'s' if result.num_keyed != 1 else ''}"
+        lines = counted(result.num_keyed, "line")
         if num_stopped:
             self.report({"INFO"}, f"Stopped: {lines} keyed, {num_stopped} left to bake.")
-        elif result.num_keyed:
-            self.report({"INFO"}, f"Keyed {lines} of {result.num_speakers} speakers.")
-        elif result.errors:
-            raise GaussianHeadsError(result.errors[0])
+        else:
+            self.report({"INFO"}, f"Keyed {lines} of {counted(result.num_speakers, 'speaker')}.")
 
 
 def why_not(context: bpy.types.Context) -> str:

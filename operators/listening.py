@@ -162,3 +162,8 @@ def speaker_of(operator: bpy.types.Operator, context: bpy.types.Context) -> bpy.
         return obj
     what = f"'{name}' is no avatar" if name else "No avatar is selected"
     raise GaussianHeadsError(f"{what}: choose the one that speaks.")
+
+
+def counted(number: int, thing: str) -> str:
+    """So many things, in words."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"

@@ -11,6 +11,7 @@ from ..blender.dialogue_scene import lines_to_update, update_lines
 from ..blender.strips import require_same_rate, sequencer_scene
 from ..core.errors import GaussianHeadsError
 from .base import GuardedOperator, Outcome
+from .listening import counted
 
 
 class GAUSSIAN_HEADS_OT_update_keys(GuardedOperator, bpy.types.Operator):
@@ -48,8 +49,7 @@ class GAUSSIAN_HEADS_OT_update_keys(GuardedOperator, bpy.types.Operator):
                 if result.errors
                 else "These keys are up to date, or their sound must be listened to: bake it."
             )
-        lines = f"{result.num_keyed} line{'s' if result.num_keyed != 1 else ''}"
-        self.report({"INFO"}, f"Updated the keys of {lines}.")
+        self.report({"INFO"}, f"Updated the keys of {counted(result.num_keyed, 'line')}.")
         return {"FINISHED"}
 
 

@@ -266,6 +266,61 @@ def test_cleaned_keys_stay_within_the_bound_and_current(scene, line, strip, head
     assert sum(len(curve.keyframe_points) for curve in curves) == num_after, "moved as they are"
 
 
+def test_heads_that_share_an_action_have_lines_of_their_own(scene, line, strip, head, second):
+    second.animation_data_create().action = head.animation_data.action
+    second.animation_data.action_slot = None
+    line.speaker = second
+    assert state(scene, strip) is LineState.NEW, "those keys are the other slot's"
+    bpy.ops.gaussian_heads.bake_dialogue()
+    assert second.animation_data.action == head.animation_data.action
+    assert jaw_peaks(second) == pytest.approx([11, 31], abs=0.1)
+    assert state(scene, strip) is LineState.CURRENT and baked_range(head) is None
+
+
+@pytest.mark.skipif(bpy.app.version < (5, 0), reason="one scene for all before Blender 5.0")
+def test_strips_of_a_linked_scene_are_baked_without_lines(scene, head, clicks, stand_in, tmp_path):
+    edit = bpy.data.scenes.new("Edit")
+    add_sound(edit, clicks(2.0, [10 / FPS]), start=3)
+    path = str(tmp_path / "edit.blend")
+    bpy.data.libraries.write(path, {edit})
+    bpy.data.scenes.remove(edit)
+    with bpy.data.libraries.load(path, link=True) as (_, into):
+        into.scenes = ["Edit"]
+    bpy.data.workspaces[0].sequencer_scene = into.scenes[0]
+    assert bpy.ops.gaussian_heads.bake_speech() == {"FINISHED"}
+    assert jaw_peaks(head) == pytest.approx([13], abs=0.1)
+    assert not len(into.scenes[0].gaussian_heads.lines)
+    with pytest.raises(RuntimeError, match="linked from a library"):
+        bpy.ops.gaussian_heads.link_speech()
+
+
+def test_a_linked_sound_is_heard(scene, head, clicks, stand_in, tmp_path):
+    sound = bpy.data.sounds.load(str(clicks(2.0, [10 / FPS])))
+    path = str(tmp_path / "sounds.blend")
+    bpy.data.libraries.write(path, {sound}, path_remap="RELATIVE_ALL")
+    name = sound.name
+    bpy.data.sounds.remove(sound)
+    with bpy.data.libraries.load(path, link=True) as (_, into):
+        into.sounds = [name]
+    strip = add_sound(scene, clicks(2.0, [0.5], "other.wav"))
+    strip.sound = into.sounds[0]
+    link_strip(scene, strip, head)
+    bpy.ops.gaussian_heads.bake_dialogue()
+    assert jaw_peaks(head) == pytest.approx([11], abs=0.1)
+    assert state(scene, strip) is LineState.CURRENT
+
+
+def test_a_strip_without_a_sound_does_not_stop_the_others(scene, head, strip, clicks, stand_in):
+    other = add_sound(scene, clicks(1.0, [0.5], "other.wav"), 61)
+    for each in (strip, other):
+        link_strip(scene, each, head)
+    other.sound = None
+    assert bpy.ops.gaussian_heads.bake_dialogue() == {"FINISHED"}
+    assert state(scene, strip) is LineState.CURRENT
+    with pytest.raises(RuntimeError, match="has no sound"):
+        bpy.ops.gaussian_heads.bake_dialogue()
+
+
 def everything(scene_name="Scene", name="Small"):
     """All that the operators may change, comparable before and after."""
     scene = bpy.data.scenes[scene_name]
