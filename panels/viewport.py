@@ -24,8 +24,8 @@ class GAUSSIAN_HEADS_PT_viewport(Sidebar, bpy.types.Panel):
         layout.use_property_split = True
         layout.use_property_decorate = False
         settings = context.scene.gaussian_heads
-        layout.prop(settings, "show_overlay")
-        layout.prop(settings, "viewport_density", slider=True)
+        layout.prop(settings, "show_overlay", text="Show Heads")
+        layout.prop(settings, "viewport_density", text="Density", slider=True)
         layout.prop(settings, "decoded_memory_mb")
         layout.prop(context.scene, "sync_mode", text="Playback")
         if not settings.show_overlay:
