@@ -2,6 +2,8 @@
 
 import pytest
 
+from .window import NoBlender, real_blender
+
 FAILED = pytest.StashKey[str]()
 
 
@@ -19,3 +21,12 @@ def steps(request):
     before = request.node.parent.stash.get(FAILED, "")
     if before:
         pytest.skip(f"{before} before it failed")
+
+
+@pytest.fixture(scope="session")
+def blender():
+    """A real Blender; what keeps it from working is no fault of the add-on and is said."""
+    try:
+        return real_blender()
+    except NoBlender as reason:
+        pytest.skip(str(reason))

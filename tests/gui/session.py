@@ -16,7 +16,7 @@ from PIL import Image
 
 from .hands import Hands
 from .reading import Box, Found, find, trimmed
-from .window import RealBlender
+from .window import NoBlender, RealBlender
 
 SIZE = (1440, 900)
 # A software driver on a busy computer: what takes a second elsewhere may take many here.
@@ -51,10 +51,13 @@ class Session:
         )
         self._running.append(screen)
         try:
-            # The screen says its number when it is ready.
-            self._name = f":{screen.stdout.readline().decode('ascii').strip()}"
+            # The screen says its number when it is ready, nothing when it is not.
+            number = screen.stdout.readline().decode("ascii").strip()
+            if not number:
+                raise NoBlender("Xvfb ended at once: no virtual screen can be had here")
+            self._name = f":{number}"
             self.hands = Hands(self._name)
-            self.start()
+            self._start()
         except BaseException:
             self.__exit__()
             raise
@@ -74,8 +77,8 @@ class Session:
                 process.stdout.close()
         self._running.clear()
 
-    def start(self) -> None:
-        """Start Blender, with the preferences of this session's folder."""
+    def _start(self) -> None:
+        """Start Blender as on a new computer; the add-on is not there yet, so it cannot be at fault."""
         inside = self._blender.inside(self.folder)
         environment = {
             **os.environ,
@@ -84,15 +87,18 @@ class Session:
             "BLENDER_USER_RESOURCES": f"{inside}/home/user",
             "GAUSSIAN_HEADS_GUI": inside,
         }
-        (self.folder / "home").mkdir(exist_ok=True)
+        (self.folder / "home").mkdir()
         window = ["--window-geometry", "0", "0", *(str(side) for side in SIZE)]
         words = [self._blender.binary, "--gpu-backend", self._backend, *window]
-        with self.log.open("a") as log:
+        with self.log.open("w") as log:
             command = self._blender.command(*words, "--python", f"{inside}/witness.py")
             self._running.append(
                 subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
             )
-        self.ask("bpy.app.version_string")
+        try:
+            self.ask("bpy.app.version_string")
+        except NotSeen as error:
+            raise NoBlender(f"Blender opens no window here: {error}") from error
 
     @property
     def log(self) -> Path:
@@ -171,9 +177,11 @@ class Session:
         self.hands.move(x, y)
         self.rest(LOOK_SEC)
 
-    def open_panel(self, title: str) -> None:
-        """Open this panel of the sidebar and close all others, as Ctrl and a click do."""
+    def open_panel(self, title: str, *, is_open: bool = False) -> None:
+        """Open this panel of the sidebar and close all others, as Ctrl and a click on a closed one do."""
         self.scroll_to(title)
+        if is_open:
+            self.click(title, box=self.box("VIEW_3D", "UI"))
         self.hands.hold("Control_L", lambda: self.click(title, box=self.box("VIEW_3D", "UI")))
         self.rest()
 

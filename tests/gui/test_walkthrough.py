@@ -7,10 +7,10 @@ import json
 import os
 import shutil
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from PIL import Image
 
 pytest.importorskip("Xlib", reason="needs python-xlib, one of the development extras")
@@ -19,31 +19,30 @@ from .extension import NoPackage, build_zip
 from .pictures import SEEN, check_picture
 from .playback import measure, said
 from .session import Session
-from .window import ROOT, RealBlender
+from .window import ROOT, NoBlender
 
 SOUND = ROOT / "assets" / "audio" / "sample.flac"
+DROPPED = "hello.wav"
 # Frames of the video: a second, since a software driver takes its time.
 VIDEO_FRAMES = 24
-# Where the pointer changes nothing: the top bar's end.
-NOWHERE = (1050, 14)
+# Where the pointer changes nothing: a corner of the view.
+NOWHERE = (150, 760)
+# What is keyed of the only head.
+CURVES = "curves(avatars()[0])"
 MODULE = "bl_ext.user_default.gaussian_heads"
 FIGURES = ROOT / "out" / "gui" / "playback.json"
 
 
 @pytest.fixture(scope="module")
-def session():
-    binary, root = os.environ.get("BLENDER"), Path(os.environ.get("BLENDER_ROOT") or "/")
-    if not binary:
-        pytest.skip("needs a real Blender with a window: make test-gui")
-    blender = RealBlender(binary, root)
-    folder = root / "tmp" / f"gaussian_heads_walk_{os.getpid()}"
+def session(blender):
+    folder = blender.root / "tmp" / f"gaussian_heads_walk_{os.getpid()}"
     folder.mkdir(parents=True)
     try:
         build_zip(blender, folder)
-        shutil.copy(SOUND, folder)
+        soundfile.write(folder / DROPPED, *soundfile.read(SOUND))
         with Session(blender, folder) as opened:
             yield opened
-    except NoPackage as missing:
+    except (NoPackage, NoBlender) as missing:
         pytest.skip(str(missing))
     finally:
         SEEN.mkdir(parents=True, exist_ok=True)
@@ -124,7 +123,7 @@ def test_add_an_avatar(session, view):
 
 
 def test_drop_a_sound_on_the_head(session):
-    sound = session.inside(session.folder / SOUND.name)
+    sound = session.inside(session.folder / DROPPED)
     session.hands.drop([f"file://{sound}"], *session.ask("on_screen(0, -0.1, -0.03)"))
     session.see("Bake Now")
     check_picture(session.photograph(), "04_sound")
@@ -133,21 +132,47 @@ def test_drop_a_sound_on_the_head(session):
 def test_bake(session):
     session.hands.press("Return")
     session.until("len(sounds()) == 1")
-    session.until("len(curves(avatars()[0])) > 60", seconds=120)
-    counts = session.ask("[keys for path, index, keys in curves(avatars()[0])]")
+    session.until(f"len({CURVES}) > 60", seconds=120)
+    counts = session.ask(f"[keys for path, index, keys in {CURVES}]")
     ends = session.ask("[[s.left_handle, s.right_handle] for s in sounds()]")
     assert len(ends) == 1
     assert max(counts) == ends[0][1] - ends[0][0], "a key on every frame of the strip"
 
 
+def test_undo_and_redo(session, view):
+    keyed = session.ask(CURVES)
+    session.point(*view)
+    session.hands.press("Control_L", "z")
+    session.until(f"not {CURVES}")
+    assert session.ask("len(sounds())") == 1, "one step takes back the keys alone"
+    session.hands.press("Control_L", "Shift_L", "z")
+    session.until(CURVES)
+    assert session.ask(CURVES) == keyed
+
+
+def test_speech_panel(session):
+    session.open_panel("Speech", is_open=True)
+    session.hands.move(*NOWHERE)
+    session.rest(1)
+    check_picture(session.photograph(), "05_speech")
+
+
 def test_play(session, view):
-    session.hands.move(*view)
-    found = measure(session)
+    session.point(*view)
+    played = measure(session)
+    session.open_panel("Viewport")
+    session.click("Show Heads", box=session.box("VIEW_3D", "UI"))
+    session.until("not bpy.context.scene.gaussian_heads.show_overlay")
+    session.point(*view)
+    assert not is_skin(face(session)), "the proxy alone is grey"
+    without = measure(session)
+    session.click("Show Heads", box=session.box("VIEW_3D", "UI"))
+    session.until("bpy.context.scene.gaussian_heads.show_overlay")
     FIGURES.parent.mkdir(parents=True, exist_ok=True)
-    FIGURES.write_text(json.dumps(found, indent=1), "utf8")
-    sys.stdout.write(said(found) + "\n")
-    assert found["frames_drawn"] >= 5
-    assert session.ask("bpy.context.scene.frame_current") == found["last_frame"]
+    FIGURES.write_text(json.dumps({"heads": played, "no heads": without}, indent=1), "utf8")
+    sys.stdout.write(f"\n{said(played)}\nwithout heads: {without['frames_per_sec']:.1f} frames/s\n")
+    assert played["frames_drawn"] >= 4 and session.ask("bpy.context.scene.frame_current") > 1
+    assert without["seconds_of"]["decode"] == 0 < played["seconds_of"]["decode"]
 
 
 def test_scrub(session):

@@ -8,19 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from .window import RealBlender, drive, install
+from .window import drive, install
 
 # Where the pictures of the last run are kept, to be looked at.
 PICTURES = Path(__file__).resolve().parents[2] / "out" / "gui"
-
-
-@pytest.fixture(scope="module")
-def blender():
-    binary = os.environ.get("BLENDER")
-    root = Path(os.environ.get("BLENDER_ROOT") or "/")
-    if not binary:
-        pytest.skip("needs a real Blender with a window: make test-gui")
-    return RealBlender(binary, root)
 
 
 @pytest.fixture(scope="module", params=["opengl", "vulkan"])

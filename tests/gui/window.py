@@ -56,6 +56,30 @@ class RealBlender:
         return run.stdout.partition("<<")[2].partition(">>")[0]
 
 
+class NoBlender(Exception):
+    """There is no Blender that works here, with a window or at all: nothing that the add-on could help."""
+
+
+def real_blender() -> RealBlender:
+    """The Blender that `BLENDER` and `BLENDER_ROOT` name; raises with the reason where it does not work."""
+    binary, root = os.environ.get("BLENDER"), Path(os.environ.get("BLENDER_ROOT") or "/")
+    if not binary:
+        raise NoBlender("needs a real Blender with a window: make test-gui")
+    blender = RealBlender(binary, root)
+    question = "'EXTENSIONS_OT_package_install_files' in dir(__import__('bpy').types)"
+    try:
+        subprocess.run(blender.command("Xvfb", "-help"), capture_output=True, timeout=60)
+        answer = blender.python(question)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise NoBlender(f"Blender or Xvfb does not start here: {error}") from error
+    if answer != "True":
+        raise NoBlender(
+            f"{binary} does not start, or without its extension system: a Python package of the "
+            f"system is missing or broken; see what `{' '.join(blender.command(binary))} -b` says"
+        )
+    return blender
+
+
 def install(blender: RealBlender, folder: Path) -> None:
     """Put the add-on and the libraries that this Blender's Python lacks into `folder`."""
     package = folder / "site" / "gaussian_heads"
