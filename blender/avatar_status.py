@@ -98,13 +98,12 @@ def _look(obj: bpy.types.Object) -> AvatarStatus:
             path,
             f"The avatar file '{path.name}' is missing: find it or replace the avatar.",
         )
-    manifest = None
+    opened, manifest = opened_avatar(path), None
     if path.suffix.lower() == SUFFIX:
         try:
-            manifest = read_summary(path).manifest
+            manifest = opened.avatar.manifest if opened else read_summary(path).manifest
         except AvatarError as error:
             return AvatarStatus(UNREADABLE, path, str(error))
-    opened = opened_avatar(path)
     stored = obj.gaussian_head.avatar_sha256
     if opened is not None and stored and stored != opened.sha256:
         sentence = f"The avatar file '{path.name}' changed since it was imported: update the head."

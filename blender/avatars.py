@@ -70,7 +70,8 @@ def load_avatar(path: Path) -> LoadedAvatar:
         stat = path.stat()
     except OSError:
         raise AvatarError(
-            f"The avatar file '{path}' is missing: put it back or import the avatar again."
+            f"The avatar file '{path}' is missing: put it back, or choose where it is now with Find "
+            "Missing Avatars in the Avatar panel."
         ) from None
     key = (str(path), stat.st_mtime_ns, stat.st_size)
     with _lock:

@@ -121,7 +121,7 @@ def _decode(obj: bpy.types.Object, warnings: list[str]) -> Gaussians:
     if stored and stored != loaded.sha256:
         warnings.append(
             f"The avatar file of '{obj.name}' changed since it was imported: "
-            "import it again if the face looks wrong."
+            "press Update from File in the Avatar panel."
         )
     gaussians = decoded(
         obj, loaded, expression_code(obj, loaded.avatar), head_pose(obj, loaded.avatar)

@@ -19,6 +19,8 @@ MAX_RECENT = 12
 MAX_FOLDER_FILES = 500
 # Folders are read again after this time at the latest, so that drawing a panel hardly ever does.
 REFRESH_SEC = 5.0
+# A slow drive is read after this many times what reading took, so that it never holds up the interface.
+PATIENCE = 200.0
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class AvatarEntry:
 class _Listing:
     entries: tuple[AvatarEntry, ...] = ()
     read_at_sec = float("-inf")
+    pause_sec = REFRESH_SEC
 
 
 _listing = _Listing()
@@ -44,12 +47,13 @@ _listing = _Listing()
 def library_entries() -> tuple[AvatarEntry, ...]:
     """Every avatar to choose from, the shipped ones first; folders are read now and then only."""
     now_sec = time.monotonic()
-    if now_sec - _listing.read_at_sec > REFRESH_SEC:
+    if now_sec - _listing.read_at_sec > _listing.pause_sec:
         _listing.entries = (*_shipped(), *_of_files(_folder_files(), "FOLDER"))
         known = {entry.path for entry in _listing.entries}
         recent = [path for path in recent_avatars() if path not in known]
         _listing.entries += _of_files(recent, "RECENT")
-        _listing.read_at_sec = now_sec
+        _listing.read_at_sec = time.monotonic()
+        _listing.pause_sec = max(REFRESH_SEC, PATIENCE * (_listing.read_at_sec - now_sec))
     return _listing.entries
 
 

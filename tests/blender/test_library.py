@@ -53,6 +53,23 @@ def test_folder_lists_avatars_and_reads_them_again_now_and_then(
     assert chosen.avatar == "builtin:maya", "what is gone is not chosen"
 
 
+def test_slow_drive_is_read_seldom(scene, monkeypatch):
+    clock = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    reads = []
+
+    def slow():
+        reads.append(clock[0])
+        clock[0] += 0.5
+        return []
+
+    monkeypatch.setattr(library, "_folder_files", slow)
+    for _ in range(60):
+        library.library_entries()
+        clock[0] += 2.0
+    assert reads == [1000.0, 1102.5], "half a second in a hundred"
+
+
 def test_recent_files_are_remembered_once_each_last_first(
     scene, user_folder, avatar_file, tmp_path
 ):
