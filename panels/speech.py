@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bpy
 
+from ..blender.dialogue_choice import by_start
 from ..blender.dialogue_scene import statuses
 from ..blender.dialogue_state import LineState, LineStatus
 from ..blender.jobs import describe_job, running_jobs
@@ -63,6 +64,19 @@ class GAUSSIAN_HEADS_UL_lines(bpy.types.UIList):
         names.prop(line, "speaker", text="")
         icon = "LINKED" if line.follow else "UNLINKED"
         row.prop(line, "follow", text="", icon=icon, emboss=False)
+
+    def filter_items(
+        self, _context: bpy.types.Context, settings: bpy.types.PropertyGroup, name: str
+    ) -> tuple[list[int], list[int]]:
+        """Lines whose names are searched for, in the order in which they are spoken."""
+        lines = getattr(settings, name)
+        flags = []
+        if self.filter_name:
+            flags = bpy.types.UI_UL_list.filter_items_by_name(
+                self.filter_name, self.bitflag_filter_item, lines, "name"
+            )
+        spoken = [line.line_id for line in by_start(settings.id_data, lines)]
+        return flags, [spoken.index(line.line_id) for line in lines]
 
 
 class _SpeechDrawing:

@@ -44,7 +44,7 @@ def test_speech_without_lines_offers_to_bake_or_link(scene, head, strip):
 def test_lines_stand_with_badge_speaker_and_reason(scene, head, strip, stand_in):
     line = link_strip(scene, strip, head)
     drawn = draw(speech.GAUSSIAN_HEADS_PT_speech)
-    assert "Bake it" in drawn.labels
+    assert "Press Bake Speech or Bake Dialogue" in drawn.labels
     bakes = ["bake_speech", "bake_dialogue", "update_keys"]
     assert drawn.operators[-3:] == [f"gaussian_heads.{name}" for name in bakes]
     row = Layout()
@@ -53,6 +53,19 @@ def test_lines_stand_with_badge_speaker_and_reason(scene, head, strip, stand_in)
     )
     assert row.labels == ["Line"] and row.properties == ["speaker", "follow"]
     assert row.operators == ["gaussian_heads.resolve_line"]
+
+
+def test_lines_stand_in_the_order_in_which_they_are_spoken(scene, head, strip, clicks):
+    first = strip_collection(scene).new_sound("Later", str(clicks(1.0, [])), 2, 101)
+    for each in (first, strip):
+        link_strip(scene, each, head)
+    listed = SimpleNamespace(bitflag_filter_item=1, filter_name="")
+    ordered = speech.GAUSSIAN_HEADS_UL_lines.filter_items
+    flags, order = ordered(listed, bpy.context, scene.gaussian_heads, "lines")
+    assert flags == [] and order == [1, 0]
+    listed.filter_name = "Lat"
+    flags, order = ordered(listed, bpy.context, scene.gaussian_heads, "lines")
+    assert flags == [1, 0] and order == [1, 0]
 
 
 def test_every_state_has_a_badge_that_blender_draws():
