@@ -13,12 +13,15 @@ import bpy
 
 from ..core.errors import GaussianHeadsError
 from ..core.progress import AnalysisCancelled, Progress, part
+from ..core.speech import HeardSpeech
 from ..core.timing import SoundPlacement
 from .dialogue_records import HeardRecord
-from .speech import Analyser, Performance, SpeechRequest, perform_speech
+from .speech import Analyser, Performance, SpeechRequest, perform_heard, perform_speech
 from .work import Work
 
 TURN_POLL_SEC = 0.1
+# Sounds of which what was heard is kept at hand, for what the redo panel asks after a bake.
+MAX_RECENT = 8
 # How long and how far work must be under way before the time left is told.
 ESTIMATE_SEC, ESTIMATE_PART = 1.0, 0.03
 
@@ -120,12 +123,29 @@ class SpeechJob:
             share = length / sum(lengths)
             own = part(progress, done, done + share)
             try:
-                self.finished.append(perform_speech(listening.request, analyser, own))
+                self.finished.append(_performed(listening, analyser, own))
             except AnalysisCancelled:
                 raise
             except GaussianHeadsError as error:
                 self.finished.append(error)
             done += share
+
+
+_recent: dict[HeardRecord, tuple[Analyser, HeardSpeech]] = {}
+
+
+def _performed(listening: Listening, analyser: Analyser, progress: Progress) -> Performance:
+    """A performance of a sound, which is listened to unless that was done just now, as before an undo."""
+    record = listening.record
+    known_to, heard = _recent.get(record, (None, None))
+    if known_to is analyser:
+        return perform_heard(listening.request, heard, progress)
+    performance = perform_speech(listening.request, analyser, progress)
+    if record is not None and record.digest:
+        while len(_recent) >= MAX_RECENT:
+            _recent.pop(next(iter(_recent)))
+        _recent[record] = (analyser, performance.heard)
+    return performance
 
 
 class _Turn:

@@ -91,13 +91,20 @@ def perform_speech(
         effort=request.style.effort,
         progress=part(progress, DECODED_PART, LISTENED_PART),
     )
+    return perform_heard(request, heard, part(progress, LISTENED_PART, 1.0))
+
+
+def perform_heard(
+    request: SpeechRequest, heard: HeardSpeech, progress: Progress | None = None
+) -> Performance:
+    """Perform what was heard of the request's sound, as `perform_speech` does once it has listened."""
     place = request.sound.placement
     track = heard.perform(
         fps=place.fps,
         num_frames=place.num_frames,
         seed=request.seed,
         style=request.style,
-        progress=part(progress, LISTENED_PART, 1.0),
+        progress=progress,
     )
     return Performance(heard, track)
 
