@@ -9,6 +9,7 @@ import bpy
 from bpy.props import BoolProperty, EnumProperty, StringProperty
 
 from ..blender.splat_export import SplatExport, export_splats
+from ..core.errors import GaussianHeadsError
 from .base import GuardedOperator, Outcome, active_avatar
 from .import_splats import UP_AXIS_ITEMS
 
@@ -54,6 +55,8 @@ class GAUSSIAN_HEADS_OT_export_ply(GuardedOperator, bpy.types.Operator):
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """Write beside the interface where there is one, else at once."""
+        if not self.filepath:
+            raise GaussianHeadsError("No file is named: give one that ends in .ply.")
         scene = context.scene
         frames = tuple(range(scene.frame_start, scene.frame_end + 1, scene.frame_step))
         path = Path(bpy.path.ensure_ext(bpy.path.abspath(self.filepath), ".ply"))

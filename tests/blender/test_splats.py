@@ -160,6 +160,13 @@ def test_export_needs_an_avatar(scene):
     assert not bpy.ops.gaussian_heads.export_ply.poll()
 
 
+def test_export_without_a_name_writes_nothing(scene, head, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RuntimeError, match="No file is named"):
+        bpy.ops.gaussian_heads.export_ply()
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_command_writes_frames_of_a_saved_scene(scene, head, tmp_path, capsys):
     from gaussian_heads.blender.cli import main
 
