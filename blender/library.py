@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import time
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from pathlib import Path
 from ..core.assets import BUILTIN_PREFIX, builtin_avatars
 from ..core.files import replace_on_success
 from . import preferences
+
+logger = logging.getLogger(__name__)
 
 SUFFIX = ".uhap"
 RECENT_FILE = "recent_avatars.json"
@@ -84,8 +87,12 @@ def remember_avatar(path: Path) -> None:
     if path in builtin_avatars().values():
         return
     names = [str(path), *(str(other) for other in recent_avatars() if other != path)]
-    with replace_on_success(preferences.user_folder() / RECENT_FILE) as temporary:
-        temporary.write_text(json.dumps(names[:MAX_RECENT], indent=1) + "\n", "utf8")
+    try:
+        with replace_on_success(preferences.user_folder() / RECENT_FILE) as temporary:
+            temporary.write_text(json.dumps(names[:MAX_RECENT], indent=1) + "\n", "utf8")
+    except OSError as error:
+        # A list of conveniences is no reason to refuse an avatar.
+        logger.warning("The list of recent avatars cannot be written: %s", error)
     forget_library()
 
 

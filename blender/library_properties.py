@@ -15,19 +15,23 @@ _SOURCES = {
     "RECENT": "Used lately",
 }
 _Item = tuple[str, str, str, int, int]
-# Blender keeps no copy of these texts: they must live as long as a menu that shows them.
-_items: list[_Item] = []
+_texts: dict[str, str] = {}
+
+
+def lasting(text: str) -> str:
+    """The same `text`, alive for good: Blender keeps no copy of what menus made by Python show."""
+    return _texts.setdefault(text, text)
 
 
 def library_items(_settings: object = None, _context: object = None) -> list[_Item]:
     """The avatars as items of a menu with portraits."""
-    _items[:] = [_item(number, entry) for number, entry in enumerate(library_entries())]
-    return _items
+    return [_item(number, entry) for number, entry in enumerate(library_entries())]
 
 
 def _item(number: int, entry: AvatarEntry) -> _Item:
     place = "" if entry.source == "SHIPPED" else f": {entry.path}"
-    return entry.reference, entry.label, _SOURCES[entry.source] + place, icon_id(entry), number
+    texts = (entry.reference, entry.label, _SOURCES[entry.source] + place)
+    return *(lasting(text) for text in texts), icon_id(entry), number
 
 
 def _get_number(settings: bpy.types.PropertyGroup) -> int:

@@ -95,6 +95,7 @@ def _menu_entries() -> tuple[tuple[type, object], ...]:
 
     return (
         (bpy.types.ASSETBROWSER_MT_context_menu, blend_action_asset.draw_menu),
+        (bpy.types.TOPBAR_MT_file_import, import_avatar.draw_import_menu),
         (bpy.types.TOPBAR_MT_file_import, import_splats.draw_menu),
         (bpy.types.TOPBAR_MT_file_import, import_lam.draw_menu),
         (bpy.types.TOPBAR_MT_file_import, import_performance.draw_menu),

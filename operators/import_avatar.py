@@ -141,6 +141,11 @@ def draw_add_menu(menu: bpy.types.Menu, context: bpy.types.Context) -> None:
     menu.layout.menu(GAUSSIAN_HEADS_MT_add.bl_idname, icon="USER")
 
 
+def draw_import_menu(menu: bpy.types.Menu, context: bpy.types.Context) -> None:
+    """The entry under File > Import."""
+    menu.layout.operator(GAUSSIAN_HEADS_OT_import_avatar.bl_idname, text="Gaussian Head (.uhap)")
+
+
 CLASSES = (
     GAUSSIAN_HEADS_OT_import_avatar,
     GAUSSIAN_HEADS_FH_avatar,

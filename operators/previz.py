@@ -9,7 +9,7 @@ from bpy.props import EnumProperty, IntProperty, StringProperty
 
 from ..blender.avatars import avatar_path, is_builtin, load_avatar, reference_to
 from ..blender.dropped_sounds import require_sound
-from ..blender.library_properties import library_items
+from ..blender.library_properties import lasting, library_items
 from ..blender.presets import FORMAT, LOOK, STYLE, presets
 from ..blender.previz import (
     BACKGROUNDS,
@@ -42,8 +42,6 @@ _FIELDS = (
 )
 KEEP = "KEEP"
 _Item = tuple[str, str, str]
-# Blender keeps no copy of the texts of such lists.
-_lists: dict[str, list[_Item]] = {}
 
 
 class _Asked:
@@ -65,10 +63,9 @@ _heard: dict[tuple[StripSound, int, float], HeardSpeech] = {}
 
 
 def _preset_items(kind: str, kept: str) -> list[_Item]:
-    items = [(KEEP, kept, "Leave this setting of the scene as it is")]
-    items += [(name, name, f"Take the preset {name}") for name in presets(kind)]
-    _lists[kind] = items
-    return items
+    names = [(KEEP, kept, "Leave this setting as it is")]
+    names += [(name, name, f"Take the preset {name}") for name in presets(kind)]
+    return [tuple(lasting(text) for text in item) for item in names]
 
 
 def _format_items(_operator: object, _context: object) -> list[_Item]:

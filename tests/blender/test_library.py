@@ -183,9 +183,28 @@ def test_add_menu_lists_shipped_avatars_and_the_users(scene, user_folder, avatar
         assert verb in dir(getattr(bpy.ops, module))
 
 
-def test_add_menu_is_in_blenders_own(scene):
-    draws = bpy.types.VIEW3D_MT_add._dyn_ui_initialize()
-    assert import_avatar.draw_add_menu in draws
+def test_entries_are_in_blenders_own_menus(scene):
+    assert import_avatar.draw_add_menu in bpy.types.VIEW3D_MT_add._dyn_ui_initialize()
+    drawn = bpy.types.TOPBAR_MT_file_import._dyn_ui_initialize()
+    assert import_avatar.draw_import_menu in drawn
+
+
+def test_folder_that_cannot_be_written_refuses_no_avatar(
+    scene, user_folder, avatar_file, tmp_path, caplog
+):
+    user_folder.write_text("a file in the place of the folder")
+    library.remember_avatar(shutil.copy(avatar_file, tmp_path / "x.uhap"))
+    assert "cannot be written" in caplog.text and library.recent_avatars() == []
+    assert labels("FOLDER") == []
+
+
+def test_texts_of_menus_live_as_long_as_blender_may_show_them(scene):
+    first, second = library_properties.library_items(), library_properties.library_items()
+    assert all(
+        a is b
+        for one, other in zip(first, second, strict=True)
+        for a, b in zip(one[:3], other[:3], strict=True)
+    )
 
 
 def test_several_dropped_avatars_stand_side_by_side_in_one_step(scene, avatar_file, tmp_path):
