@@ -34,13 +34,13 @@ class GAUSSIAN_HEADS_OT_add_speech(GuardedOperator, bpy.types.Operator):
         name="File",
         description="The sound file to add",
         subtype="FILE_PATH",
-        options={"SKIP_SAVE"},
+        options={"SKIP_SAVE", "PATH_SUPPORTS_BLEND_RELATIVE"},
     )
     directory: StringProperty(
         name="Folder",
         description="Folder of the sound files, where there are several",
         subtype="DIR_PATH",
-        options={"SKIP_SAVE", "HIDDEN"},
+        options={"SKIP_SAVE", "PATH_SUPPORTS_BLEND_RELATIVE", "HIDDEN"},
     )
     files: CollectionProperty(
         name="Files",

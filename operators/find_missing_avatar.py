@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import bpy
@@ -25,13 +26,13 @@ class GAUSSIAN_HEADS_OT_find_missing_avatar(GuardedOperator, bpy.types.Operator)
         name="File",
         description="The avatar file that moved, or a folder to search with the folders in it",
         subtype="FILE_PATH",
-        options={"SKIP_SAVE"},
+        options={"SKIP_SAVE", "PATH_SUPPORTS_BLEND_RELATIVE"},
     )
     directory: StringProperty(
         name="Folder",
         description="Folder to search, with the folders in it",
         subtype="DIR_PATH",
-        options={"SKIP_SAVE"},
+        options={"SKIP_SAVE", "PATH_SUPPORTS_BLEND_RELATIVE"},
     )
     filter_glob: StringProperty(default="*.uhap;*.ply", options={"HIDDEN"})
 
@@ -45,14 +46,12 @@ class GAUSSIAN_HEADS_OT_find_missing_avatar(GuardedOperator, bpy.types.Operator)
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """Search and repair; what stays missing is a warning."""
-        place = Path(self.filepath or self.directory)
-        if not place.exists() and self.directory:
-            place = Path(self.directory)
-        if not str(place).strip("."):
+        chosen = [bpy.path.abspath(name) for name in (self.filepath, self.directory) if name]
+        if not chosen:
             raise GaussianHeadsError(
                 "No file or folder is chosen: choose where the avatars are now."
             )
-        result = relink(place)
+        result = relink(Path(next(filter(os.path.exists, chosen), chosen[0])))
         if not result.repaired:
             raise GaussianHeadsError(relink_sentence(result))
         is_done = not result.missing and not result.linked

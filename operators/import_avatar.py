@@ -30,13 +30,13 @@ class GAUSSIAN_HEADS_OT_import_avatar(GuardedOperator, bpy.types.Operator):
         name="File",
         description="The avatar package to load",
         subtype="FILE_PATH",
-        options={"SKIP_SAVE"},
+        options={"SKIP_SAVE", "PATH_SUPPORTS_BLEND_RELATIVE"},
     )
     directory: StringProperty(
         name="Folder",
         description="Folder of the files, where there are several",
         subtype="DIR_PATH",
-        options={"SKIP_SAVE", "HIDDEN"},
+        options={"SKIP_SAVE", "PATH_SUPPORTS_BLEND_RELATIVE", "HIDDEN"},
     )
     files: CollectionProperty(
         name="Files",
@@ -86,8 +86,9 @@ def chosen_paths(operator: bpy.types.Operator) -> list[Path]:
     """The files that an operator was given: several of a folder, or one."""
     names = [file.name for file in operator.files if file.name]
     if names and operator.directory:
-        return [Path(operator.directory) / name for name in names]
-    return [Path(operator.filepath)]
+        folder = Path(bpy.path.abspath(operator.directory))
+        return [folder / name for name in names]
+    return [Path(bpy.path.abspath(operator.filepath))]
 
 
 def remember(reference: str) -> None:

@@ -31,13 +31,13 @@ class GAUSSIAN_HEADS_OT_import_lam(GuardedOperator, bpy.types.Operator):
         name="File",
         description="The zip of the LAM head",
         subtype="FILE_PATH",
-        options={"SKIP_SAVE"},
+        options={"SKIP_SAVE", "PATH_SUPPORTS_BLEND_RELATIVE"},
     )
     directory: StringProperty(
         name="Folder",
         description="Folder of the zips, where there are several",
         subtype="DIR_PATH",
-        options={"SKIP_SAVE", "HIDDEN"},
+        options={"SKIP_SAVE", "PATH_SUPPORTS_BLEND_RELATIVE", "HIDDEN"},
     )
     files: CollectionProperty(
         name="Files",

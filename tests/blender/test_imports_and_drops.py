@@ -278,6 +278,16 @@ def test_drop_on_a_head_means_that_head_and_a_near_miss_too(scene, head):
     assert speaker_near(context, 0, 0) == head, "elsewhere the active one speaks"
 
 
+def test_paths_may_be_relative_to_the_scene(scene, head, clicks, tmp_path):
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
+    clicks(1.0, [], "near.wav")
+    small_lam_zip(tmp_path / "near.zip")
+    bpy.ops.gaussian_heads.add_speech(filepath="//near.wav", bake_now=False)
+    assert "near" in strips_of(scene)
+    bpy.ops.gaussian_heads.import_lam(filepath="//near.zip", place="BESIDE")
+    assert bpy.context.object.gaussian_head.avatar == "//near.uhap"
+
+
 def test_copies_of_files_stay_where_they_are(scene, head, clicks, tmp_path):
     path = shutil.copy(clicks(1.0, []), tmp_path / "kept.wav")
     bpy.ops.gaussian_heads.add_speech(filepath=str(path), bake_now=False)

@@ -171,6 +171,14 @@ def test_folder_that_is_not_there_is_a_sentence(moved):
         bpy.ops.gaussian_heads.find_missing_avatar(directory="/nowhere/at/all")
 
 
+def test_paths_may_be_relative_to_the_scene(moved):
+    with pytest.raises(RuntimeError, match="No file or folder is chosen"):
+        bpy.ops.gaussian_heads.find_missing_avatar()
+    assert bpy.ops.gaussian_heads.find_missing_avatar(directory="//new place/") == {"FINISHED"}
+    bpy.ops.gaussian_heads.import_avatar(filepath="//new place/renamed.uhap")
+    assert bpy.context.object.gaussian_head.avatar == "//new place/renamed.uhap"
+
+
 def test_relink_survives_saving_and_loading(moved):
     bpy.ops.gaussian_heads.find_missing_avatar(directory=str(moved))
     bpy.ops.wm.save_mainfile()
