@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import bpy
 
 from ..core.errors import AudioError, GaussianHeadsError
 from .dialogue import Line, line_ids, lines_of, strips_by_line
-from .strips import choose_strip, sound_strips
+from .strips import choose_strip, sound_strips, strip_timing
 
 
 def choose_spoken_strip(
@@ -55,10 +56,8 @@ def chosen_lines(scene: bpy.types.Scene, name: str = "") -> list[Line]:
 
 def by_start(scene: bpy.types.Scene, lines: Iterable[Line]) -> list[Line]:
     """Lines in the order in which their strips begin; those without a strip last."""
-    strips = strips_by_line(scene)
-    order = {strip.name: index for index, strip in enumerate(sound_strips(scene))}
-    place = {line_id: order[strip.name] for line_id, strip in strips.items()}
-    return sorted(lines, key=lambda line: place.get(line.line_id, len(order)))
+    starts = {line_id: strip_timing(strip)[1] for line_id, strip in strips_by_line(scene).items()}
+    return sorted(lines, key=lambda line: (starts.get(line.line_id, math.inf), line.line_id))
 
 
 def active_line(scene: bpy.types.Scene) -> Line:

@@ -113,13 +113,13 @@ def clear_frames(
 def overrule(scene: bpy.types.Scene, obj: bpy.types.Object, line_id: str) -> None:
     """Note which lines that start later lost keys to a line just keyed: where two are heard the later one wins."""
     keyed = find_keyed(obj, line_id)
-    start = keyed.record.left_frame
+    start = (keyed.record.left_frame, line_id)
     _break(
         obj,
         [
             other
             for other, its in other_lines(scene, obj, line_id)
-            if meets(keyed.frames, its.frames) and its.record.left_frame > start
+            if meets(keyed.frames, its.frames) and (its.record.left_frame, other) > start
         ],
     )
 

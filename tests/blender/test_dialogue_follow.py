@@ -10,6 +10,7 @@ from gaussian_heads.blender import dialogue_follow
 from gaussian_heads.blender.dialogue import find_line, link_strip
 from gaussian_heads.blender.dialogue_state import LineState
 from gaussian_heads.blender.keys import shift_keys
+from gaussian_heads.blender.strips import strip_timing
 
 from .test_dialogue import FPS, jaw_curve, jaw_peaks, line, move, second, state, strip  # noqa: F401
 from .test_strips import add_sound, set_handles
@@ -214,3 +215,56 @@ def test_a_duplicated_head_keeps_its_keys_when_the_original_is_baked_again(
     bpy.ops.gaussian_heads.update_keys()
     assert max(p.co[1] for p in jaw_curve(copy).keyframe_points) > 0.7
     assert max(p.co[1] for p in jaw_curve(head).keyframe_points) < 0.5
+
+
+def shown(head, frames=range(-60, 420)):
+    """Jaw at each frame where there are keys about it, 0 elsewhere."""
+    curve = jaw_curve(head)
+    keyed = {round(point.co[0]) for point in curve.keyframe_points} if curve else set()
+    return np.array([curve.evaluate(f) if f in keyed else 0.0 for f in frames])
+
+
+def disturb(scene, head, strips, random):
+    """Something that a user might do."""
+    each = strips[random.integers(len(strips))]
+    line = find_line(scene, each)
+    match random.integers(7):
+        case 0 | 1:
+            move(each, int(random.integers(-40, 60)))
+        case 2:
+            left = strip_timing(each)[1]
+            set_handles(each, left, left + int(random.integers(10, 48)))
+        case 3:
+            line.follow = not line.follow
+        case 4:
+            head.gaussian_head.style_articulation = random.uniform(0.3, 1.5)
+        case 5:
+            if bpy.ops.gaussian_heads.update_keys.poll():
+                bpy.ops.gaussian_heads.update_keys()
+        case 6:
+            bpy.ops.gaussian_heads.bake_speech(strip=each.name)
+    update()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_whatever_was_done_a_bake_of_the_dialogue_is_as_one_from_scratch(
+    scene, head, clicks, stand_in, seed
+):
+    random = np.random.default_rng(seed)
+    strips = []
+    for number in range(3):
+        times = list(random.uniform(0.1, 1.9, 3))
+        start = 1 + 60 * number
+        strips.append(add_sound(scene, clicks(2.0, times, f"{number}.wav"), start, number + 1))
+        link_strip(scene, strips[-1], head).follow = bool(number)
+    bpy.context.view_layer.objects.active = head
+    bpy.ops.gaussian_heads.bake_dialogue()
+    for _ in range(12):
+        disturb(scene, head, strips, random)
+    if bpy.ops.gaussian_heads.bake_dialogue.poll():
+        bpy.ops.gaussian_heads.bake_dialogue()
+    assert {state(scene, each) for each in strips} == {LineState.CURRENT}
+    found = shown(head)
+    bpy.ops.gaussian_heads.clear_speech()
+    bpy.ops.gaussian_heads.bake_dialogue()
+    np.testing.assert_allclose(found, shown(head), atol=2e-3)
