@@ -23,8 +23,9 @@ test-training:
 test-native:
 	native/sanitize.sh
 
-# A real Blender with a window: BLENDER=/path/to/one (with Xvfb and ImageMagick beside it), or one from
-# Debian that is set up in GUI_FOLDER, which takes root. The pictures lie in out/gui/ afterwards.
+# A real Blender with a window, driven as a user would: BLENDER=/path/to/one (with Xvfb and ImageMagick beside
+# it), or one from Debian that is set up in GUI_FOLDER, which takes root. The pictures and the frame rate
+# (playback.json) lie in out/gui/ afterwards; GAUSSIAN_HEADS_PICTURES=write keeps them as the walk-through's.
 GUI_FOLDER ?= $(CURDIR)/build/window
 test-gui: set-up
 ifdef BLENDER

@@ -51,13 +51,19 @@ class Hands:
     def drag(
         self, start: tuple[float, float], end: tuple[float, float], *, steps: int = 12
     ) -> None:
-        """Hold the left button from one place to another."""
+        """Hold the left button from one place to another, as devices tell it: by how far, not where.
+
+        Blender moves a pointer that drags a slider back now and then, and counts the way.
+        """
         self.move(*start)
         self._button(1, True)
+        gone = [0, 0]
         for step in range(1, steps + 1):
-            x, y = (a + (b - a) * step / steps for a, b in zip(start, end, strict=True))
-            xtest.fake_input(self._display, X.MotionNotify, x=int(x), y=int(y))
+            way = [round((b - a) * step / steps) for a, b in zip(start, end, strict=True)]
+            x, y = (new - old for new, old in zip(way, gone, strict=True))
+            xtest.fake_input(self._display, X.MotionNotify, detail=1, x=x, y=y)
             self._settle()
+            gone = way
         self._settle(3)
         self._button(1, False)
 

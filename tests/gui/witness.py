@@ -72,6 +72,12 @@ def on_screen(*point):
     return [inside.x + at.x, window.height - (inside.y + at.y)]
 
 
+def file_of(*path):
+    """The name of a file of the installed add-on."""
+    package = sys.modules["bl_ext.user_default.gaussian_heads"]
+    return os.path.join(os.path.dirname(package.__file__), *path)
+
+
 def avatars():
     """The scene's objects that are avatars."""
     return [
