@@ -10,14 +10,14 @@ from ..blender.gathering import is_avatar
 from ..operators.base import active_avatar
 
 TAB = "Gaussian Heads"
-# A sidebar of the usual width shows about so many letters in a line.
-LINE = 44
+# A sidebar of the usual width shows about so many letters in a line, and so many beside an icon.
+LINE, LINE_BESIDE_ICON = 40, 35
 
 
 def draw_sentence(layout: bpy.types.UILayout, sentence: str, icon: str = "INFO") -> None:
     """A sentence over as many lines as the sidebar needs for it."""
     column = layout.column(align=True)
-    for number, line in enumerate(textwrap.wrap(sentence, LINE)):
+    for number, line in enumerate(textwrap.wrap(sentence, LINE_BESIDE_ICON)):
         column.label(text=line, icon="BLANK1" if number else icon)
 
 
