@@ -29,7 +29,7 @@ def test_head_panel_states_what_its_maker_says(scene):
 def test_head_panel_offers_to_find_a_missing_file(scene, head):
     head.gaussian_head.avatar = "/nowhere/gone.uhap"
     drawn = draw(avatar.GAUSSIAN_HEADS_PT_head)
-    assert drawn.labels[0].startswith("The avatar file 'gone.uhap' is missing")
+    assert " ".join(drawn.labels).startswith("The avatar file 'gone.uhap' is missing")
     assert "gaussian_heads.find_missing_avatar" in drawn.operators
 
 
