@@ -60,6 +60,12 @@ class _Asked:
 
 # What was heard last, so that the redo panel need not listen again.
 _heard: dict[tuple[StripSound, int, float], HeardSpeech] = {}
+_running: list[Work[HeardSpeech]] = []
+
+
+def running_previz() -> Work[HeardSpeech] | None:
+    """The listening of a previz that is being made."""
+    return _running[0] if _running else None
 
 
 def _preset_items(kind: str, kept: str) -> list[_Item]:
@@ -144,6 +150,13 @@ class GAUSSIAN_HEADS_OT_previz(GuardedOperator, bpy.types.Operator):
     _work: Work[HeardSpeech] | None = None
     _timer: bpy.types.Timer | None = None
 
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """One at a time."""
+        if _running:
+            cls.poll_message_set("A previz is being made: wait for it, or press Esc to stop it.")
+        return not _running
+
     def run(self, context: bpy.types.Context) -> Outcome:
         """At once in background and where the sound was heard just now; else beside the interface."""
         self._asked = _Asked(self._request(), context.scene)
@@ -176,6 +189,9 @@ class GAUSSIAN_HEADS_OT_previz(GuardedOperator, bpy.types.Operator):
         if event.type != "TIMER":
             return {"PASS_THROUGH"}
         context.workspace.status_text_set(f"Listening {self._work.progress:.0%}   Esc: Cancel")
+        for area in context.screen.areas:
+            if area.type == "VIEW_3D":
+                area.tag_redraw()
         if self._work.is_running and not self._work.is_cancelled:
             return {"PASS_THROUGH"}
         self._stop_timer(context)
@@ -193,6 +209,7 @@ class GAUSSIAN_HEADS_OT_previz(GuardedOperator, bpy.types.Operator):
             lambda progress: asked.listen(speech_model(), progress), "Gaussian Heads previz"
         )
         self._work.start()
+        _running.append(self._work)
         self._timer = context.window_manager.event_timer_add(POLL_SEC, window=context.window)
         context.window_manager.modal_handler_add(self)
         return {"RUNNING_MODAL"}
@@ -233,6 +250,7 @@ class GAUSSIAN_HEADS_OT_previz(GuardedOperator, bpy.types.Operator):
         )
 
     def _stop_timer(self, context: bpy.types.Context) -> None:
+        _running.clear()
         context.window_manager.event_timer_remove(self._timer)
         context.workspace.status_text_set(None)
 

@@ -14,7 +14,7 @@ from ..operators.find_missing_avatar import GAUSSIAN_HEADS_OT_find_missing_avata
 from ..operators.import_avatar import GAUSSIAN_HEADS_OT_import_avatar, use_reference
 from ..operators.import_lam import GAUSSIAN_HEADS_OT_import_lam
 from ..operators.import_splats import GAUSSIAN_HEADS_OT_import_splats
-from ..operators.previz import GAUSSIAN_HEADS_OT_previz
+from ..operators.previz import GAUSSIAN_HEADS_OT_previz, running_previz
 from ..operators.replace_avatar import (
     GAUSSIAN_HEADS_OT_check_avatars,
     GAUSSIAN_HEADS_OT_replace_avatar,
@@ -48,7 +48,7 @@ class GAUSSIAN_HEADS_PT_avatar(Sidebar, bpy.types.Panel):
             GAUSSIAN_HEADS_OT_replace_avatar.bl_idname, text="Replace", icon="UV_SYNC_SELECT"
         )
         button.reference = chosen.avatar
-        layout.operator(GAUSSIAN_HEADS_OT_previz.bl_idname, icon="OUTLINER_OB_CAMERA")
+        draw_previz(layout)
         column = layout.column(align=True)
         column.operator(
             GAUSSIAN_HEADS_OT_import_avatar.bl_idname, text="Open .uhap File", icon="FILE_FOLDER"
@@ -83,6 +83,16 @@ class GAUSSIAN_HEADS_PT_head(NeedsAvatar, Sidebar, bpy.types.Panel):
         for text in facts(obj, status):
             column.label(text=text)
         layout.operator(GAUSSIAN_HEADS_OT_check_avatars.bl_idname, icon="FILE_REFRESH")
+
+
+def draw_previz(layout: bpy.types.UILayout) -> None:
+    """The button, or how far the previz is that is being made."""
+    work = running_previz()
+    if work is None:
+        layout.operator(GAUSSIAN_HEADS_OT_previz.bl_idname, icon="OUTLINER_OB_CAMERA")
+    else:
+        text = f"Previz: Listening {work.progress:.0%}   Esc: Cancel"
+        layout.progress(factor=work.progress, text=text)
 
 
 def why_no_head(context: bpy.types.Context) -> str:

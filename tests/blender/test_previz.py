@@ -21,6 +21,8 @@ from gaussian_heads.core.errors import GaussianHeadsError
 from gaussian_heads.core.speech import SpeechStyle
 from gaussian_heads.operators import previz
 
+from .layout import draw
+
 
 @pytest.fixture(autouse=True)
 def user_folder(registered, tmp_path, monkeypatch):
@@ -161,6 +163,20 @@ def test_second_previz_of_a_sound_does_not_listen_again(scene, monkeypatch):
     make(avatar="builtin:ada")
     monkeypatch.setattr(previz, "listen", lambda *_: pytest.fail("listened again"))
     assert make(avatar="builtin:maya", framing="medium") == {"FINISHED"}
+
+
+def test_one_previz_at_a_time_and_its_progress_in_the_panel(scene, monkeypatch):
+    from gaussian_heads.panels.avatar import GAUSSIAN_HEADS_PT_avatar as Panel
+
+    work = Work(lambda progress: None, "test")
+    work.progress = 0.4
+    monkeypatch.setattr(previz, "_running", [work])
+    drawn = draw(Panel)
+    assert drawn.progresses == [0.4] and "gaussian_heads.previz" not in drawn.operators
+    with pytest.raises(RuntimeError, match="A previz is being made"):
+        make()
+    previz._running.clear()
+    assert "gaussian_heads.previz" in draw(Panel).operators
 
 
 def test_every_preset_that_ships_applies(scene, head):
