@@ -43,7 +43,7 @@ def _on_save(path: str, *_: object) -> None:
 @persistent
 def _on_saved(path: str, *_: object) -> None:
     """After a copy was saved, the open file keeps the paths that fit its own place."""
-    if bpy.data.filepath and bpy.data.filepath != path:
+    if bpy.data.filepath != path:
         for obj in _local_avatars():
             obj.gaussian_head.avatar = _before_copy.get(obj.name_full, obj.gaussian_head.avatar)
     _before_copy.clear()

@@ -282,7 +282,7 @@ def test_strips_of_a_linked_scene_are_baked_without_lines(scene, head, clicks, s
     edit = bpy.data.scenes.new("Edit")
     add_sound(edit, clicks(2.0, [10 / FPS]), start=3)
     path = str(tmp_path / "edit.blend")
-    bpy.data.libraries.write(path, {edit})
+    bpy.ops.wm.save_as_mainfile(filepath=path, copy=True)
     bpy.data.scenes.remove(edit)
     with bpy.data.libraries.load(path, link=True) as (_, into):
         into.scenes = ["Edit"]

@@ -34,6 +34,12 @@ def test_saving_a_copy_leaves_the_open_file_alone(head, avatar_file):
     assert object_avatar(obj).avatar.num_gaussians == 600
 
 
+def test_saving_a_copy_of_a_file_never_saved_leaves_it_alone(head, avatar_file):
+    save(avatar_file.parent / "deeper" / "copy.blend", copy=True)
+    assert head.gaussian_head.avatar == str(avatar_file)
+    assert object_avatar(head).avatar.num_gaussians == 600
+
+
 def test_builtin_reference_stays(head, avatar_file):
     head.gaussian_head.avatar = "builtin:ada"
     save(avatar_file.parent / "a.blend")
