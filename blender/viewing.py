@@ -28,6 +28,19 @@ def look_at_small(context: bpy.types.Context, obj: bpy.types.Object) -> bool:
     return True
 
 
+def look_through_camera(context: bpy.types.Context) -> None:
+    """Show the scene camera's picture in the 3D View of `context`, whole, without lines across the face."""
+    area, space = context.area, context.space_data
+    if bpy.app.background or area is None or area.type != "VIEW_3D":
+        return
+    space.region_3d.view_perspective = "CAMERA"
+    # Blender draws the lines of its axes over what others drew before.
+    space.overlay.show_axis_x = space.overlay.show_axis_y = False
+    region = next(region for region in area.regions if region.type == "WINDOW")
+    with context.temp_override(region=region):
+        bpy.ops.view3d.view_center_camera()
+
+
 def is_small(region: bpy.types.Region, view: bpy.types.RegionView3D, obj: bpy.types.Object) -> bool:
     """Whether `obj` takes a small part of the region's height, or is not wholly in front of the view."""
     corners = [obj.matrix_world @ Vector(corner) for corner in obj.bound_box]

@@ -22,6 +22,7 @@ from ..blender.previz import (
 )
 from ..blender.sound import StripSound
 from ..blender.speech import speech_model
+from ..blender.viewing import look_through_camera
 from ..blender.work import Work
 from ..core.errors import GaussianHeadsError
 from ..core.framing import FRAMINGS, USUAL_FRAMING
@@ -225,7 +226,7 @@ class GAUSSIAN_HEADS_OT_previz(GuardedOperator, bpy.types.Operator):
         _heard[self._asked.key] = heard
         result = build(context, self._asked.request, heard)
         make_active(context, result.head)
-        _look_through_camera(context)
+        look_through_camera(context)
         remember(result.head.gaussian_head.avatar)
         self.report({"INFO"}, _sentence(result))
         return {"FINISHED"}
@@ -253,13 +254,6 @@ class GAUSSIAN_HEADS_OT_previz(GuardedOperator, bpy.types.Operator):
         _running.clear()
         context.window_manager.event_timer_remove(self._timer)
         context.workspace.status_text_set(None)
-
-
-def _look_through_camera(context: bpy.types.Context) -> None:
-    """The 3D View that the button was pressed in shows the new camera's picture."""
-    space = context.space_data
-    if space is not None and space.type == "VIEW_3D":
-        space.region_3d.view_perspective = "CAMERA"
 
 
 def _sentence(result: PrevizResult) -> str:
