@@ -87,11 +87,14 @@ def _terms(driver: bpy.types.Driver, source: bpy.types.Object, control: str) -> 
     for layer in LAYERS:
         if layer != "speech" and index in part_indices(["mouth"]):
             continue
-        for name in (layer_property(layer), weights_property(layer)):
-            if name in source:
-                strength = _variable(driver, source, f"gaussian_head.strength_{layer}")
-                value = _variable(driver, source, f'["{name}"][{index}]')
-                terms.append(f"{strength}*{value}")
+        names = (layer_property(layer), weights_property(layer))
+        values = [
+            _variable(driver, source, f'["{name}"][{index}]') for name in names if name in source
+        ]
+        if values:
+            strength = _variable(driver, source, f"gaussian_head.strength_{layer}")
+            mute = _variable(driver, source, f"gaussian_head.mute_{layer}")
+            terms.append(f"(1-{mute})*{strength}*({'+'.join(values)})")
     return terms
 
 

@@ -207,6 +207,12 @@ def test_drivers_follow_layers_strengths_and_sliders_live(scene, head, character
     assert values["eyesClosed"] == pytest.approx(closed, abs=1e-5)
     smile = 0.25 * speech[ARKIT_INDEX["mouthSmileLeft"]] + 0.3
     assert values["mouthSmileLeft"] == pytest.approx(smile, abs=1e-5)
+    settings.mute_speech = True
+    head.update_tag()
+    values = values_at(scene, obj, 5)
+    assert values["jawOpen"] == 0 and values["eyesClosed"] == pytest.approx(
+        float(0.5 * blink[lids].mean()), abs=1e-5
+    )
     assert remove_drivers(obj) == 3 and not is_driven(obj)
 
 
