@@ -18,7 +18,7 @@ pytest.importorskip("Xlib", reason="needs python-xlib, one of the development ex
 from .extension import NoPackage, build_zip
 from .pictures import SEEN, check_picture
 from .playback import measure, said
-from .session import Session
+from .session import LOOK_SEC, Session
 from .window import ROOT, NoBlender
 
 SOUND = ROOT / "assets" / "audio" / "sample.flac"
@@ -300,6 +300,37 @@ def test_render_video(session):
     session.until("len(bpy.context.window_manager.windows) == 2")
     session.until("not bpy.app.is_job_running('RENDER')", seconds=180)
     assert session.ask(f"video({session.inside(video)!r})") == [VIDEO_FRAMES, 960, 540, True]
+
+
+def test_previz_in_a_new_file(session, view):
+    # Keys go to the window under the pointer: the render's lies over the view.
+    session.hands.move(*view)
+    session.hands.press("Escape")
+    session.until("len(bpy.context.window_manager.windows) == 1")
+    session.point(*NOWHERE)
+    session.hands.press("Control_L", "n")
+    session.click("General")
+    session.see("Save changes before closing?")
+    session.hands.press("d")
+    session.until("'Cube' in bpy.context.scene.objects and not avatars()")
+    session.point(*NOWHERE)
+    session.hands.press("n")
+    session.rest()
+    session.click("Gaussian Heads", turned=True)
+    session.click("Five-Minute Previz")
+    label = session.see("Sound")
+    session.point(label.x + 90, label.y)
+    session.hands.click(label.x + 90, label.y)
+    session.rest(LOOK_SEC)
+    session.hands.type(session.inside(session.folder / DROPPED))
+    session.hands.press("Return")
+    session.rest(1)
+    check_picture(session.photograph(), "09_previz")
+    session.hands.press("Return")
+    session.until(f"avatars() and len({CURVES}) > 60", seconds=120)
+    session.rest(2)
+    assert session.ask("perspective()") == "CAMERA"
+    assert is_skin(face(session)), "the camera sees the head"
 
 
 def test_nothing_went_wrong(session):

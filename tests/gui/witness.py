@@ -63,10 +63,20 @@ def region(area_type, region_type):
     return None
 
 
+def view_3d():
+    """The area of the window's 3D view."""
+    areas = bpy.context.window_manager.windows[0].screen.areas
+    return next(area for area in areas if area.type == "VIEW_3D")
+
+
+def perspective():
+    """PERSP, ORTHO or CAMERA."""
+    return view_3d().spaces[0].region_3d.view_perspective
+
+
 def on_screen(*point):
     """Where a point of the world (m) is seen in the 3D view, in pixels from the top left."""
-    window = bpy.context.window_manager.windows[0]
-    area = next(a for a in window.screen.areas if a.type == "VIEW_3D")
+    window, area = bpy.context.window_manager.windows[0], view_3d()
     inside = next(r for r in area.regions if r.type == "WINDOW")
     at = location_3d_to_region_2d(inside, area.spaces[0].region_3d, Vector(point))
     return [inside.x + at.x, window.height - (inside.y + at.y)]
