@@ -5,6 +5,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
+from gaussian_heads.blender import jobs
 from gaussian_heads.blender.animation import find_channelbag
 from gaussian_heads.blender.avatars import load_avatar
 from gaussian_heads.blender.dialogue import (
@@ -21,6 +22,7 @@ from gaussian_heads.blender.dialogue_state import LineState, line_status
 from gaussian_heads.blender.proxy import create_avatar_object
 from gaussian_heads.core.errors import GaussianHeadsError
 from gaussian_heads.core.spaces import ARKIT_INDEX
+from gaussian_heads.operators import bake_dialogue
 
 from .test_strips import add_sound, set_handles
 
@@ -267,3 +269,52 @@ def test_swapped_lines_do_not_lose_keys(scene, line, strip, head, clicks):
     bpy.ops.gaussian_heads.update_keys()
     assert jaw_peaks(head) == pytest.approx([21, 59, 79], abs=0.1)
     assert state(scene, strip) is state(scene, other) is LineState.CURRENT
+
+
+def test_a_cancelled_dialogue_keeps_what_was_heard_to_its_end(
+    scene, head, strip, clicks, stand_in, monkeypatch
+):
+    other = add_sound(scene, clicks(1.0, [0.5], "other.wav"), start=61)
+    for each in (strip, other):
+        link_strip(scene, each, head)
+    listen = stand_in.listen
+
+    def cancelled_at_the_second(*sound, **options):
+        if stand_in.efforts:
+            jobs.cancel_jobs()
+        return listen(*sound, **options)
+
+    monkeypatch.setattr(stand_in, "listen", cancelled_at_the_second)
+    assert bpy.ops.gaussian_heads.bake_dialogue() == {"FINISHED"}
+    assert [state(scene, each) for each in (strip, other)] == [LineState.CURRENT, LineState.NEW]
+    monkeypatch.undo()
+    assert not jobs.running_jobs()
+
+
+def test_a_dialogue_cancelled_at_once_keys_nothing(scene, head, strip, stand_in, monkeypatch):
+    link_strip(scene, strip, head)
+    listen = stand_in.listen
+    monkeypatch.setattr(
+        stand_in,
+        "listen",
+        lambda *sound, **options: (jobs.cancel_jobs(), listen(*sound, **options))[1],
+    )
+    assert bpy.ops.gaussian_heads.bake_dialogue() == {"CANCELLED"}
+    assert head.animation_data is None and state(scene, strip) is LineState.NEW
+
+
+def test_a_line_that_is_unlinked_while_it_is_heard_is_said(
+    scene, head, strip, clicks, stand_in, monkeypatch
+):
+    other = add_sound(scene, clicks(1.0, [0.5], "other.wav"), start=61)
+    for each in (strip, other):
+        link_strip(scene, each, head)
+    finish = bake_dialogue.GAUSSIAN_HEADS_OT_bake_dialogue.finish
+
+    def finish_later(operator, context, job):
+        unlink_line(scene, find_line(scene, strip).line_id)
+        return finish(operator, context, job)
+
+    monkeypatch.setattr(bake_dialogue.GAUSSIAN_HEADS_OT_bake_dialogue, "finish", finish_later)
+    assert bpy.ops.gaussian_heads.bake_dialogue() == {"FINISHED"}
+    assert state(scene, other) is LineState.CURRENT and len(scene.gaussian_heads.lines) == 1
