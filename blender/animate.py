@@ -13,10 +13,10 @@ from ..core.files import replace_on_success
 from ..core.progress import part
 from .bake import BakeResult
 from .frames import Report, choose_image_format, render_frames
-from .job_folder import claim_folder, discard_frames
 from .registration import ensure_registered
-from .requests import AnimateRequest, check_request
-from .shot_scene import Staged, stage_shot
+from .shots.job_folder import claim_folder, discard_frames
+from .shots.requests import AnimateRequest, check_request
+from .shots.scene import Staged, stage_shot
 from .sound import decode_with_aud
 from .speech import Analyser
 from .video import encode_video, require_video_size, use_video_output

@@ -17,7 +17,9 @@ from ..core.framing import FRAMINGS
 from ..core.render import BACKENDS
 from ..core.shot_cells import OUTPUTS, VIEWS
 from ..core.shots import ShotsError
-from . import batch_commands, commands, performance_commands
+from . import commands
+from .exchange import commands as performance_commands
+from .shots import commands as batch_commands
 
 EXIT_FAILED = 1
 EXIT_BAD_WORDS = 2

@@ -7,9 +7,9 @@ import numpy as np
 from ..core.avatar import Avatar
 from ..core.errors import CodeSpaceError
 from ..core.spaces import ARKIT_BLENDSHAPES, ARKIT_INDEX
-from .posing import HEAD_MOTION_PROPERTY, own_pose
+from .acting.head import HEAD_MOTION_PROPERTY, own_pose
+from .acting.targets import BakedEyes, facing, followed, gaze_weights
 from .properties import CONTROL_SETS, LAYERS
-from .targets import BakedEyes, facing, followed, gaze_weights
 
 CODE_PROPERTY = "expr_code"
 WEIGHTS_PROPERTY = "expr_arkit"

@@ -102,7 +102,7 @@ def animate(options: argparse.Namespace) -> None:
     """The main job: sound to keyframes to frames or a video, through Blender."""
     require_blender("animate")
     from .animate import animate
-    from .requests import AnimateRequest
+    from .shots.requests import AnimateRequest
 
     width, height = options.size or (None, None)
     request = AnimateRequest(

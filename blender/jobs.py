@@ -15,7 +15,7 @@ from ..core.errors import GaussianHeadsError
 from ..core.progress import AnalysisCancelled, Progress, part
 from ..core.speech import HeardSpeech
 from ..core.timing import SoundPlacement
-from .dialogue_records import HeardRecord
+from .dialogue.records import HeardRecord
 from .speech import Analyser, Performance, SpeechRequest, perform_heard, perform_speech
 from .work import Work
 

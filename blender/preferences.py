@@ -18,7 +18,7 @@ def _on_folder(preferences: object, context: bpy.types.Context) -> None:
 
 
 def _on_avatar_folder(preferences: object, context: bpy.types.Context) -> None:
-    from .library import forget_library
+    from .library.avatars import forget_library
 
     forget_library()
 

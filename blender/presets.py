@@ -12,7 +12,7 @@ import bpy
 
 from ..core.assets import ASSETS
 from ..core.errors import GaussianHeadsError
-from .dialogue_properties import one_style_change
+from .dialogue.properties import one_style_change
 
 FORMAT, OUTPUT, LOOK, STYLE = "format", "output", "look", "style"
 

@@ -13,8 +13,8 @@ from ..core.progress import Progress, part
 from ..core.speech import HeardSpeech, SpeechModel, SpeechStyle
 from .avatars import avatar_path, load_avatar
 from .bake import BakeResult, bake_track
-from .dialogue_bake import remember_bake
-from .dropped_sounds import add_sounds, add_strip, edited_scene
+from .dialogue.bake import remember_bake
+from .dialogue.dropped import add_sounds, add_strip, edited_scene
 from .presets import FORMAT, LOOK, STYLE, apply_preset
 from .proxy import create_avatar_object
 from .sound import StripSound

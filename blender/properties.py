@@ -16,19 +16,19 @@ from bpy.props import (
 
 from ..core.spaces import ACTION_UNITS, ARKIT_BLENDSHAPES, META_VISEMES
 from ..core.spaces.groups import CONTROL_LABELS, FACS_INTENSITIES, side_of, symmetric_partner
-from .acting_properties import ActingSettings
+from .acting.properties import ActingSettings
+from .acting.symmetry import on_control
+from .acting.target_properties import TargetSettings
 from .decoding import DEFAULT_BUDGET_MB, set_budget
-from .dialogue_properties import (
+from .dialogue.properties import (
     STYLE_OPTIONS,
     DialogueSettings,
     GAUSSIAN_HEADS_PG_line,
     MuteSettings,
 )
+from .exchange.shape_properties import GAUSSIAN_HEADS_PG_shape_row, ShapeSettings
 from .render_properties import HEAD_OPTIONS, LookSettings, RenderSettings, listen
-from .shape_properties import GAUSSIAN_HEADS_PG_shape_row, ShapeSettings
 from .style_properties import StyleSettings
-from .symmetry import on_control
-from .target_properties import TargetSettings
 
 LAYERS = ("speech", "upper_face", "blink", "gaze")
 

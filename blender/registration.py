@@ -5,18 +5,10 @@ from __future__ import annotations
 import bpy
 
 from ..core.render import cuda, register_backend, unregister_backend
-from . import (
-    dialogue_follow,
-    engine,
-    handlers,
-    library_properties,
-    native_splats,
-    overlay,
-    preferences,
-    presets,
-    properties,
-)
+from . import engine, handlers, native_splats, overlay, preferences, presets, properties
+from .dialogue import follow as dialogue_follow
 from .drawing import offscreen
+from .library import properties as library_properties
 
 _register_classes, _unregister_classes = bpy.utils.register_classes_factory(
     (*properties.CLASSES, *preferences.CLASSES, *library_properties.CLASSES, *engine.CLASSES)

@@ -6,7 +6,7 @@ import bpy
 from bpy.props import FloatProperty
 
 from ..core.speech import STYLE_LIMITS, SpeechStyle
-from .dialogue_properties import STYLE_OPTIONS, one_style_change
+from .dialogue.properties import STYLE_OPTIONS, one_style_change
 
 _USUAL = SpeechStyle()
 

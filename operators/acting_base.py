@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import bpy
 
-from ..blender.acting import read_pose
-from ..blender.acting_keys import key_change
+from ..blender.acting.keys import key_change
+from ..blender.acting.pose import read_pose
 from .base import GuardedOperator, Outcome, active_avatar
 
 KEY_DESCRIPTION = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 from bpy.props import BoolProperty, CollectionProperty, EnumProperty, StringProperty
 
-from ..blender.dropped_sounds import (
+from ..blender.dialogue.dropped import (
     ONE_AFTER_ANOTHER,
     TOGETHER,
     add_sounds,

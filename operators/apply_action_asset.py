@@ -7,8 +7,8 @@ from pathlib import Path
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, StringProperty
 
-from ..blender.acting import Pose, blend_pose, mirrored_pose
-from ..blender.pose_assets import action_pose, asset_pose, stored_pose
+from ..blender.acting.assets import action_pose, asset_pose, stored_pose
+from ..blender.acting.pose import Pose, blend_pose, mirrored_pose
 from ..core.errors import GaussianHeadsError
 from .acting_base import KEY_DESCRIPTION, ActsOnAvatar
 from .base import Outcome

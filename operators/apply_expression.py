@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty
 
-from ..blender.acting import blend_pose
+from ..blender.acting.pose import blend_pose
 from ..core.spaces.expressions import EXPRESSIONS, mirrored
 from .acting_base import KEY_DESCRIPTION, ActsOnAvatar
 from .base import Outcome

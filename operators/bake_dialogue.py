@@ -6,8 +6,8 @@ from contextlib import ExitStack
 
 import bpy
 
-from ..blender.dialogue import adopt_duplicates
-from ..blender.dialogue_scene import DialogueResult, key_dialogue, lines_to_bake, listen_to_lines
+from ..blender.dialogue.lines import adopt_duplicates
+from ..blender.dialogue.scene import DialogueResult, key_dialogue, lines_to_bake, listen_to_lines
 from ..blender.jobs import SpeechJob, new_scratch, running_jobs, scene_by_uid
 from ..blender.speech import speech_model
 from ..blender.strips import require_same_rate, sequencer_scene

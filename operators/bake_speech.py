@@ -8,10 +8,10 @@ import bpy
 from bpy.props import StringProperty
 
 from ..blender.bake import bake_track, require_editable
-from ..blender.dialogue import adopt_duplicates, line_by_id, link_strip
-from ..blender.dialogue_bake import BakeOptions, key_heard, listen_to, update_line
-from ..blender.dialogue_choice import choose_spoken_strip
-from ..blender.dialogue_state import line_status
+from ..blender.dialogue.bake import BakeOptions, key_heard, listen_to, update_line
+from ..blender.dialogue.choice import choose_spoken_strip
+from ..blender.dialogue.lines import adopt_duplicates, line_by_id, link_strip
+from ..blender.dialogue.state import line_status
 from ..blender.gathering import is_avatar
 from ..blender.jobs import (
     Listening,

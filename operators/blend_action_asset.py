@@ -5,10 +5,10 @@ from __future__ import annotations
 import bpy
 from bpy.props import FloatProperty
 
-from ..blender.acting import blend_pose
-from ..blender.acting_keys import key_change
-from ..blender.pose_assets import is_pose_asset
-from ..blender.pose_blend import PoseBlend
+from ..blender.acting.assets import is_pose_asset
+from ..blender.acting.blending import PoseBlend
+from ..blender.acting.keys import key_change
+from ..blender.acting.pose import blend_pose
 from .apply_action_asset import GAUSSIAN_HEADS_OT_apply_action_asset, ReadsPoseAsset
 from .base import CANCELLED, Outcome, active_avatar
 

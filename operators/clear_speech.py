@@ -7,9 +7,9 @@ import math
 import bpy
 from bpy.props import FloatProperty, StringProperty
 
-from ..blender.dialogue_bake import clear_line
-from ..blender.dialogue_choice import chosen_lines
-from ..blender.dialogue_keys import clear_frames, find_keyed
+from ..blender.dialogue.bake import clear_line
+from ..blender.dialogue.choice import chosen_lines
+from ..blender.dialogue.keys import clear_frames, find_keyed
 from ..blender.keys import MAX_TOLERANCE, baked_range, clean_keys
 from ..blender.strips import sequencer_scene
 from ..core.errors import GaussianHeadsError

@@ -5,8 +5,8 @@ from __future__ import annotations
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty
 
-from ..blender.acting import CHANNELS, HEAD_KIND, blend_pose, mirrored_pose
-from ..blender.pose_buffer import copied_pose, copy_pose
+from ..blender.acting.buffer import copied_pose, copy_pose
+from ..blender.acting.pose import CHANNELS, HEAD_KIND, blend_pose, mirrored_pose
 from .acting_base import KEY_DESCRIPTION, ActsOnAvatar
 from .base import Outcome, active_avatar
 

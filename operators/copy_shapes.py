@@ -5,8 +5,8 @@ from __future__ import annotations
 import bpy
 from bpy.props import BoolProperty, FloatProperty, IntProperty
 
-from ..blender.shape_drivers import drive_shape_keys, is_driven, remove_drivers
-from ..blender.shape_keys import (
+from ..blender.exchange.shape_drivers import drive_shape_keys, is_driven, remove_drivers
+from ..blender.exchange.shape_keys import (
     ShapeBake,
     copy_to_shape_keys,
     has_shape_keys,

@@ -7,9 +7,9 @@ from pathlib import Path
 import bpy
 from bpy.props import BoolProperty, StringProperty
 
+from ..blender.acting.assets import library_folder, register_library, write_library
+from ..blender.acting.previews import draw_expressions
 from ..blender.avatars import object_avatar
-from ..blender.pose_assets import library_folder, register_library, write_library
-from ..blender.pose_previews import draw_expressions
 from ..blender.preferences import user_folder
 from .acting_base import ActsOnAvatar
 from .base import Outcome, active_avatar

@@ -7,7 +7,7 @@ from pathlib import Path
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
 
-from ..blender.performance_export import PerformanceExport, export_performance
+from ..blender.exchange.export import PerformanceExport, export_performance
 from ..core.errors import TrackError
 from ..core.timing import frame_rate
 from .base import GuardedOperator, Outcome, active_avatar, cursor_progress

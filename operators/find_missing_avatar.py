@@ -8,9 +8,9 @@ from pathlib import Path
 import bpy
 from bpy.props import StringProperty
 
-from ..blender.avatar_status import missing_heads
+from ..blender.library.relinking import relink, relink_sentence
+from ..blender.library.status import missing_heads
 from ..blender.preferences import avatar_folder
-from ..blender.relinking import relink, relink_sentence
 from ..core.errors import GaussianHeadsError
 from .base import GuardedOperator, Outcome
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from ..blender.dropped_sounds import speech_range
+from ..blender.dialogue.dropped import speech_range
 from ..blender.strips import sequencer_scene, sound_strips
 from .base import GuardedOperator, Outcome
 

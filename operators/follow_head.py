@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 from bpy.props import StringProperty
 
-from ..blender.target_links import add_head_control, follow_with_head, set_head_rest
+from ..blender.acting.target_links import add_head_control, follow_with_head, set_head_rest
 from ..core.errors import GaussianHeadsError
 from .acting_base import ActsOnAvatar
 from .base import Outcome, active_avatar

@@ -8,9 +8,9 @@ import bpy
 from bpy.props import CollectionProperty, StringProperty
 
 from ..blender.avatars import avatar_path, is_builtin, load_avatar, reference_to
-from ..blender.library import library_entries, remember_avatar
+from ..blender.library.avatars import library_entries, remember_avatar
+from ..blender.library.thumbnails import icon_id
 from ..blender.proxy import create_avatar_object
-from ..blender.thumbnails import icon_id
 from ..blender.viewing import look_at_small
 from ..core.assets import BUILTIN_PREFIX
 from .base import DroppedAmongObjects, GuardedOperator, Outcome, make_active

@@ -8,7 +8,7 @@ import bpy
 from bpy.props import BoolProperty, CollectionProperty, EnumProperty, StringProperty
 
 from ..blender.avatars import load_avatar, reference_to
-from ..blender.lam_heads import BESIDE, FOLDER, is_add_on, write_lam_avatar
+from ..blender.library.lam_heads import BESIDE, FOLDER, is_add_on, write_lam_avatar
 from ..blender.proxy import create_avatar_object
 from ..blender.viewing import look_at_small
 from .base import GuardedOperator, Outcome, make_active

@@ -14,9 +14,9 @@ from bpy.props import (
 )
 
 from ..blender.destinations import Destination
-from ..blender.performances import PerformanceOptions, apply_performance
-from ..blender.shape_keys import has_shape_keys
-from ..blender.shape_performances import apply_to_meshes
+from ..blender.exchange.performances import PerformanceOptions, apply_performance
+from ..blender.exchange.shape_keys import has_shape_keys
+from ..blender.exchange.shape_performances import apply_to_meshes
 from ..core.importers.performance import read_performance
 from ..core.timing import frame_rate
 from .base import GuardedOperator, Outcome, active_avatar

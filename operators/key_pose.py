@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import bpy
 
-from ..blender.acting import acted_channels, read_pose
-from ..blender.acting_keys import key_change
+from ..blender.acting.keys import key_change
+from ..blender.acting.pose import acted_channels, read_pose
 from .acting_base import ActsOnAvatar
 from .base import Outcome, active_avatar
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from ..blender.acting import CHANNELS, acted_channels
+from ..blender.acting.pose import CHANNELS, acted_channels
 from .base import active_avatar
 
 

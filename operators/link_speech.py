@@ -5,9 +5,9 @@ from __future__ import annotations
 import bpy
 from bpy.props import BoolProperty, StringProperty
 
-from ..blender.dialogue import adopt_duplicates, link_strip, unlink_line
-from ..blender.dialogue_bake import clear_line
-from ..blender.dialogue_choice import active_line, chosen_lines, strips_to_link
+from ..blender.dialogue.bake import clear_line
+from ..blender.dialogue.choice import active_line, chosen_lines, strips_to_link
+from ..blender.dialogue.lines import adopt_duplicates, link_strip, unlink_line
 from ..blender.strips import sequencer_scene, sound_strips
 from .base import GuardedOperator, Outcome
 from .listening import speaker_of

@@ -7,7 +7,7 @@ from bpy.props import EnumProperty, IntProperty
 
 from ..blender.bake import BakeResult
 from ..blender.destinations import Destination
-from ..blender.dialogue_properties import DESTINATION_ITEMS
+from ..blender.dialogue.properties import DESTINATION_ITEMS
 from ..blender.gathering import is_avatar
 from ..blender.jobs import SpeechJob, add_job, describe_job, remove_job
 from ..core.errors import GaussianHeadsError

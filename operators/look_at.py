@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 from bpy.props import BoolProperty, FloatProperty, StringProperty
 
-from ..blender.target_links import GAZE_DISTANCE_M, add_gaze_target, look_at
+from ..blender.acting.target_links import GAZE_DISTANCE_M, add_gaze_target, look_at
 from ..core.errors import GaussianHeadsError
 from .acting_base import ActsOnAvatar
 from .base import Outcome, active_avatar

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 from bpy.props import BoolProperty
 
-from ..blender.acting import CHANNELS, mirrored_pose, read_pose, write_pose
+from ..blender.acting.pose import CHANNELS, mirrored_pose, read_pose, write_pose
 from .acting_base import KEY_DESCRIPTION, ActsOnAvatar
 from .base import Outcome
 

@@ -8,8 +8,8 @@ import bpy
 from bpy.props import EnumProperty, IntProperty, StringProperty
 
 from ..blender.avatars import avatar_path, is_builtin, load_avatar, reference_to
-from ..blender.dropped_sounds import require_sound
-from ..blender.library_properties import lasting, library_items
+from ..blender.dialogue.dropped import require_sound
+from ..blender.library.properties import lasting, library_items
 from ..blender.presets import FORMAT, LOOK, STYLE, presets
 from ..blender.previz import (
     BACKGROUNDS,

@@ -7,10 +7,10 @@ from pathlib import Path
 import bpy
 from bpy.props import StringProperty
 
-from ..blender.avatar_status import check_heads
 from ..blender.avatars import avatar_path, home_library, is_builtin, load_avatar, reference_to
 from ..blender.gathering import is_avatar
-from ..blender.replacing import replace_avatar, update_avatar
+from ..blender.library.replacing import replace_avatar, update_avatar
+from ..blender.library.status import check_heads
 from ..core.errors import GaussianHeadsError
 from .base import GuardedOperator, Outcome, active_avatar
 from .import_avatar import remember

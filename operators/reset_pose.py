@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 from bpy.props import BoolProperty, StringProperty
 
-from ..blender.acting import group_names, reset_pose
+from ..blender.acting.pose import group_names, reset_pose
 from .acting_base import KEY_DESCRIPTION, ActsOnAvatar
 from .base import Outcome
 

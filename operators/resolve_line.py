@@ -5,9 +5,9 @@ from __future__ import annotations
 import bpy
 from bpy.props import StringProperty
 
-from ..blender.dialogue import line_by_id, strips_by_line
-from ..blender.dialogue_scene import update_lines
-from ..blender.dialogue_state import LineState, LineStatus, line_status
+from ..blender.dialogue.lines import line_by_id, strips_by_line
+from ..blender.dialogue.scene import update_lines
+from ..blender.dialogue.state import LineState, LineStatus, line_status
 from ..blender.strips import sequencer_scene
 from ..core.errors import GaussianHeadsError
 from .base import GuardedOperator, Outcome

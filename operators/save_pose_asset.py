@@ -5,9 +5,7 @@ from __future__ import annotations
 import bpy
 from bpy.props import BoolProperty, EnumProperty, StringProperty
 
-from ..blender.acting import read_pose
-from ..blender.avatars import object_avatar
-from ..blender.pose_assets import (
+from ..blender.acting.assets import (
     PoseAsset,
     library_folder,
     make_pose_action,
@@ -16,7 +14,9 @@ from ..blender.pose_assets import (
     write_assets,
     write_catalogs,
 )
-from ..blender.pose_previews import draw_pose
+from ..blender.acting.pose import read_pose
+from ..blender.acting.previews import draw_pose
+from ..blender.avatars import object_avatar
 from ..blender.preferences import user_folder
 from ..core.errors import GaussianHeadsError
 from .acting_base import ActsOnAvatar

@@ -7,8 +7,8 @@ from contextlib import ExitStack
 import bpy
 from bpy.props import FloatProperty
 
+from ..blender.exchange.shape_speech import request_shape_speech, speak
 from ..blender.jobs import Listening, SpeechJob, new_scratch, object_by_uid, running_job
-from ..blender.shape_speech import request_shape_speech, speak
 from ..blender.speech import speech_model
 from ..blender.strips import require_same_rate, sequencer_scene, sound_strips
 from .base import Outcome

@@ -5,9 +5,9 @@ from __future__ import annotations
 import bpy
 from bpy.props import StringProperty
 
-from ..blender.dialogue import adopt_duplicates
-from ..blender.dialogue_choice import chosen_lines
-from ..blender.dialogue_scene import lines_to_update, update_lines
+from ..blender.dialogue.choice import chosen_lines
+from ..blender.dialogue.lines import adopt_duplicates
+from ..blender.dialogue.scene import lines_to_update, update_lines
 from ..blender.strips import require_same_rate, sequencer_scene
 from ..core.errors import GaussianHeadsError
 from .base import GuardedOperator, Outcome

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from ..blender.acting_lists import expression_labels, is_narrowed
+from ..blender.acting.lists import expression_labels, is_narrowed
 from ..operators.apply_expression import GAUSSIAN_HEADS_OT_apply_expression
 from ..operators.base import active_avatar
 from ..operators.copy_pose import GAUSSIAN_HEADS_OT_copy_pose, GAUSSIAN_HEADS_OT_paste_pose

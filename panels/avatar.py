@@ -6,7 +6,7 @@ import textwrap
 
 import bpy
 
-from ..blender.avatar_status import CHANGED, MISSING, UNREADABLE, AvatarStatus, avatar_status
+from ..blender.library.status import CHANGED, MISSING, UNREADABLE, AvatarStatus, avatar_status
 from ..blender.native_splats import why_not_native
 from ..blender.staging import scene_avatars
 from ..operators.base import active_avatar

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import bpy
 
-from ..blender.acting import GROUPS
-from ..blender.acting_lists import ShownGroup, shown_groups, why_empty
+from ..blender.acting.lists import ShownGroup, shown_groups, why_empty
+from ..blender.acting.pose import GROUPS
 from ..operators.reset_pose import GAUSSIAN_HEADS_OT_reset_pose
 
 LABEL_PART = 0.34

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import bpy
 
+from ..blender.exchange.shape_drivers import is_driven
+from ..blender.exchange.shape_keys import has_shape_keys
 from ..blender.gathering import is_avatar
 from ..blender.jobs import describe_job, running_job
-from ..blender.shape_drivers import is_driven
-from ..blender.shape_keys import has_shape_keys
 from ..operators.bake_speech import GAUSSIAN_HEADS_OT_cancel_bake
 from ..operators.base import active_avatar
 from ..operators.copy_shapes import (

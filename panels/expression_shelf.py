@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from ..blender.pose_assets import is_pose_asset
+from ..blender.acting.assets import is_pose_asset
 from ..operators.apply_action_asset import GAUSSIAN_HEADS_OT_apply_action_asset
 from ..operators.base import active_avatar
 from ..operators.blend_action_asset import GAUSSIAN_HEADS_OT_blend_action_asset, draw_menu

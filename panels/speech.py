@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import bpy
 
-from ..blender.dialogue_choice import by_start
-from ..blender.dialogue_scene import statuses
-from ..blender.dialogue_state import LineState, LineStatus
+from ..blender.dialogue.choice import by_start
+from ..blender.dialogue.scene import statuses
+from ..blender.dialogue.state import LineState, LineStatus
 from ..blender.jobs import describe_job, running_jobs
 from ..blender.strips import sequencer_scene, sound_strips
 from ..operators.add_speech import GAUSSIAN_HEADS_OT_add_speech

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from ..blender.avatar_status import MISSING, avatar_status
+from ..blender.library.status import MISSING, avatar_status
 from ..blender.overlay import overlay_sentence
 from ..blender.staging import scene_avatars
 from ..operators.find_missing_avatar import GAUSSIAN_HEADS_OT_find_missing_avatar

@@ -3,7 +3,8 @@
 import bpy
 import numpy as np
 import pytest
-from gaussian_heads.blender.acting import (
+from gaussian_heads.blender.acting.keys import key_change, key_channels
+from gaussian_heads.blender.acting.pose import (
     CHANNELS,
     acted_channels,
     blend_pose,
@@ -14,7 +15,6 @@ from gaussian_heads.blender.acting import (
     reset_pose,
     write_pose,
 )
-from gaussian_heads.blender.acting_keys import key_change, key_channels
 from gaussian_heads.blender.animation import find_channelbag
 from gaussian_heads.blender.avatars import load_avatar
 from gaussian_heads.blender.bake import bake_track

@@ -4,12 +4,9 @@ from types import SimpleNamespace
 
 import bpy
 import pytest
-from gaussian_heads.blender import pose_buffer, preferences
-from gaussian_heads.blender.acting import read_pose, write_pose
-from gaussian_heads.blender.acting_keys import keyed_channels
-from gaussian_heads.blender.animation import find_channelbag
-from gaussian_heads.blender.avatars import load_avatar
-from gaussian_heads.blender.pose_assets import (
+from gaussian_heads.blender import preferences
+from gaussian_heads.blender.acting import buffer as pose_buffer
+from gaussian_heads.blender.acting.assets import (
     LIBRARY_FILE,
     PoseAsset,
     action_pose,
@@ -17,7 +14,11 @@ from gaussian_heads.blender.pose_assets import (
     make_pose_action,
     stored_pose,
 )
-from gaussian_heads.blender.pose_blend import PoseBlend
+from gaussian_heads.blender.acting.blending import PoseBlend
+from gaussian_heads.blender.acting.keys import keyed_channels
+from gaussian_heads.blender.acting.pose import read_pose, write_pose
+from gaussian_heads.blender.animation import find_channelbag
+from gaussian_heads.blender.avatars import load_avatar
 from gaussian_heads.blender.proxy import create_avatar_object
 from gaussian_heads.core.spaces.expressions import EXPRESSIONS
 from gaussian_heads.operators import apply_action_asset

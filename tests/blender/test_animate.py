@@ -15,7 +15,7 @@ from gaussian_heads.blender import frames as frames_module
 from gaussian_heads.blender.animate import animate
 from gaussian_heads.blender.animation import find_channelbag
 from gaussian_heads.blender.batch import RenderRequest, render_file
-from gaussian_heads.blender.requests import AnimateRequest
+from gaussian_heads.blender.shots.requests import AnimateRequest
 from gaussian_heads.blender.sound import decode_with_aud
 from gaussian_heads.core.audio import load_audio
 from gaussian_heads.core.errors import AudioError, AvatarError, GaussianHeadsError, RenderError

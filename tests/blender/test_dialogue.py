@@ -8,7 +8,8 @@ import pytest
 from gaussian_heads.blender import jobs
 from gaussian_heads.blender.animation import find_channelbag
 from gaussian_heads.blender.avatars import load_avatar
-from gaussian_heads.blender.dialogue import (
+from gaussian_heads.blender.dialogue.keys import find_keyed
+from gaussian_heads.blender.dialogue.lines import (
     HEARD_PREFIX,
     adopt_duplicates,
     find_line,
@@ -17,8 +18,7 @@ from gaussian_heads.blender.dialogue import (
     strips_by_line,
     unlink_line,
 )
-from gaussian_heads.blender.dialogue_keys import find_keyed
-from gaussian_heads.blender.dialogue_state import LineState, line_status
+from gaussian_heads.blender.dialogue.state import LineState, line_status
 from gaussian_heads.blender.proxy import create_avatar_object
 from gaussian_heads.core.errors import GaussianHeadsError
 from gaussian_heads.core.spaces import ARKIT_INDEX

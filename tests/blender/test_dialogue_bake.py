@@ -5,9 +5,9 @@ import bpy
 import numpy as np
 import pytest
 from gaussian_heads.blender.animation import find_channelbag
-from gaussian_heads.blender.dialogue import find_line, link_strip
-from gaussian_heads.blender.dialogue_keys import find_keyed
-from gaussian_heads.blender.dialogue_state import LineState, line_status
+from gaussian_heads.blender.dialogue.keys import find_keyed
+from gaussian_heads.blender.dialogue.lines import find_line, link_strip
+from gaussian_heads.blender.dialogue.state import LineState, line_status
 from gaussian_heads.blender.keys import baked_range
 from gaussian_heads.blender.strips import strip_collection
 

@@ -4,9 +4,9 @@
 import bpy
 import numpy as np
 import pytest
-from gaussian_heads.blender.dialogue import find_line, link_strip
-from gaussian_heads.blender.dialogue_keys import find_keyed
-from gaussian_heads.blender.dialogue_state import LineState, line_status
+from gaussian_heads.blender.dialogue.keys import find_keyed
+from gaussian_heads.blender.dialogue.lines import find_line, link_strip
+from gaussian_heads.blender.dialogue.state import LineState, line_status
 
 from .test_dialogue import FPS, jaw_peaks, line, state, strip  # noqa: F401
 from .test_dialogue_bake import values

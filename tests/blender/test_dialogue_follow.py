@@ -6,9 +6,9 @@ import time
 import bpy
 import numpy as np
 import pytest
-from gaussian_heads.blender import dialogue_follow
-from gaussian_heads.blender.dialogue import find_line, link_strip
-from gaussian_heads.blender.dialogue_state import LineState
+from gaussian_heads.blender.dialogue import follow as dialogue_follow
+from gaussian_heads.blender.dialogue.lines import find_line, link_strip
+from gaussian_heads.blender.dialogue.state import LineState
 from gaussian_heads.blender.keys import shift_keys
 from gaussian_heads.blender.strips import strip_timing
 

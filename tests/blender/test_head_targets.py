@@ -2,16 +2,16 @@
 
 import bpy
 import numpy as np
-from gaussian_heads.blender.avatars import load_avatar
-from gaussian_heads.blender.axes import avatar_to_world
-from gaussian_heads.blender.proxy import create_avatar_object
-from gaussian_heads.blender.target_links import (
+from gaussian_heads.blender.acting.target_links import (
     add_gaze_target,
     add_head_control,
     follow_with_head,
     look_at,
     set_head_rest,
 )
+from gaussian_heads.blender.avatars import load_avatar
+from gaussian_heads.blender.axes import avatar_to_world
+from gaussian_heads.blender.proxy import create_avatar_object
 from gaussian_heads.core.aiming import posed, turn_matrix
 
 from .targets import PIVOT, add_empty, add_rig, gaze_error_deg, place_head, read

@@ -7,9 +7,11 @@ from types import SimpleNamespace
 import bpy
 import pytest
 import soundfile
-from gaussian_heads.blender import dropped_sounds, library, preferences
-from gaussian_heads.blender.dropped_sounds import add_sounds, speaker_near, speech_range
-from gaussian_heads.blender.lam_heads import is_add_on
+from gaussian_heads.blender import preferences
+from gaussian_heads.blender.dialogue import dropped as dropped_sounds
+from gaussian_heads.blender.dialogue.dropped import add_sounds, speaker_near, speech_range
+from gaussian_heads.blender.library import avatars as library
+from gaussian_heads.blender.library.lam_heads import is_add_on
 from gaussian_heads.blender.strips import placement, sound_strips
 from gaussian_heads.core.assets import SAMPLE_SENTENCE
 from gaussian_heads.core.avatar import Avatar

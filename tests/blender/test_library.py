@@ -6,7 +6,10 @@ from types import SimpleNamespace
 
 import bpy
 import pytest
-from gaussian_heads.blender import library, library_properties, preferences, thumbnails
+from gaussian_heads.blender import preferences
+from gaussian_heads.blender.library import avatars as library
+from gaussian_heads.blender.library import properties as library_properties
+from gaussian_heads.blender.library import thumbnails
 from gaussian_heads.blender.viewing import is_small, look_at_small
 from gaussian_heads.core.avatar.summary import read_summary
 from gaussian_heads.core.errors import AvatarError

@@ -13,13 +13,13 @@ from gaussian_heads.blender.bake import bake_track
 from gaussian_heads.blender.cli import main
 from gaussian_heads.blender.codes import expression_code, head_pose
 from gaussian_heads.blender.destinations import Destination
-from gaussian_heads.blender.performance_export import (
+from gaussian_heads.blender.exchange.export import (
     PerformanceExport,
     export_performance,
     frame_range,
     sample_performance,
 )
-from gaussian_heads.blender.performances import (
+from gaussian_heads.blender.exchange.performances import (
     PerformanceOptions,
     apply_performance,
     import_performance,

@@ -3,9 +3,7 @@
 import bpy
 import numpy as np
 import pytest
-from gaussian_heads.blender.avatars import object_avatar
-from gaussian_heads.blender.codes import expression_code
-from gaussian_heads.blender.pose_assets import (
+from gaussian_heads.blender.acting.assets import (
     ASSET_TAG,
     CATALOG_FILE,
     PoseAsset,
@@ -19,7 +17,9 @@ from gaussian_heads.blender.pose_assets import (
     write_catalogs,
     write_library,
 )
-from gaussian_heads.blender.pose_previews import draw_pose, pose_code
+from gaussian_heads.blender.acting.previews import draw_pose, pose_code
+from gaussian_heads.blender.avatars import object_avatar
+from gaussian_heads.blender.codes import expression_code
 from gaussian_heads.core.errors import GaussianHeadsError
 from gaussian_heads.core.spaces.expressions import EXPRESSIONS
 

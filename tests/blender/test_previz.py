@@ -7,10 +7,11 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
-from gaussian_heads.blender import library, preferences, presets
+from gaussian_heads.blender import preferences, presets
 from gaussian_heads.blender.animation import find_channelbag
-from gaussian_heads.blender.dialogue import find_line
-from gaussian_heads.blender.dialogue_bake import update_line
+from gaussian_heads.blender.dialogue.bake import update_line
+from gaussian_heads.blender.dialogue.lines import find_line
+from gaussian_heads.blender.library import avatars as library
 from gaussian_heads.blender.presets import apply_preset
 from gaussian_heads.blender.previz import preset_style
 from gaussian_heads.blender.strips import placement, sound_strips

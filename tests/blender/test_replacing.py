@@ -5,11 +5,12 @@ import shutil
 import bpy
 import numpy as np
 import pytest
-from gaussian_heads.blender import avatar_status, relinking
 from gaussian_heads.blender.animation import find_channelbag
 from gaussian_heads.blender.avatars import forget_avatars, object_avatar
 from gaussian_heads.blender.bake import bake_track
 from gaussian_heads.blender.gathering import gather_visible
+from gaussian_heads.blender.library import relinking
+from gaussian_heads.blender.library import status as avatar_status
 from gaussian_heads.core.avatar import Avatar
 
 from ..core.small_heads import small_linear_avatar

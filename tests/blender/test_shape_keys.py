@@ -8,17 +8,21 @@ import pytest
 from gaussian_heads.blender import jobs
 from gaussian_heads.blender.avatars import load_avatar
 from gaussian_heads.blender.bake import bake_track
-from gaussian_heads.blender.performance_export import sample_performance
-from gaussian_heads.blender.proxy import create_avatar_object
-from gaussian_heads.blender.shape_drivers import drive_shape_keys, is_driven, remove_drivers
-from gaussian_heads.blender.shape_keys import (
+from gaussian_heads.blender.exchange.export import sample_performance
+from gaussian_heads.blender.exchange.shape_drivers import (
+    drive_shape_keys,
+    is_driven,
+    remove_drivers,
+)
+from gaussian_heads.blender.exchange.shape_keys import (
     copy_to_shape_keys,
     match_shape_keys,
     rows_of,
     set_rows,
     track_to_shape_keys,
 )
-from gaussian_heads.blender.shape_speech import request_shape_speech, speak
+from gaussian_heads.blender.exchange.shape_speech import request_shape_speech, speak
+from gaussian_heads.blender.proxy import create_avatar_object
 from gaussian_heads.blender.speech import analyse, speech_model
 from gaussian_heads.blender.strips import strip_collection
 from gaussian_heads.core.errors import GaussianHeadsError

@@ -10,8 +10,8 @@ from gaussian_heads.blender.animate import animate
 from gaussian_heads.blender.avatars import load_avatar, object_avatar
 from gaussian_heads.blender.codes import expression_code
 from gaussian_heads.blender.proxy import create_avatar_object
-from gaussian_heads.blender.requests import AnimateRequest
-from gaussian_heads.blender.shot_scene import stage_shot
+from gaussian_heads.blender.shots.requests import AnimateRequest
+from gaussian_heads.blender.shots.scene import stage_shot
 from gaussian_heads.blender.sound import decode_with_aud
 from gaussian_heads.blender.strips import sound_strips
 from gaussian_heads.core.errors import GaussianHeadsError, RenderError

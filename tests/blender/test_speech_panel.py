@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import bpy
 import pytest
 from gaussian_heads.blender import jobs
-from gaussian_heads.blender.dialogue import find_line, link_strip
-from gaussian_heads.blender.dialogue_state import LineState
+from gaussian_heads.blender.dialogue.lines import find_line, link_strip
+from gaussian_heads.blender.dialogue.state import LineState
 from gaussian_heads.blender.strips import strip_collection
 from gaussian_heads.blender.style_properties import STYLE_FIELDS
 from gaussian_heads.core.speech import SpeechStyle
@@ -134,7 +134,7 @@ def test_shipped_manners_apply_in_one_change_and_the_users_are_saved(
     bpy.ops.gaussian_heads.bake_speech()
     performed = []
     monkeypatch.setattr(
-        "gaussian_heads.blender.dialogue_properties.STYLE_LISTENERS", [performed.append]
+        "gaussian_heads.blender.dialogue.properties.STYLE_LISTENERS", [performed.append]
     )
     found = presets("style")
     assert {"Conversation", "Newsreader", "Storyteller", "Whisper", "Ventriloquist"} <= set(found)

@@ -6,15 +6,12 @@ import bpy
 import numpy as np
 import pytest
 from gaussian_heads.blender import gathering
+from gaussian_heads.blender.acting.target_links import add_gaze_target, look_at
 from gaussian_heads.blender.avatars import load_avatar
 from gaussian_heads.blender.bake import bake_track
 from gaussian_heads.blender.codes import expression_code, head_pose
 from gaussian_heads.blender.gathering import gather_visible
 from gaussian_heads.blender.proxy import create_avatar_object
-from gaussian_heads.blender.target_links import (
-    add_gaze_target,
-    look_at,
-)
 from gaussian_heads.core.errors import GaussianHeadsError
 from gaussian_heads.core.expression import ExpressionTrack
 from gaussian_heads.core.spaces import ARKIT_INDEX, ARKIT_SPACE

@@ -1,0 +1,1 @@
+"""Performances of other programs, and shape keys of other characters."""

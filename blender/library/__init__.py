@@ -1,0 +1,1 @@
+"""Avatars to choose from, and the files behind heads: found, relinked, replaced."""

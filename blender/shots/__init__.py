@@ -1,0 +1,1 @@
+"""Shots of a table, each in a process of its own."""

@@ -1,0 +1,83 @@
+"""The folder of frames in work: whose frames lie in it, and what is done with those of another job."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict
+from pathlib import Path
+
+import bpy
+
+from ...core.assets import default_avatar_reference
+from ...core.errors import GaussianHeadsError
+from ...core.files import replace_on_success
+from ...core.job_records import input_sha256
+from .requests import AnimateRequest
+
+JOB_FILE = "job.json"
+JOB_VERSION = 2
+_FRAME_FILE = re.compile(r"-?\d{4,}\.(png|exr)")
+
+
+def claim_folder(request: AnimateRequest) -> None:
+    """Write the job file of `request` beside its frames.
+
+    Frames of another job are refused or discarded, as the request says; what was kept for a video that was
+    never finished is discarded. Files of others are never touched.
+    """
+    folder, job = request.frames_folder, _job(request)
+    path = folder / JOB_FILE
+    if folder.is_dir():
+        present = _read_job(path)
+        if present == job and request.leftovers != "discard":
+            return
+        is_ours = present is not None and present.get("format") == job["format"]
+        if is_ours and (request.is_video or request.leftovers != "keep"):
+            discard_frames(folder)
+        elif is_ours or any(folder.glob("*.png")) or any(folder.glob("*.exr")):
+            raise GaussianHeadsError(
+                f"The folder '{folder}' holds the frames of another job: delete it or choose another."
+            )
+    with replace_on_success(path) as temporary:
+        temporary.write_text(json.dumps(job, indent=1) + "\n", "utf8")
+
+
+def discard_frames(folder: Path) -> None:
+    """Delete the job file and the frames in `folder`, and the folder if nothing else is in it."""
+    for path in [*folder.iterdir()]:
+        if path.name == JOB_FILE or _FRAME_FILE.fullmatch(path.name):
+            path.unlink()
+    if not any(folder.iterdir()):
+        folder.rmdir()
+
+
+def _job(request: AnimateRequest) -> dict[str, object]:
+    """What a frame depends on, so that those of another request are never mixed in."""
+    reference = request.avatar or ("" if request.scene else default_avatar_reference())
+    settings = asdict(request) | {
+        "avatar": reference,
+        "fps": str(request.fps or ""),
+        "style": dict(sorted(request.style.items())),
+        "blender": bpy.app.version_string,
+    }
+    for name in (*_PLACES, "frames"):
+        settings.pop(name)
+    return {
+        "format": "gaussian_heads.job",
+        "version": JOB_VERSION,
+        **settings,
+        "sha256": input_sha256(request, reference),
+    }
+
+
+# What does not change a frame, or is known by its hash.
+_PLACES = ("audio", "out", "scene", "performance", "save_blend", "leftovers")
+
+
+def _read_job(path: Path) -> dict[str, object] | None:
+    try:
+        job = json.loads(path.read_text("utf8"))
+    except (OSError, ValueError):
+        return None
+    return job if isinstance(job, dict) else None

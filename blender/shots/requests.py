@@ -1,0 +1,107 @@
+"""What `animate` is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal
+
+from ...core.camera import MAX_SIDE_PX
+from ...core.errors import RenderError
+from ...core.framing import FRAMINGS
+from ..frames import IMAGE_FORMATS
+from ..video import require_video_size
+
+# Endings by which someone means one file, which is only written as .mp4.
+FILE_SUFFIXES = {".avi", ".exr", ".gif", ".jpg", ".m4v", ".mkv", ".mov", ".png", ".webm"}
+
+
+@dataclass(frozen=True)
+class AnimateRequest:
+    """What to animate and how; what is None or empty is the usual, or the template scene's own.
+
+    `avatar` is "builtin:NAME" or a path, the first built-in one when empty. `out` is a file that ends in
+    .mp4, or a folder for frames. `backend` is one of `core.render.BACKENDS`; `frame_format` "png" or "exr".
+    `scene` is a .blend to stage the head in, `object` the avatar in it that speaks, where it has several;
+    a scene without any gets one at its origin. `camera` is a framing ("close-up", "portrait", "medium") or
+    the name of one of the scene's cameras. The sound starts at `sound_frame`; `frames` are rendered, those
+    of the whole sound by default. `style` holds what differs in the manner of speaking,
+    on top of `style_preset`, the name of a preset as `look` is; `performance` is a recorded face that is added
+    to the speech, `view` a view transform. `leftovers` says what happens to
+    frames in the folder: "keep" those of the same job and refuse others, "replace" another job's,
+    "discard" all of ours.
+    """
+
+    audio: Path
+    out: Path
+    avatar: str = ""
+    fps: Fraction | None = None
+    width: int | None = None
+    height: int | None = None
+    backend: str = "auto"
+    seed: int | None = None
+    style: Mapping[str, float] = field(default_factory=dict)
+    save_blend: Path | None = None
+    is_transparent: bool = False
+    frame_format: str = "png"
+    scene: Path | None = None
+    object: str = ""
+    camera: str = ""
+    sound_frame: int | None = None
+    frames: tuple[int, ...] | None = None
+    style_preset: str = ""
+    look: str = ""
+    performance: Path | None = None
+    view: str = ""
+    leftovers: Literal["keep", "replace", "discard"] = "keep"
+
+    @property
+    def is_video(self) -> bool:
+        """Whether a video is asked for and not a folder of frames."""
+        return self.out.suffix.lower() == ".mp4"
+
+    @property
+    def frames_folder(self) -> Path:
+        """Where the frames go; a video's are kept beside it until it is finished."""
+        return self.out.with_name(f"{self.out.stem}.frames") if self.is_video else self.out
+
+    def frame_path(self, frame: int) -> Path:
+        """The file of one frame."""
+        return self.frames_folder / f"{frame:04d}.{self.frame_format}"
+
+
+def check_request(request: AnimateRequest) -> None:
+    """Raise what can be known to be wrong before any work."""
+    for side in (request.width, request.height):
+        if side is not None and not 1 <= side <= MAX_SIDE_PX:
+            raise RenderError(
+                f"The picture is {request.width} x {request.height}: choose sides from 1 to {MAX_SIDE_PX}."
+            )
+    if request.frame_format not in IMAGE_FORMATS:
+        raise RenderError(f"There is no frame format '{request.frame_format}': choose png or exr.")
+    if request.is_video:
+        _check_video(request)
+    elif request.out.suffix.lower() in FILE_SUFFIXES:
+        raise RenderError(
+            f"'{request.out}' is no .mp4 and no folder: end the name in .mp4 or leave out its extension."
+        )
+    if request.save_blend is not None and request.save_blend.suffix != ".blend":
+        raise RenderError(f"'{request.save_blend}' is no scene file: end its name in .blend.")
+    if request.scene is None and request.camera and request.camera not in FRAMINGS:
+        raise RenderError(
+            f"There is no framing '{request.camera}': choose one of {', '.join(FRAMINGS)}."
+        )
+
+
+def _check_video(request: AnimateRequest) -> None:
+    if request.width is not None and request.height is not None:
+        require_video_size(request.width, request.height)
+    if request.is_transparent:
+        raise RenderError("An mp4 has no transparency: choose a folder for --out.")
+    frames = request.frames
+    if frames and frames != tuple(range(frames[0], frames[-1] + 1)):
+        raise RenderError(
+            "A video needs every frame from first to last: leave out the step, or choose a folder."
+        )
