@@ -76,12 +76,15 @@ def find_channelbag(obj: bpy.types.Object) -> bpy.types.ActionChannelbag | None:
     animation = obj.animation_data
     if animation is None or animation.action is None or animation.action_slot is None:
         return None
-    for layer in animation.action.layers:
-        for strip in layer.strips:
-            bag = strip.channelbag(animation.action_slot)
-            if bag is not None:
-                return bag
-    return None
+    return slot_channelbag(animation.action, animation.action_slot)
+
+
+def slot_channelbag(
+    action: bpy.types.Action, slot: bpy.types.ActionSlot
+) -> bpy.types.ActionChannelbag | None:
+    """The f-curves of a slot of `action` if it has any."""
+    bags = (strip.channelbag(slot) for layer in action.layers for strip in layer.strips)
+    return next((bag for bag in bags if bag is not None), None)
 
 
 def ensure_fcurve(bag: bpy.types.ActionChannelbag, address: CurveAddress) -> bpy.types.FCurve:

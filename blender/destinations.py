@@ -17,6 +17,7 @@ from .animation import (
     move_keys,
     remove_keys,
     require_local,
+    slot_channelbag,
     suitable_slot,
 )
 from .codes import BAKED_PATHS
@@ -118,12 +119,7 @@ def strip_channelbag(strip: bpy.types.NlaStrip) -> bpy.types.ActionChannelbag | 
     """The f-curves that an NLA strip plays."""
     if strip.action is None or strip.action_slot is None:
         return None
-    for layer in strip.action.layers:
-        for action_strip in layer.strips:
-            bag = action_strip.channelbag(strip.action_slot)
-            if bag is not None:
-                return bag
-    return None
+    return slot_channelbag(strip.action, strip.action_slot)
 
 
 def baked_curves(bag: bpy.types.ActionChannelbag | None) -> list[bpy.types.FCurve]:

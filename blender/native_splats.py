@@ -18,6 +18,7 @@ from ..core.gaussians import Gaussians
 from ..core.spherical_harmonics import SH_C0
 from .axes import AVATAR_TO_OBJECT
 from .listeners import add_listeners, remove_listeners
+from .render_jobs import is_rendering
 from .splat_objects import posed_gaussians
 
 logger = logging.getLogger(__name__)
@@ -25,7 +26,6 @@ logger = logging.getLogger(__name__)
 SOURCE_PROPERTY = "gaussian_heads_source"
 SH_PREFIX = "radiance:sh_"
 # `bpy.app.is_job_running` knows nothing of renders from the command line.
-_is_rendering = False
 
 
 def splat_type() -> tuple[str, str] | None:
@@ -130,7 +130,7 @@ def _ensure(cloud: bpy.types.PointCloud, name: str, data_type: str) -> None:
 
 
 def _is_playing() -> bool:
-    screen = None if _is_rendering else bpy.context.screen
+    screen = None if is_rendering() else bpy.context.screen
     return screen is not None and screen.is_animation_playing
 
 
@@ -161,18 +161,6 @@ def _on_save(*_: object) -> None:
         obj.data.resize(0)
 
 
-@persistent
-def _on_render_begin(*_: object) -> None:
-    global _is_rendering
-    _is_rendering = True
-
-
-@persistent
-def _on_render_end(*_: object) -> None:
-    global _is_rendering
-    _is_rendering = False
-
-
 _HANDLERS = (
     ("frame_change_post", _on_frame),
     ("load_post", _on_change),
@@ -181,9 +169,6 @@ _HANDLERS = (
     ("save_pre", _on_save),
     ("save_post", _on_change),
     ("save_post_fail", _on_change),
-    ("render_init", _on_render_begin),
-    ("render_complete", _on_render_end),
-    ("render_cancel", _on_render_end),
 )
 
 

@@ -19,6 +19,7 @@ from .presets import FORMAT, LOOK, STYLE, apply_preset
 from .proxy import create_avatar_object
 from .sound import StripSound
 from .staging import frame_portrait, setup_render
+from .startup_scene import hide_startup_cube
 from .strips import choose_strip, placement
 from .style_properties import set_speech_style, speech_style
 from .world import make_world
@@ -108,6 +109,7 @@ def build(context: bpy.types.Context, request: PrevizRequest, heard: HeardSpeech
         apply_preset(FORMAT, request.format_preset, scene=scene)
     head = create_avatar_object(request.avatar, loaded, context.collection)
     head.location = scene.cursor.location
+    hide_startup_cube(scene, head)
     head.gaussian_head.seed = request.seed
     set_speech_style(head.gaussian_head, request.style)
     strip, bake = _speak(context, request, head, heard)

@@ -5,7 +5,16 @@ from __future__ import annotations
 import bpy
 
 from ..core.render import cuda, register_backend, unregister_backend
-from . import engine, handlers, native_splats, overlay, preferences, presets, properties
+from . import (
+    engine,
+    handlers,
+    native_splats,
+    overlay,
+    preferences,
+    presets,
+    properties,
+    render_jobs,
+)
 from .dialogue import follow as dialogue_follow
 from .drawing import offscreen
 from .library import properties as library_properties
@@ -27,6 +36,7 @@ def register() -> None:
         panel.COMPAT_ENGINES.add(engine.ENGINE_ID)
     handlers.attach()
     dialogue_follow.attach()
+    render_jobs.attach()
     native_splats.attach()
     overlay.attach()
     register_backend("cuda", cuda.draw, cuda.is_automatic)
@@ -51,6 +61,7 @@ def unregister() -> None:
     cuda.close()
     overlay.detach()
     native_splats.detach()
+    render_jobs.detach()
     dialogue_follow.detach()
     handlers.detach()
     for panel in engine.compatible_panels():

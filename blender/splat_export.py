@@ -18,7 +18,7 @@ from .batch import open_scene
 from .frames import Report
 from .registration import ensure_registered
 from .splat_objects import posed_gaussians
-from .staging import scene_avatars
+from .staging import named_avatar
 
 
 @dataclass(frozen=True)
@@ -75,20 +75,10 @@ def export_file(
     ensure_registered()
     scene = open_scene(blend)
     written = kept = 0
-    for done, path in export_splats(scene, _avatar_of(scene, avatar_name), export):
+    for done, path in export_splats(scene, named_avatar(scene, avatar_name), export):
         written, kept = written + (path is not None), kept + (path is None)
         report(done)
     return written, kept
-
-
-def _avatar_of(scene: bpy.types.Scene, name: str | None) -> bpy.types.Object:
-    avatars = {obj.name: obj for obj in scene_avatars(scene)}
-    if name is None and len(avatars) == 1:
-        return next(iter(avatars.values()))
-    if name not in avatars:
-        known = ", ".join(sorted(avatars)) or "none"
-        raise RenderError(f"Name one avatar of the scene with --object: it has {known}.")
-    return avatars[name]
 
 
 def _gaussians(scene: bpy.types.Scene, obj: bpy.types.Object, export: SplatExport) -> Gaussians:

@@ -11,11 +11,13 @@ import numpy as np
 from mathutils import Matrix, Vector
 
 from ..core.avatar import Avatar
+from ..core.errors import GaussianHeadsError
 from ..core.framing import FRAMINGS, USUAL_FRAMING
 from .avatars import object_avatar
 from .axes import to_object_space
 from .engine import ENGINE_ID
 from .gathering import is_avatar
+from .startup_scene import is_startup_camera
 from .world import make_world
 
 # A quiet dark blue grey, linear.
@@ -26,8 +28,6 @@ LENS_MM, SENSOR_HEIGHT_MM = 85.0, 24.0
 AZIMUTH_DEG = 6.0
 # A head with hair is about this much wider than the face is high, chin to crown.
 HEAD_ASPECT = 1.1
-# Where Blender's start-up file has its camera.
-FACTORY_CAMERA_M, FACTORY_LENS_MM = (7.358891, -6.925791, 4.958309), 50.0
 # Where a head without landmarks has its chin, below the eyes.
 CHIN_BELOW_EYES_M = 0.115
 CHIN_LANDMARK = 8
@@ -48,6 +48,17 @@ def scene_avatars(scene: bpy.types.Scene) -> list[bpy.types.Object]:
     return sorted((obj for obj in scene.objects if is_avatar(obj)), key=lambda obj: obj.name)
 
 
+def named_avatar(scene: bpy.types.Scene, name: str | None) -> bpy.types.Object:
+    """The avatar of `scene` that is called `name`, or its only one; raises where that is not clear."""
+    avatars = {obj.name: obj for obj in scene_avatars(scene)}
+    if name is None and len(avatars) == 1:
+        return next(iter(avatars.values()))
+    if name not in avatars:
+        known = ", ".join(sorted(avatars)) or "none"
+        raise GaussianHeadsError(f"Name one avatar of the scene with --object: it has {known}.")
+    return avatars[name]
+
+
 def setup_render(scene: bpy.types.Scene) -> list[str]:
     """Make `scene` render with our engine and true colours; says in words what was changed."""
     changed = []
@@ -58,7 +69,7 @@ def setup_render(scene: bpy.types.Scene) -> list[str]:
         use_standard_view(scene)
         changed.append("Standard view transform")
     avatars = scene_avatars(scene)
-    if avatars and (scene.camera is None or is_factory_camera(scene.camera)):
+    if avatars and (scene.camera is None or is_startup_camera(scene.camera)):
         frame_portrait(scene, avatars[0])
         changed.append("camera")
     if scene.world is None:
@@ -69,18 +80,6 @@ def setup_render(scene: bpy.types.Scene) -> list[str]:
         scene.sync_mode = "AUDIO_SYNC"
         changed.append("playback in time with the sound")
     return changed
-
-
-def is_factory_camera(obj: bpy.types.Object) -> bool:
-    """Whether `obj` is the camera of Blender's start-up file where it stood: eleven metres from a head."""
-    return (
-        obj.type == "CAMERA"
-        and obj.animation_data is None
-        and not obj.constraints
-        and obj.parent is None
-        and obj.data.lens == FACTORY_LENS_MM
-        and np.allclose(obj.location, FACTORY_CAMERA_M, atol=1e-3)
-    )
 
 
 def shows_own_colors(scene: bpy.types.Scene) -> bool:

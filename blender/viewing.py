@@ -34,8 +34,9 @@ def look_through_camera(context: bpy.types.Context) -> None:
     if bpy.app.background or area is None or area.type != "VIEW_3D":
         return
     space.region_3d.view_perspective = "CAMERA"
-    # Blender draws the lines of its axes over what others drew before.
-    space.overlay.show_axis_x = space.overlay.show_axis_y = False
+    # Blender draws the lines of its floor and axes over what others drew before.
+    overlay = space.overlay
+    overlay.show_floor = overlay.show_axis_x = overlay.show_axis_y = False
     region = next(region for region in area.regions if region.type == "WINDOW")
     with context.temp_override(region=region):
         bpy.ops.view3d.view_center_camera()

@@ -8,7 +8,7 @@ import bpy
 
 from ..blender.acting.keys import key_change
 from ..blender.acting.pose import read_pose
-from .base import GuardedOperator, Outcome, active_avatar
+from .base import NO_AVATAR, GuardedOperator, Outcome, active_avatar
 
 KEY_DESCRIPTION = (
     "Key the whole face at the current frame; without it only Auto Keying keys what changes"
@@ -25,7 +25,7 @@ class ActsOnAvatar(GuardedOperator):
         """Only with an avatar that is chosen and may be changed."""
         obj = active_avatar(context)
         if obj is None:
-            cls.poll_message_set("Select an avatar, or load one first.")
+            cls.poll_message_set(NO_AVATAR)
             return False
         if not obj.is_editable:
             cls.poll_message_set(

@@ -25,7 +25,7 @@ from ..blender.jobs import (
 from ..blender.jobs import cancel_jobs as cancel_running_jobs
 from ..blender.speech import request_strip, speech_model
 from ..blender.strips import require_same_rate, sequencer_scene, sound_strips
-from .base import Outcome, active_avatar
+from .base import NO_AVATAR, Outcome, active_avatar
 from .listening import ListensBeside, TakesDestination, TakesFrames, sentence_of, speaker_of
 
 
@@ -143,7 +143,7 @@ def why_not(context: bpy.types.Context) -> str:
     """Why the speech cannot be baked now, as a sentence; empty when it can."""
     obj = active_avatar(context)
     if not is_avatar(obj) and not len(sequencer_scene(context).gaussian_heads.lines):
-        return "Select an avatar, or load one first."
+        return NO_AVATAR
     if obj is not None and running_job(obj) is not None:
         return "The sound of this avatar is being analysed."
     if not sound_strips(sequencer_scene(context)):

@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import bpy
+from bpy.props import FloatProperty
 
+from ..blender.sparse_keys import USUAL_TOLERANCE
 from ..core.errors import GaussianHeadsError
 
 logger = logging.getLogger(__name__)
@@ -15,6 +17,7 @@ logger = logging.getLogger(__name__)
 # Tests switch this on, so that a fault in the code is never mistaken for a refusal.
 reraise_unexpected = False
 
+NO_AVATAR = "Select an avatar, or load one first."
 Outcome = set[str]
 CANCELLED: Outcome = {"CANCELLED"}
 
@@ -50,6 +53,31 @@ class NeedsAvatars:
 
         if not scene_avatars(context.scene):
             cls.poll_message_set("Load an avatar first.")
+            return False
+        return True
+
+
+class ThinsKeys:
+    """Mix-in for operators that key sampled curves."""
+
+    tolerance: FloatProperty(
+        name="Error Bound",
+        description="Keys that straight lines give back this closely are left out; 0 keeps one on every frame",
+        default=USUAL_TOLERANCE,
+        min=0.0,
+        max=0.5,
+        precision=4,
+    )
+
+
+class NeedsActiveAvatar:
+    """Mix-in for operators that work on one avatar."""
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Only with an avatar that is meant; the disabled button says so."""
+        if active_avatar(context) is None:
+            cls.poll_message_set(NO_AVATAR)
             return False
         return True
 

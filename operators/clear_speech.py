@@ -13,7 +13,7 @@ from ..blender.dialogue.keys import clear_frames, find_keyed
 from ..blender.keys import MAX_TOLERANCE, baked_range, clean_keys
 from ..blender.strips import sequencer_scene
 from ..core.errors import GaussianHeadsError
-from .base import GuardedOperator, Outcome, active_avatar
+from .base import NO_AVATAR, GuardedOperator, Outcome, active_avatar
 from .listening import TakesFrames
 
 Piece = tuple[bpy.types.Object, int, int]
@@ -33,7 +33,7 @@ class _OnBakedKeys(TakesFrames, GuardedOperator):
         """Needs baked keys."""
         obj = active_avatar(context)
         if obj is None and not len(sequencer_scene(context).gaussian_heads.lines):
-            cls.poll_message_set("Select an avatar, or load one first.")
+            cls.poll_message_set(NO_AVATAR)
             return False
         if obj is not None and baked_range(obj) is None:
             cls.poll_message_set(f"'{obj.name}' has no baked keys: bake the speech first.")

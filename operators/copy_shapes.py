@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import bpy
-from bpy.props import BoolProperty, FloatProperty, IntProperty
+from bpy.props import BoolProperty, IntProperty
 
 from ..blender.exchange.shape_drivers import drive_shape_keys, is_driven, remove_drivers
 from ..blender.exchange.shape_keys import (
@@ -14,7 +14,7 @@ from ..blender.exchange.shape_keys import (
     match_shape_keys,
 )
 from ..blender.staging import scene_avatars
-from .base import GuardedOperator, Outcome, cursor_progress
+from .base import GuardedOperator, Outcome, ThinsKeys, cursor_progress
 
 
 class NeedsShapeKeys:
@@ -51,7 +51,9 @@ class GAUSSIAN_HEADS_OT_match_shapes(NeedsShapeKeys, GuardedOperator, bpy.types.
         return {"FINISHED"}
 
 
-class GAUSSIAN_HEADS_OT_copy_to_shape_keys(NeedsShapeKeys, GuardedOperator, bpy.types.Operator):
+class GAUSSIAN_HEADS_OT_copy_to_shape_keys(
+    NeedsShapeKeys, ThinsKeys, GuardedOperator, bpy.types.Operator
+):
     """Key on the shape keys of the active and the selected meshes what the avatar does, or let them follow it live"""
 
     bl_idname = "gaussian_heads.copy_to_shape_keys"
@@ -67,14 +69,6 @@ class GAUSSIAN_HEADS_OT_copy_to_shape_keys(NeedsShapeKeys, GuardedOperator, bpy.
     )
     frame_start: IntProperty(name="From", description="First frame to key", default=1)
     frame_end: IntProperty(name="To", description="Last frame to key", default=250)
-    tolerance: FloatProperty(
-        name="Error Bound",
-        description="Keys that straight lines give back this closely are left out; 0 keeps one on every frame",
-        default=0.002,
-        min=0.0,
-        max=0.5,
-        precision=4,
-    )
 
     @classmethod
     def why_not(cls, context: bpy.types.Context) -> str:

@@ -10,7 +10,7 @@ from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, St
 from ..blender.exchange.export import PerformanceExport, export_performance
 from ..core.errors import TrackError
 from ..core.timing import frame_rate
-from .base import GuardedOperator, Outcome, active_avatar, cursor_progress
+from .base import GuardedOperator, NeedsActiveAvatar, Outcome, active_avatar, cursor_progress
 
 FORMAT_ITEMS = (
     (".csv", "ARKit CSV", "As the Live Link Face app records: weights and angles in a table"),
@@ -18,7 +18,7 @@ FORMAT_ITEMS = (
 )
 
 
-class GAUSSIAN_HEADS_OT_export_performance(GuardedOperator, bpy.types.Operator):
+class GAUSSIAN_HEADS_OT_export_performance(NeedsActiveAvatar, GuardedOperator, bpy.types.Operator):
     """Write what the head really does on every frame as ARKit weights: speech, acting, strengths and head motion"""
 
     bl_idname = "gaussian_heads.export_performance"
@@ -43,14 +43,6 @@ class GAUSSIAN_HEADS_OT_export_performance(GuardedOperator, bpy.types.Operator):
     has_head: BoolProperty(
         name="Head Motion", description="Write the head's turns too", default=True
     )
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Needs an avatar."""
-        if active_avatar(context) is None:
-            cls.poll_message_set("Select an avatar, or load one first.")
-            return False
-        return True
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """Evaluate every frame and write the file."""

@@ -10,13 +10,13 @@ from bpy.props import BoolProperty, EnumProperty, StringProperty
 
 from ..blender.splat_export import SplatExport, export_splats
 from ..core.errors import GaussianHeadsError
-from .base import GuardedOperator, Outcome, active_avatar
+from .base import GuardedOperator, NeedsActiveAvatar, Outcome, active_avatar
 from .import_splats import UP_AXIS_ITEMS
 
 POLL_SEC = 0.01
 
 
-class GAUSSIAN_HEADS_OT_export_ply(GuardedOperator, bpy.types.Operator):
+class GAUSSIAN_HEADS_OT_export_ply(NeedsActiveAvatar, GuardedOperator, bpy.types.Operator):
     """Write the selected avatar as 3D Gaussian Splatting .ply, at this frame or over the frame range"""
 
     bl_idname = "gaussian_heads.export_ply"
@@ -44,14 +44,6 @@ class GAUSSIAN_HEADS_OT_export_ply(GuardedOperator, bpy.types.Operator):
     _steps: Iterator[tuple[float, Path | None]] | None = None
     _timer: bpy.types.Timer | None = None
     _num_written = 0
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Needs an avatar."""
-        if active_avatar(context) is None:
-            cls.poll_message_set("Select an avatar, or load one first.")
-            return False
-        return True
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """Write beside the interface where there is one, else at once."""

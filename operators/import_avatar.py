@@ -11,6 +11,7 @@ from ..blender.avatars import avatar_path, is_builtin, load_avatar, reference_to
 from ..blender.library.avatars import library_entries, remember_avatar
 from ..blender.library.thumbnails import icon_id
 from ..blender.proxy import create_avatar_object
+from ..blender.startup_scene import hide_startup_cube
 from ..blender.viewing import look_at_small
 from ..core.assets import BUILTIN_PREFIX
 from .base import DroppedAmongObjects, GuardedOperator, Outcome, make_active
@@ -63,10 +64,12 @@ class GAUSSIAN_HEADS_OT_import_avatar(GuardedOperator, bpy.types.Operator):
             make_active(context, obj)
             remember(reference)
         context.view_layer.update()
+        has_hidden = hide_startup_cube(context.scene, obj)
         look_at_small(context, obj)
         count = sum(loaded.avatar.num_gaussians for _, loaded in opened)
         what = f"'{obj.name}'" if len(opened) == 1 else f"{len(opened)} avatars"
-        self.report({"INFO"}, f"Loaded {what}: {count:,} Gaussians.")
+        hidden = " The start-up file's cube, which it stands in, is hidden." if has_hidden else ""
+        self.report({"INFO"}, f"Loaded {what}: {count:,} Gaussians.{hidden}")
         return {"FINISHED"}
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:

@@ -14,12 +14,13 @@ from bpy.props import (
 )
 
 from ..blender.destinations import Destination
+from ..blender.dialogue.properties import DESTINATION_ITEMS
 from ..blender.exchange.performances import PerformanceOptions, apply_performance
 from ..blender.exchange.shape_keys import has_shape_keys
 from ..blender.exchange.shape_performances import apply_to_meshes
 from ..core.importers.performance import read_performance
 from ..core.timing import frame_rate
-from .base import GuardedOperator, Outcome, active_avatar
+from .base import GuardedOperator, Outcome, ThinsKeys, active_avatar
 from .copy_shapes import chosen_meshes
 
 MODE_ITEMS = (
@@ -36,14 +37,9 @@ PART_ITEMS = (
     ("brows", "Brows", "Brows and nose"),
     ("head", "Head", "Turns of the head"),
 )
-DESTINATION_ITEMS = (
-    ("ACTIVE", "Active Action", "Keys go into the Action that the avatar has"),
-    ("NEW", "New Action", "Keys go into a new Action; the old one is kept"),
-    ("NLA", "NLA Strip", "Keys go into an NLA strip, under what is acted by hand"),
-)
 
 
-class GAUSSIAN_HEADS_OT_import_performance(GuardedOperator, bpy.types.Operator):
+class GAUSSIAN_HEADS_OT_import_performance(ThinsKeys, GuardedOperator, bpy.types.Operator):
     """Key a recording of Live Link Face (.csv), Audio2Face (.json) or this add-on (.npz) on the active head or mesh character"""
 
     bl_idname = "gaussian_heads.import_performance"
@@ -90,14 +86,6 @@ class GAUSSIAN_HEADS_OT_import_performance(GuardedOperator, bpy.types.Operator):
         default=0,
         min=0,
         soft_max=24,
-    )
-    tolerance: FloatProperty(
-        name="Error Bound",
-        description="Keys that straight lines give back this closely are left out; 0 keeps one on every frame",
-        default=0.002,
-        min=0.0,
-        max=0.5,
-        precision=4,
     )
     destination: EnumProperty(name="Keys", description="Where the keys go", items=DESTINATION_ITEMS)
     rate: FloatProperty(

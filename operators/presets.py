@@ -88,23 +88,28 @@ class SavesPreset(AddPresetBase):
             return super().execute(context)
 
 
-class GAUSSIAN_HEADS_OT_add_look_preset(SavesPreset, bpy.types.Operator):
-    """Save the look of the active head as a preset, or remove the chosen preset"""
+class SavesHeadPreset(SavesPreset):
+    """Saving and removing presets of what the active head has."""
 
-    bl_idname = "gaussian_heads.add_look_preset"
-    bl_label = "Add Look Preset"
-    preset_menu = "GAUSSIAN_HEADS_PT_look_presets"
-    preset_subdir = preset_subdir(LOOK)
     preset_defines = ("head = bpy.context.object.gaussian_head",)
-    preset_values = ("head.exposure", "head.tint")
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Needs a head."""
         has_head = is_avatar(active_avatar(context))
         if not has_head:
-            cls.poll_message_set("Select a head whose look to save.")
+            cls.poll_message_set("Select the head whose settings to save.")
         return has_head
+
+
+class GAUSSIAN_HEADS_OT_add_look_preset(SavesHeadPreset, bpy.types.Operator):
+    """Save the look of the active head as a preset, or remove the chosen preset"""
+
+    bl_idname = "gaussian_heads.add_look_preset"
+    bl_label = "Add Look Preset"
+    preset_menu = "GAUSSIAN_HEADS_PT_look_presets"
+    preset_subdir = preset_subdir(LOOK)
+    preset_values = ("head.exposure", "head.tint")
 
 
 class GAUSSIAN_HEADS_OT_add_output_preset(SavesPreset, bpy.types.Operator):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 
 from ..blender.native_splats import show_native, why_not_native
-from .base import GuardedOperator, Outcome, active_avatar
+from .base import NO_AVATAR, GuardedOperator, Outcome, active_avatar
 
 
 class GAUSSIAN_HEADS_OT_show_native_splats(GuardedOperator, bpy.types.Operator):
@@ -20,7 +20,7 @@ class GAUSSIAN_HEADS_OT_show_native_splats(GuardedOperator, bpy.types.Operator):
         """Needs an avatar, and a Blender that draws splats."""
         reason = why_not_native()
         if not reason and active_avatar(context) is None:
-            reason = "Select an avatar, or load one first."
+            reason = NO_AVATAR
         if reason:
             cls.poll_message_set(reason)
         return not reason

@@ -5,32 +5,24 @@ from __future__ import annotations
 from contextlib import ExitStack
 
 import bpy
-from bpy.props import FloatProperty
 
 from ..blender.exchange.shape_speech import request_shape_speech, speak
 from ..blender.jobs import Listening, SpeechJob, new_scratch, object_by_uid, running_job
 from ..blender.speech import speech_model
 from ..blender.strips import require_same_rate, sequencer_scene, sound_strips
-from .base import Outcome
+from .base import Outcome, ThinsKeys
 from .copy_shapes import NeedsShapeKeys, active_mesh, chosen_meshes, sentence_of
 from .listening import ListensBeside
 
 
-class GAUSSIAN_HEADS_OT_speech_to_shape_keys(NeedsShapeKeys, ListensBeside, bpy.types.Operator):
+class GAUSSIAN_HEADS_OT_speech_to_shape_keys(
+    NeedsShapeKeys, ThinsKeys, ListensBeside, bpy.types.Operator
+):
     """Listen to the sound strip and key the shape keys of the active and the selected meshes where it is heard; no avatar is needed"""
 
     bl_idname = "gaussian_heads.speech_to_shape_keys"
     bl_label = "Speech to Shape Keys"
     bl_options = {"REGISTER", "UNDO"}
-
-    tolerance: FloatProperty(
-        name="Error Bound",
-        description="Keys that straight lines give back this closely are left out; 0 keeps one on every frame",
-        default=0.002,
-        min=0.0,
-        max=0.5,
-        precision=4,
-    )
 
     _mesh_uids: list[int] = []
 

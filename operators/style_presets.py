@@ -4,34 +4,23 @@ from __future__ import annotations
 
 import bpy
 
-from ..blender.gathering import is_avatar
 from ..blender.presets import preset_subdir
 from ..blender.style_properties import STYLE_FIELDS
-from .base import active_avatar
-from .presets import PopsUpPresets, SavesPreset
+from .presets import PopsUpPresets, SavesHeadPreset
 
 STYLE = "style"
 # Effort is part of listening, and timing belongs to the recording.
 NOT_SAVED = ("effort", "smoothing_ms", "sync_ms")
 
 
-class GAUSSIAN_HEADS_OT_add_style_preset(SavesPreset, bpy.types.Operator):
+class GAUSSIAN_HEADS_OT_add_style_preset(SavesHeadPreset, bpy.types.Operator):
     """Save the manner of the active head as a preset, or remove the chosen preset"""
 
     bl_idname = "gaussian_heads.add_style_preset"
     bl_label = "Add Manner Preset"
     preset_menu = "GAUSSIAN_HEADS_PT_style_presets"
     preset_subdir = preset_subdir(STYLE)
-    preset_defines = ("head = bpy.context.object.gaussian_head",)
     preset_values = tuple(f"head.style_{name}" for name in STYLE_FIELDS if name not in NOT_SAVED)
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Needs a head."""
-        has_head = is_avatar(active_avatar(context))
-        if not has_head:
-            cls.poll_message_set("Select a head whose manner to save.")
-        return has_head
 
 
 class GAUSSIAN_HEADS_PT_style_presets(PopsUpPresets, bpy.types.Panel):

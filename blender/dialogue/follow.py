@@ -12,6 +12,7 @@ from bpy.app.handlers import persistent
 from ...core.errors import GaussianHeadsError, TimingError
 from ..jobs import running_job
 from ..listeners import add_listeners, remove_listeners
+from ..render_jobs import is_rendering
 from ..strips import placement, strip_timing
 from .keys import find_keyed
 from .lines import adopt_duplicates, line_ids, lines_of
@@ -25,7 +26,6 @@ SETTLE_SEC = 0.15
 # Dialogues of a speaker up to this long are keyed anew while a slider is dragged.
 LIVE_SEC = 60.0
 
-_is_rendering = False
 _is_busy = False
 
 
@@ -35,7 +35,7 @@ def follow_strips(scene: bpy.types.Scene) -> int:
     Strips that were duplicated become lines of their own.
     """
     global _is_busy
-    if _is_busy or _is_rendering or not scene.is_editable:
+    if _is_busy or is_rendering() or not scene.is_editable:
         return 0
     _is_busy = True
     try:
@@ -83,7 +83,7 @@ def _is_moved(scene: bpy.types.Scene, strip: bpy.types.Strip, record: KeyedRecor
 def update_live(obj: bpy.types.Object) -> int:
     """Key short dialogues of `obj` anew with its settings as they are now; returns how many lines."""
     global _is_busy
-    if _is_busy or _is_rendering or obj.is_evaluated or running_job(obj) is not None:
+    if _is_busy or is_rendering() or obj.is_evaluated or running_job(obj) is not None:
         return 0
     _is_busy = True
     try:
@@ -126,7 +126,7 @@ def _needs_following() -> bool:
 
 @persistent
 def _on_change(*_: object) -> None:
-    if _is_busy or _is_rendering or not _needs_following():
+    if _is_busy or is_rendering() or not _needs_following():
         return
     if bpy.app.background:
         _follow_all()
@@ -136,26 +136,10 @@ def _on_change(*_: object) -> None:
     bpy.app.timers.register(_follow_all, first_interval=SETTLE_SEC)
 
 
-@persistent
-def _on_render_begin(*_: object) -> None:
-    global _is_rendering
-    _is_rendering = True
-
-
-@persistent
-def _on_render_end(*_: object) -> None:
-    global _is_rendering
-    _is_rendering = False
-
-
 _HANDLERS = (
     ("depsgraph_update_post", _on_change),
     ("undo_post", _on_change),
     ("redo_post", _on_change),
-    ("render_init", _on_render_begin),
-    ("render_complete", _on_render_end),
-    ("render_cancel", _on_render_end),
-    ("load_post", _on_render_end),
 )
 
 

@@ -23,17 +23,17 @@ DESTINATION_ITEMS = (
     (
         "ACTIVE",
         "Active Action",
-        "Key the speech in the Action that the avatar plays, beside what is keyed by hand",
+        "Key in the Action that the avatar plays, beside what is keyed by hand",
     ),
     (
         "NEW",
         "New Action",
-        "Key the speech in an Action of its own and leave the one played so far as it is",
+        "Key in an Action of its own and leave the one played so far as it is",
     ),
     (
         "NLA",
         "NLA Strip",
-        "Key the speech in an NLA strip of its own under the acting, one for each line",
+        "Key in an NLA strip under what is acted by hand; every line gets one of its own",
     ),
 )
 

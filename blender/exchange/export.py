@@ -20,7 +20,7 @@ from ..avatars import object_avatar
 from ..batch import open_scene, parse_frames
 from ..codes import expression_code, head_pose, require_code_space
 from ..registration import ensure_registered
-from ..staging import scene_avatars
+from ..staging import named_avatar
 from ..strips import scene_rate
 
 TRACK_SUFFIXES = (".csv", ".npz")
@@ -96,7 +96,7 @@ def export_performance_file(
     """Write the performance of an avatar of a saved scene; `name` names it where there are several."""
     ensure_registered()
     scene = open_scene(blend)
-    return export_performance(scene, _avatar_named(scene, name), export, progress)
+    return export_performance(scene, named_avatar(scene, name), export, progress)
 
 
 def frame_range(text: str | None) -> range | None:
@@ -139,13 +139,3 @@ def _evaluated(
             yield avatar.readout(code), np.zeros(6, np.float32) if pose is None else pose
     finally:
         scene.frame_set(before[0], subframe=before[1])
-
-
-def _avatar_named(scene: bpy.types.Scene, name: str | None) -> bpy.types.Object:
-    avatars = {obj.name: obj for obj in scene_avatars(scene)}
-    if name is None and len(avatars) == 1:
-        return next(iter(avatars.values()))
-    if name not in avatars:
-        known = ", ".join(sorted(avatars)) or "none"
-        raise GaussianHeadsError(f"Name one avatar of the scene with --object: it has {known}.")
-    return avatars[name]

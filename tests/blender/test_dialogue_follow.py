@@ -6,6 +6,7 @@ import time
 import bpy
 import numpy as np
 import pytest
+from gaussian_heads.blender import render_jobs
 from gaussian_heads.blender.dialogue import follow as dialogue_follow
 from gaussian_heads.blender.dialogue.lines import find_line, link_strip
 from gaussian_heads.blender.dialogue.state import LineState
@@ -109,11 +110,11 @@ def test_a_copied_strip_becomes_a_line_by_itself(scene, following, strip, head):
 
 
 def test_nothing_follows_inside_a_render(scene, following, strip, head):
-    dialogue_follow._on_render_begin()
+    render_jobs._on_begin()
     move(strip, 7)
     update()
     assert jaw_peaks(head) == pytest.approx([11, 31], abs=0.1)
-    dialogue_follow._on_render_end()
+    render_jobs._on_end()
     scene.update_tag()
     update()
     assert jaw_peaks(head) == pytest.approx([18, 38], abs=0.1)

@@ -127,7 +127,7 @@ def test_a_render_of_another_frame_has_that_frames_splats(scene, head, camera, t
     seen = []
 
     def look(*_):
-        seen.append((native_splats._is_rendering, values(obj.data, "position")))
+        seen.append((native_splats.is_rendering(), values(obj.data, "position")))
 
     bpy.app.handlers.render_post.append(look)
     try:
@@ -137,7 +137,7 @@ def test_a_render_of_another_frame_has_that_frames_splats(scene, head, camera, t
     finally:
         bpy.app.handlers.render_post.remove(look)
     ((is_rendering, positions),) = seen
-    assert is_rendering and not native_splats._is_rendering
+    assert is_rendering and not native_splats.is_rendering()
     scene.frame_set(1)
     assert np.abs(values(obj.data, "position") - positions).max() > 1e-3
     scene.frame_set(5)

@@ -86,6 +86,22 @@ def test_setup_render_leaves_a_camera_that_somebody_placed(avatar_file):
     assert scene.camera.name == "Portrait" and factory.name in scene.objects
 
 
+def test_the_start_up_files_cube_does_not_hide_the_head():
+    """One that somebody moved, or that the head does not stand in, stays."""
+    bpy.ops.wm.read_homefile(use_factory_startup=True)
+    scene, cube = bpy.context.scene, bpy.data.objects["Cube"]
+    cube.location.x = 0.5
+    bpy.ops.gaussian_heads.import_avatar(builtin="ada")
+    assert not cube.hide_render and not cube.hide_get()
+    cube.location.x = 0.0
+    scene.cursor.location = (3, 0, 0)
+    bpy.ops.gaussian_heads.import_avatar(builtin="ada")
+    assert not cube.hide_render
+    scene.cursor.location = (0, 0, 0)
+    bpy.ops.gaussian_heads.import_avatar(builtin="ada")
+    assert cube.hide_render and cube.hide_get()
+
+
 @pytest.mark.parametrize("size", [(64, 64), (96, 54), (54, 96)])
 def test_portrait_holds_the_head(scene, head, picture, size):
     scene.render.resolution_x, scene.render.resolution_y = size
