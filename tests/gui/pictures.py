@@ -20,8 +20,8 @@ KEPT_SIZE = (1152, 720)
 KEPT_BYTES = 60_000
 # Structure is compared, not letters: the mean colours of blocks this large.
 BLOCKS = (48, 30)
-# Another font, driver or line of text changes some blocks; another panel, a lost head many.
-MEAN_DIFFERENCE, CHANGED_BLOCK, CHANGED_PART = 7.0, 30.0, 0.10
+# Another font or driver changes all blocks a little; another panel, a dialog, a lost head some by much.
+MEAN_DIFFERENCE, CHANGED_BLOCK, CHANGED_PART = 3.0, 30.0, 0.015
 
 
 def is_writing() -> bool:
@@ -40,7 +40,7 @@ def check_picture(picture: Image.Image, name: str) -> None:
     assert kept.exists(), f"{kept.name} is not kept: run with GAUSSIAN_HEADS_PICTURES=write"
     differences = block_differences(picture, Image.open(kept))
     mean, part = differences.mean(), (differences > CHANGED_BLOCK).mean()
-    words = f"{name}: {part:.0%} of the blocks changed, mean {mean:.1f} (seen: out/gui/walkthrough)"
+    words = f"{name}: {part:.1%} of the blocks changed, mean {mean:.1f} (seen: out/gui/walkthrough)"
     assert mean < MEAN_DIFFERENCE and part < CHANGED_PART, words
 
 

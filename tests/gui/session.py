@@ -172,6 +172,17 @@ class Session:
         self.rest(LOOK_SEC)
         return place
 
+    def click_until(self, words: str, question: str, *, box: Box | None = None) -> None:
+        """Click until something comes of it: a window that just opened may take the first click for itself."""
+        for _ in range(3):
+            self.click(words, box=box)
+            end = time.monotonic() + PATIENCE_SEC / 6
+            while time.monotonic() < end:
+                if self.ask(question):
+                    return
+                time.sleep(LOOK_SEC)
+        self.until(question, seconds=0)
+
     def point(self, x: float, y: float) -> None:
         """Move the pointer there and wait until Blender has seen it: a press counts only then."""
         self.hands.move(x, y)
