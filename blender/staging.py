@@ -75,11 +75,17 @@ def setup_render(scene: bpy.types.Scene) -> list[str]:
     if scene.world is None:
         scene.world = make_world("Gaussian Heads", BACKGROUND_LINEAR)
         changed.append("background")
-    if scene.sync_mode == "NONE":
-        # A viewport that cannot keep up drops frames then, instead of lagging behind the speech.
-        scene.sync_mode = "AUDIO_SYNC"
+    if keep_in_time(scene):
         changed.append("playback in time with the sound")
     return changed
+
+
+def keep_in_time(scene: bpy.types.Scene) -> bool:
+    """Let playback drop frames rather than lag behind the speech, unless somebody chose how; whether it changed."""
+    if scene.sync_mode != "NONE":
+        return False
+    scene.sync_mode = "AUDIO_SYNC"
+    return True
 
 
 def shows_own_colors(scene: bpy.types.Scene) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bpy
 
 from ..blender.engine import ENGINE_ID
+from ..blender.gathering import has_avatar
 from ..blender.staging import shows_own_colors
 from ..operators.base import active_avatar
 from ..operators.fit_range import GAUSSIAN_HEADS_OT_fit_range
@@ -54,7 +55,12 @@ class GAUSSIAN_HEADS_PT_render(Sidebar, bpy.types.Panel):
         """Set up, choose what draws and what is drawn, render."""
         layout = self.layout
         scene = context.scene
-        layout.operator(GAUSSIAN_HEADS_OT_setup_render.bl_idname, icon="OUTLINER_OB_CAMERA")
+        if not has_avatar(scene):
+            layout.label(text="Load a head to begin", icon="INFO")
+            return
+        column = layout.column()
+        column.scale_y = 1.3
+        column.operator(GAUSSIAN_HEADS_OT_setup_render.bl_idname, icon="OUTLINER_OB_CAMERA")
         if scene.render.engine == ENGINE_ID:
             draw_settings(layout, scene)
         else:
@@ -159,7 +165,7 @@ def draw_color_help(layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:
     """What the view transform does to heads, and the one click that undoes it."""
     name = scene.view_settings.view_transform
     changer = "The look or exposure" if name == "Standard" else name
-    box = layout.box()
+    box = layout.box().column(align=True)
     box.label(text=f"{changer} changes the heads' colours.", icon="ERROR")
     box.label(text="They were captured for Standard,")
     box.label(text="which shows them as they are.")

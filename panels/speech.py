@@ -32,6 +32,8 @@ BADGES = {
     LineState.SETTINGS: "FILE_REFRESH",
     LineState.CURRENT: "CHECKMARK",
 }
+# Keys of these lines are made anew without listening.
+NEEDS_UPDATE = {LineState.MOVED, LineState.SETTINGS}
 
 
 class GAUSSIAN_HEADS_UL_lines(bpy.types.UIList):
@@ -59,9 +61,9 @@ class GAUSSIAN_HEADS_UL_lines(bpy.types.UIList):
             GAUSSIAN_HEADS_OT_resolve_line.bl_idname, text="", icon=icon, emboss=False
         )
         badge.line_id = line.line_id
-        names = row.split(factor=0.45, align=True)
+        names = row.split(factor=0.6, align=True)
         names.label(text=line.name)
-        names.prop(line, "speaker", text="")
+        names.label(text=line.speaker.name if line.speaker else "", icon="OUTLINER_OB_MESH")
         icon = "LINKED" if line.follow else "UNLINKED"
         row.prop(line, "follow", text="", icon=icon, emboss=False)
 
@@ -120,8 +122,13 @@ class _SpeechDrawing:
         column.operator(GAUSSIAN_HEADS_OT_link_speech.bl_idname, text="", icon="ADD")
         column.operator(GAUSSIAN_HEADS_OT_unlink_speech.bl_idname, text="", icon="REMOVE")
         if settings.active_line < len(settings.lines):
-            status = known[settings.lines[settings.active_line].line_id]
+            line = settings.lines[settings.active_line]
+            status = known[line.line_id]
             draw_sentence(layout, status.sentence, BADGES[status.state])
+            column = layout.column()
+            column.use_property_split = True
+            column.use_property_decorate = False
+            column.prop(line, "speaker")
 
     def _draw_strip(
         self, layout: bpy.types.UILayout, scene: bpy.types.Scene, obj: bpy.types.Object
@@ -150,8 +157,11 @@ class _SpeechDrawing:
             line = settings.lines[settings.active_line]
             bake.strip = line.name
             bake.speaker = line.speaker.name if line.speaker else ""
-            column.operator(GAUSSIAN_HEADS_OT_bake_dialogue.bl_idname, icon="SPEAKER")
-            column.operator(GAUSSIAN_HEADS_OT_update_keys.bl_idname, icon="FILE_REFRESH")
+            if len(settings.lines) > 1:
+                column.operator(GAUSSIAN_HEADS_OT_bake_dialogue.bl_idname, icon="SPEAKER")
+            states = {status.state for status in GAUSSIAN_HEADS_UL_lines.known.values()}
+            if states & NEEDS_UPDATE:
+                column.operator(GAUSSIAN_HEADS_OT_update_keys.bl_idname, icon="FILE_REFRESH")
 
 
 GAUSSIAN_HEADS_PT_speech, GAUSSIAN_HEADS_PT_sequencer_speech = both_sidebars(

@@ -18,7 +18,7 @@ from ...core.audio import SPEECH_RATE_HZ, load_audio
 from ...core.errors import AudioError
 from ..gathering import is_avatar
 from ..sound import decode_with_aud
-from ..staging import scene_avatars
+from ..staging import keep_in_time, scene_avatars
 from ..strips import placement, sound_strips, strip_collection
 from .lines import link_strip
 
@@ -56,7 +56,7 @@ def add_sounds(
     """Add a sound strip for each of `paths` at `frame`, and let `obj` speak them.
 
     Several sounds follow each other, or start together on a channel each. A file that is no sound is
-    refused before anything is added.
+    refused before anything is added. Playback keeps time with the sound from now on.
     """
     for path in paths:
         require_sound(path)
@@ -68,6 +68,7 @@ def add_sounds(
         if obj is not None:
             link_strip(scene, strip, obj)
         end = max(end, placement(scene, strip).last_frame + 1)
+    keep_in_time(scene)
     if obj is not None:
         obj.gaussian_head.sound_strip = names[0]
     return AddedSounds(tuple(names), end)

@@ -63,7 +63,7 @@ def line_status(
     can_update = is_heard(heard_record(scene, line), sound, place, effort)
     found = find_keyed(line.speaker, line.line_id)
     if found is None:
-        sentence = "Press Bake Speech or Bake Dialogue"
+        sentence = "Press Bake Speech"
         return LineStatus(LineState.NEW, sentence, can_update)
     state, sentence = _compared(line, found.record, place, sound)
     if state is not LineState.CURRENT and not can_update:

@@ -149,6 +149,14 @@ def test_sound_lands_at_the_current_frame_on_a_free_channel_for_the_head(scene, 
     assert bpy.context.view_layer.objects.active == head
 
 
+def test_a_sound_makes_playback_keep_time_unless_somebody_chose(scene, head, clicks):
+    sound = clicks(1.0, [])
+    for chosen, expected in (("NONE", "AUDIO_SYNC"), ("FRAME_DROP", "FRAME_DROP")):
+        scene.sync_mode = chosen
+        add_sounds(scene, [sound], 1, head)
+        assert scene.sync_mode == expected
+
+
 def test_several_sounds_follow_each_other_or_start_together(scene, head, clicks, tmp_path):
     for name in ("one.wav", "two.wav"):
         clicks(1.0, [], name)

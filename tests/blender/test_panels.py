@@ -43,6 +43,12 @@ def test_output_says_what_it_writes_and_video_is_one_click(scene, head):
     assert scene.render.ffmpeg.audio_codec == "AAC" and scene.render.ffmpeg.codec == "H264"
 
 
+def test_render_without_a_head_offers_nothing(scene):
+    scene.view_settings.view_transform = "AgX"
+    drawn = draw(rendering.GAUSSIAN_HEADS_PT_render)
+    assert drawn.labels == ["Load a head to begin"] and not drawn.operators
+
+
 def test_render_without_camera_says_what_to_do(scene, head):
     assert "There is no camera" in draw(rendering.GAUSSIAN_HEADS_PT_render).labels[0]
     bpy.ops.gaussian_heads.setup_render()

@@ -44,15 +44,27 @@ def test_speech_without_lines_offers_to_bake_or_link(scene, head, strip):
 def test_lines_stand_with_badge_speaker_and_reason(scene, head, strip, stand_in):
     line = link_strip(scene, strip, head)
     drawn = draw(speech.GAUSSIAN_HEADS_PT_speech)
-    assert "Press Bake Speech or Bake Dialogue" in drawn.labels
-    bakes = ["bake_speech", "bake_dialogue", "update_keys"]
-    assert drawn.operators[-3:] == [f"gaussian_heads.{name}" for name in bakes]
+    assert "Press Bake Speech" in drawn.labels
+    assert drawn.operators[-1] == "gaussian_heads.bake_speech" and "speaker" in drawn.properties
     row = Layout()
     speech.GAUSSIAN_HEADS_UL_lines.draw_item(
         None, bpy.context, row, scene.gaussian_heads, line, 0, None, ""
     )
-    assert row.labels == ["Line"] and row.properties == ["speaker", "follow"]
+    assert row.labels == ["Line", head.name] and row.properties == ["follow"]
     assert row.operators == ["gaussian_heads.resolve_line"]
+
+
+def test_buttons_stand_where_they_can_do_something(scene, head, strip, stand_in, clicks):
+    link_strip(scene, strip, head)
+    assert bpy.ops.gaussian_heads.bake_speech() == {"FINISHED"}
+    assert draw(speech.GAUSSIAN_HEADS_PT_speech).operators[-1] == "gaussian_heads.bake_speech"
+    scene.gaussian_heads.live_update = False
+    head.gaussian_head.seed = 7
+    assert draw(speech.GAUSSIAN_HEADS_PT_speech).operators[-1] == "gaussian_heads.update_keys"
+    other = strip_collection(scene).new_sound("Later", str(clicks(1.0, [], "other.wav")), 2, 101)
+    link_strip(scene, other, head)
+    shown = draw(speech.GAUSSIAN_HEADS_PT_speech).operators[-3:]
+    assert shown == [f"gaussian_heads.{n}" for n in ("bake_speech", "bake_dialogue", "update_keys")]
 
 
 def test_lines_stand_in_the_order_in_which_they_are_spoken(scene, head, strip, clicks):
