@@ -127,6 +127,11 @@ def baked_curves(bag: bpy.types.ActionChannelbag | None) -> list[bpy.types.FCurv
     return [curve for curve in bag.fcurves if curve.data_path in BAKED_PATHS] if bag else []
 
 
+def has_baked(obj: bpy.types.Object) -> bool:
+    """Whether `obj` plays baked speech, from its active Action or an NLA strip."""
+    return bool(baked_curves(find_channelbag(obj)) or speech_strips(obj))
+
+
 def key_range(bag: bpy.types.ActionChannelbag) -> tuple[float, float]:
     """First and last frame with a baked key; raises where there is none."""
     ends = [

@@ -99,6 +99,7 @@ def clean_keys(
     require_editable(obj)
     before = after = 0
     for bag, moved in _bags(obj):
+        require_local(bag.id_data, obj)
         before += _num_keys(bag)
         _clean(baked_curves(bag), (first_frame - moved, last_frame - moved), tolerance)
         after += _num_keys(bag)
@@ -119,11 +120,10 @@ def _bags(obj: bpy.types.Object) -> Iterator[tuple[bpy.types.ActionChannelbag, f
     """Every set of f-curves with baked keys, and how many frames later than in it they are seen."""
     bag = find_channelbag(obj)
     if _num_keys(bag):
-        require_local(obj.animation_data.action, obj)
         yield bag, 0.0
     for _, strip in speech_strips(obj):
         bag = strip_channelbag(strip)
-        if strip.action.library is None and _num_keys(bag):
+        if _num_keys(bag):
             yield bag, strip.frame_start - strip.action_frame_start
 
 

@@ -43,8 +43,8 @@ class StyleSettings:
     )
     style_blinks_per_min: _part(
         "blinks_per_min",
-        "Blinks per Minute",
-        "Mean rate of blinks; about 17 at rest and 26 in conversation",
+        "Blink Rate",
+        "Mean number of blinks a minute; about 17 at rest and 26 in conversation",
     )
     style_articulation: _part(
         "articulation", "Articulation", "How clearly the mouth speaks: 0.5 mumbles, 1.5 declaims"

@@ -6,6 +6,7 @@ import textwrap
 
 import bpy
 
+from ..blender.avatars import is_builtin
 from ..blender.library.status import CHANGED, MISSING, UNREADABLE, AvatarStatus, avatar_status
 from ..blender.native_splats import why_not_native
 from ..blender.staging import scene_avatars
@@ -37,8 +38,11 @@ class GAUSSIAN_HEADS_PT_avatar(Sidebar, bpy.types.Panel):
         """The list with portraits, and what can be done with its choice."""
         layout = self.layout
         chosen = context.window_manager.gaussian_heads_library
-        if active_avatar(context) is None:
+        obj = active_avatar(context)
+        if obj is None:
             draw_sentence(layout, why_no_head(context))
+        else:
+            draw_fault(layout, avatar_status(obj))
         layout.template_icon_view(chosen, "avatar", show_labels=True, scale=6.0, scale_popup=5.0)
         layout.prop(chosen, "avatar", text="")
         row = layout.row(align=True)
@@ -71,14 +75,14 @@ class GAUSSIAN_HEADS_PT_head(NeedsAvatar, Sidebar, bpy.types.Panel):
     bl_label = "Head"
     bl_idname = "GAUSSIAN_HEADS_PT_head"
     bl_parent_id = "GAUSSIAN_HEADS_PT_avatar"
+    bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Its name, what its maker states, and what is wrong with its file."""
+        """Its name and what its maker states."""
         layout = self.layout
         obj = active_avatar(context)
         layout.prop(obj, "name", text="", icon="OUTLINER_OB_MESH")
         status = avatar_status(obj)
-        draw_fault(layout, status)
         column = layout.column(align=True)
         for text in facts(obj, status):
             column.label(text=text)
@@ -116,7 +120,8 @@ def draw_fault(layout: bpy.types.UILayout, status: AvatarStatus) -> None:
 
 def facts(obj: bpy.types.Object, status: AvatarStatus) -> list[str]:
     """Name, licence, consent, size and file of a head, in lines for the sidebar."""
-    lines = [f"File: {obj.gaussian_head.avatar}"]
+    reference = obj.gaussian_head.avatar
+    lines = ["Ships with the add-on" if is_builtin(reference) else f"File: {reference}"]
     if status.manifest is None:
         return _wrapped(lines)
     info = status.manifest.info

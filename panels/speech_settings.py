@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import bpy
 
+from ..blender.destinations import has_baked
+from ..blender.gathering import is_avatar
 from ..blender.properties import LAYERS
 from ..blender.strips import sequencer_scene
 from ..blender.style_properties import STYLE_FIELDS
@@ -46,6 +48,12 @@ class _ResultDrawing(_SubPanel):
 
     bl_label = "Result"
     bl_options = set()
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Only once something is spoken."""
+        obj = active_avatar(context)
+        return is_avatar(obj) and has_baked(obj)
 
     def draw(self, context: bpy.types.Context) -> None:
         """A strength and a mute toggle for each layer."""

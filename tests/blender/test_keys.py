@@ -221,6 +221,20 @@ def test_cleaning_a_range_leaves_the_rest_and_edited_keys(head, track):
     ) == [*range(1, 51), 80, 81, 100]
 
 
+def test_keys_of_a_linked_action_are_seen_but_not_cleaned(head, track, tmp_path):
+    action = bpy.data.actions[bake_track(head, track(10), 5).action]
+    path = str(tmp_path / "library.blend")
+    bpy.data.libraries.write(path, {action}, fake_user=True)
+    slot = head.animation_data.action_slot.identifier
+    with bpy.data.libraries.load(path, link=True) as (found, into):
+        into.actions = found.actions
+    head.animation_data.action = into.actions[0]
+    head.animation_data.action_slot = next(s for s in into.actions[0].slots if s.identifier == slot)
+    assert baked_range(head) == (5, 14)
+    with pytest.raises(GaussianHeadsError, match="belongs to a library"):
+        clean_keys(head, 1, 20, 0.01)
+
+
 @pytest.mark.parametrize("tolerance", [0.0, -1.0, float("nan"), 7.0])
 def test_a_senseless_bound_is_refused(head, track, tolerance):
     bake_track(head, track(10), 1)

@@ -22,13 +22,14 @@ def test_head_panel_states_what_its_maker_says(scene):
     assert not draw(avatar.GAUSSIAN_HEADS_PT_avatar).labels
     drawn = draw(avatar.GAUSSIAN_HEADS_PT_head)
     assert drawn.labels[0] == "Maya, a synthetic person"
+    assert drawn.labels[-1] == "Ships with the add-on"
     assert "Licence: CC-BY-4.0" in drawn.labels and "93,132 Gaussians" in drawn.labels
     assert drawn.operators == ["gaussian_heads.check_avatars"]
 
 
-def test_head_panel_offers_to_find_a_missing_file(scene, head):
+def test_avatar_panel_offers_to_find_a_missing_file(scene, head):
     head.gaussian_head.avatar = "/nowhere/gone.uhap"
-    drawn = draw(avatar.GAUSSIAN_HEADS_PT_head)
+    drawn = draw(avatar.GAUSSIAN_HEADS_PT_avatar)
     assert " ".join(drawn.labels).startswith("The avatar file 'gone.uhap' is missing")
     assert "gaussian_heads.find_missing_avatar" in drawn.operators
 

@@ -105,7 +105,10 @@ def test_a_click_on_the_badge_does_what_is_left_to_do(scene, head, strip, stand_
 
 
 @pytest.mark.parametrize("prefix", ["", "sequencer_"])
-def test_settings_stand_in_panels_in_the_order_of_the_work(scene, head, strip, prefix):
+def test_settings_stand_in_panels_in_the_order_of_the_work(scene, head, strip, stand_in, prefix):
+    assert not PANELS[f"GAUSSIAN_HEADS_PT_{prefix}speech_result"].poll(bpy.context)
+    bpy.ops.gaussian_heads.bake_speech()
+
     def drawn(name):
         panel = PANELS[f"GAUSSIAN_HEADS_PT_{prefix}{name}"]
         assert panel.poll(bpy.context)
