@@ -31,11 +31,6 @@ _lock = threading.Lock()
 
 
 @cache
-def builtin_names() -> tuple[str, ...]:
-    """Names of the avatars that ship, the default first."""
-    return tuple(assets.builtin_avatars())
-
-
 def is_builtin(reference: str) -> bool:
     """Whether `reference` names an avatar that ships with the add-on."""
     return reference.startswith(assets.BUILTIN_PREFIX)

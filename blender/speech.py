@@ -16,7 +16,6 @@ from ..core.expression import ExpressionTrack
 from ..core.progress import Progress, part
 from ..core.speech import DECODED_PART, HeardSpeech, SpeechModel, SpeechStyle
 from .avatars import object_avatar
-from .bake import BakeResult, bake_track
 from .codes import require_code_space
 from .sound import StripSound, strip_sound
 from .strips import choose_strip
@@ -114,10 +113,3 @@ def analyse(
 ) -> ExpressionTrack:
     """The strip's expression track, one frame for each whole scene frame at which it is heard."""
     return perform_speech(request, analyser, progress).track
-
-
-def apply_speech(
-    obj: bpy.types.Object, request: SpeechRequest, track: ExpressionTrack
-) -> BakeResult:
-    """Key the track on `obj` where its strip is heard."""
-    return bake_track(obj, track, request.sound.placement.first_frame)

@@ -14,7 +14,6 @@ from bpy.props import (
 from ..render_properties import HEAD_OPTIONS, listen
 
 IDENTITY = (1.0, 0, 0, 0, 0, 1.0, 0, 0, 0, 0, 1.0, 0, 0, 0, 0, 1.0)
-_STORED = {key: value for key, value in HEAD_OPTIONS.items() if key != "update"}
 
 
 def _is_other(settings: bpy.types.PropertyGroup, obj: bpy.types.Object) -> bool:

@@ -20,7 +20,6 @@ from ..style_properties import speech_style
 from .keys import Keyed, can_shift, clear_line_keys, find_keyed, overrule, remember_keys, shift_line
 from .lines import (
     Line,
-    find_line,
     heard_record,
     line_by_id,
     link_strip,
@@ -278,15 +277,3 @@ def _speaker(line: Line) -> bpy.types.Object:
 
 def _effort(line: Line) -> float:
     return _speaker(line).gaussian_head.style_effort
-
-
-def require_line(
-    scene: bpy.types.Scene, strip: bpy.types.Strip, obj: bpy.types.Object | None = None
-) -> Line:
-    """The line of a strip; raises where nobody speaks it."""
-    line = find_line(scene, strip, obj)
-    if line is None:
-        raise GaussianHeadsError(
-            f"Nobody speaks the sound strip '{strip.name}': link it to an avatar first."
-        )
-    return line

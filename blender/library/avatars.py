@@ -60,11 +60,6 @@ def library_entries() -> tuple[AvatarEntry, ...]:
     return _listing.entries
 
 
-def library_entry(reference: str) -> AvatarEntry | None:
-    """The entry of `reference`, if the list has it."""
-    return next((entry for entry in library_entries() if entry.reference == reference), None)
-
-
 def forget_library() -> None:
     """Read the folders again at the next look."""
     _listing.read_at_sec = float("-inf")

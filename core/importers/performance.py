@@ -10,7 +10,6 @@ from ..expression import ExpressionTrack
 from ..livelink import read_livelink_csv
 from .audio2face import read_audio2face_json
 
-PERFORMANCE_SUFFIXES = (".csv", ".json", ".npz")
 _ZIP = b"PK\x03\x04"
 _PEEK_BYTES = 4096
 

@@ -70,11 +70,6 @@ def mirrored(pose: Mapping[str, float]) -> dict[str, float]:
     return {other_side(name): value for name, value in pose.items()}
 
 
-def is_one_sided(pose: Mapping[str, float]) -> bool:
-    """Whether the mirrored pose is another one."""
-    return mirrored(pose) != dict(pose)
-
-
 EMOTIONS, FEELINGS, SIGNALS = "Emotions", "Feelings", "Signals"
 EXPRESSION_GROUPS = (EMOTIONS, FEELINGS, SIGNALS)
 

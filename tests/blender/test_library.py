@@ -141,7 +141,11 @@ def test_portrait_of_a_damaged_file_is_none_and_read_once(scene, user_folder, mo
     library_properties.library_items()
     while thumbnails.read_waiting() is not None:
         pass
-    entry = library.library_entry(str(user_folder / "avatars" / "bad.uhap"))
+    entry = next(
+        e
+        for e in library.library_entries()
+        if e.reference == str(user_folder / "avatars" / "bad.uhap")
+    )
     assert thumbnails.icon_id(entry) == 0 and not thumbnails._waiting
     with pytest.raises(RuntimeError, match="bad.uhap"):
         bpy.ops.gaussian_heads.import_avatar(filepath=str(entry.path))
