@@ -7,10 +7,8 @@ from pathlib import Path
 
 import bpy
 
-from ..core.audio import SPEECH_RATE_HZ
 from ..core.framing import USUAL_FRAMING
-from ..core.progress import Progress, part
-from ..core.speech import HeardSpeech, SpeechModel, SpeechStyle
+from ..core.speech import HeardSpeech, SpeechStyle
 from .avatars import avatar_path, load_avatar
 from .bake import BakeResult, bake_track
 from .dialogue.bake import remember_bake
@@ -18,16 +16,14 @@ from .dialogue.dropped import add_sounds, add_strip, edited_scene
 from .presets import FORMAT, LOOK, STYLE, apply_preset
 from .proxy import create_avatar_object
 from .sound import StripSound
-from .staging import frame_portrait, setup_render
+from .staging import BACKGROUND_LINEAR, frame_portrait, setup_render
 from .startup_scene import hide_startup_cube
 from .strips import choose_strip, placement
 from .style_properties import set_speech_style, speech_style
 from .world import make_world
 
-# Where in listening the sound is decoded.
-DECODED_PART = 0.1
 BACKGROUNDS = {
-    "Studio": (0.030, 0.036, 0.047),
+    "Studio": BACKGROUND_LINEAR,
     "Black": (0.0, 0.0, 0.0),
     "White": (0.9, 0.9, 0.9),
     "Grey": (0.18, 0.18, 0.18),
@@ -90,15 +86,6 @@ def sound_of(scene: bpy.types.Scene, request: PrevizRequest) -> StripSound:
     for sound in set(bpy.data.sounds) - sounds:
         bpy.data.sounds.remove(sound)
     return StripSound(request.audio, place)
-
-
-def listen(
-    sound: StripSound, effort: float, model: SpeechModel, progress: Progress | None = None
-) -> HeardSpeech:
-    """What is heard in a sound; touches nothing of Blender's, so a thread may do it."""
-    waveform = sound.waveform(part(progress, 0.0, DECODED_PART))
-    hearing = part(progress, DECODED_PART, 1.0)
-    return model.listen(waveform, SPEECH_RATE_HZ, effort=effort, progress=hearing)
 
 
 def build(context: bpy.types.Context, request: PrevizRequest, heard: HeardSpeech) -> PrevizResult:

@@ -79,17 +79,21 @@ def request_strip(
     return SpeechRequest(sound, obj.gaussian_head.seed, speech_style(obj.gaussian_head))
 
 
+def hear(
+    sound: StripSound, effort: float, analyser: Analyser, progress: Progress | None = None
+) -> HeardSpeech:
+    """What is heard in a sound; touches nothing of Blender's, so a thread may do it."""
+    waveform = sound.waveform(part(progress, 0.0, DECODED_PART))
+    listening = part(progress, DECODED_PART, 1.0)
+    return analyser.listen(waveform, SPEECH_RATE_HZ, effort=effort, progress=listening)
+
+
 def perform_speech(
     request: SpeechRequest, analyser: Analyser, progress: Progress | None = None
 ) -> Performance:
     """Listen to the strip and perform it, one frame for each whole scene frame at which it is heard."""
-    waveform = request.sound.waveform(part(progress, 0.0, DECODED_PART))
-    heard = analyser.listen(
-        waveform,
-        SPEECH_RATE_HZ,
-        effort=request.style.effort,
-        progress=part(progress, DECODED_PART, LISTENED_PART),
-    )
+    hearing = part(progress, 0.0, LISTENED_PART)
+    heard = hear(request.sound, request.style.effort, analyser, hearing)
     return perform_heard(request, heard, part(progress, LISTENED_PART, 1.0))
 
 
@@ -106,10 +110,3 @@ def perform_heard(
         progress=progress,
     )
     return Performance(heard, track)
-
-
-def analyse(
-    request: SpeechRequest, analyser: Analyser, progress: Progress | None = None
-) -> ExpressionTrack:
-    """The strip's expression track, one frame for each whole scene frame at which it is heard."""
-    return perform_speech(request, analyser, progress).track

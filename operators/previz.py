@@ -16,12 +16,11 @@ from ..blender.previz import (
     PrevizRequest,
     PrevizResult,
     build,
-    listen,
     preset_style,
     sound_of,
 )
 from ..blender.sound import StripSound
-from ..blender.speech import speech_model
+from ..blender.speech import hear, speech_model
 from ..blender.viewing import look_through_camera
 from ..blender.work import Work
 from ..core.errors import GaussianHeadsError
@@ -56,7 +55,7 @@ class _Asked:
 
     def listen(self, model: SpeechModel, progress: Progress | None = None) -> HeardSpeech:
         """What is heard of the sound."""
-        return listen(self._sound, self.request.style.effort, model, progress)
+        return hear(self._sound, self.request.style.effort, model, progress)
 
 
 # What was heard last, so that the redo panel need not listen again.

@@ -22,6 +22,7 @@ from gaussian_heads.core.speech.prosody import Prosody  # noqa: E402
 
 from ..core.small_heads import small_linear_avatar  # noqa: E402
 from .exr import read_exr  # noqa: E402
+from .overlay_drawing import over  # noqa: E402, F401
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -57,6 +58,53 @@ def avatar_file(registered, tmp_path_factory):
 def head(scene, avatar_file):
     """The small avatar's object at the origin."""
     return create_avatar_object(str(avatar_file), load_avatar(avatar_file), scene.collection)
+
+
+@pytest.fixture
+def overridden():
+    """Make an empty scene with a library override of the small avatar's object, of this scene as a library file."""
+
+    def make(library: str) -> bpy.types.Object:
+        bpy.ops.wm.save_as_mainfile(filepath=library)
+        bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
+        with bpy.data.libraries.load(library, link=True) as (_, here):
+            here.objects = ["Small Head"]
+        bpy.context.scene.collection.objects.link(here.objects[0])
+        return here.objects[0].override_create(remap_local_usages=True)
+
+    return make
+
+
+@pytest.fixture
+def user_folder(registered, tmp_path, monkeypatch):
+    """The add-on's own folder in a place of the test's, and nothing kept of others."""
+    from gaussian_heads.blender import preferences
+    from gaussian_heads.blender.library import avatars as library
+    from gaussian_heads.blender.library import thumbnails
+
+    monkeypatch.setattr(preferences, "user_folder", lambda: tmp_path / "user")
+    library.forget_library()
+    yield tmp_path / "user"
+    library.forget_library()
+    thumbnails.forget_thumbnails()
+
+
+@pytest.fixture
+def character(scene):
+    """Make a mesh character with shape keys of the given names; it becomes the active object."""
+
+    def make(names, name="Character"):
+        mesh = bpy.data.meshes.new(name)
+        mesh.from_pydata([(0, 0, 0), (1, 0, 0), (0, 1, 0)], [], [(0, 1, 2)])
+        obj = bpy.data.objects.new(name, mesh)
+        scene.collection.objects.link(obj)
+        for key in ("Basis", *names):
+            obj.shape_key_add(name=key, from_mix=False)
+        bpy.context.view_layer.objects.active = obj
+        bpy.context.view_layer.update()
+        return obj
+
+    return make
 
 
 @pytest.fixture

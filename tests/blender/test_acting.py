@@ -196,14 +196,9 @@ def test_auto_keying_keys_what_changed_and_nothing_is_keyed_without_it(scene, he
     assert keyed_channels(head) == {"AU12"}
 
 
-def test_an_overridden_head_of_a_library_is_acted_and_keyed(scene, head, tmp_path):
+def test_an_overridden_head_of_a_library_is_acted_and_keyed(scene, head, tmp_path, overridden):
     library, path = str(tmp_path / "library.blend"), str(tmp_path / "scene.blend")
-    bpy.ops.wm.save_as_mainfile(filepath=library)
-    bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
-    with bpy.data.libraries.load(library, link=True) as (_, here):
-        here.objects = ["Small Head"]
-    bpy.context.scene.collection.objects.link(here.objects[0])
-    head = here.objects[0].override_create(remap_local_usages=True)
+    head = overridden(library)
     pose = {"AU12": 2.0, "browDownRight": 0.5, "viseme_O": 0.25, "head_rotation_x": 0.125}
     write_pose(head, pose)
     key_channels(head, ["AU12"], frame=1)

@@ -96,14 +96,11 @@ def test_targets_are_kept_in_the_file(scene, head, tmp_path):
     np.testing.assert_allclose(after[1], before[1], atol=1e-6)
 
 
-def test_an_overridden_head_of_a_library_looks_at_a_target_of_the_scene(scene, head, tmp_path):
+def test_an_overridden_head_of_a_library_looks_at_a_target_of_the_scene(
+    scene, head, tmp_path, overridden
+):
     library, path = str(tmp_path / "library.blend"), str(tmp_path / "scene.blend")
-    bpy.ops.wm.save_as_mainfile(filepath=library)
-    bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
-    with bpy.data.libraries.load(library, link=True) as (_, here):
-        here.objects = ["Small Head"]
-    bpy.context.scene.collection.objects.link(here.objects[0])
-    head = here.objects[0].override_create(remap_local_usages=True)
+    head = overridden(library)
     bpy.context.view_layer.update()
     target = add_gaze_target(head)
     target.location.x = 0.3

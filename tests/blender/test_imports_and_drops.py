@@ -7,7 +7,6 @@ from types import SimpleNamespace
 import bpy
 import pytest
 import soundfile
-from gaussian_heads.blender import preferences
 from gaussian_heads.blender.dialogue import dropped as dropped_sounds
 from gaussian_heads.blender.dialogue.dropped import add_sounds, speaker_near, speech_range
 from gaussian_heads.blender.library import avatars as library
@@ -21,14 +20,7 @@ from mathutils import Matrix
 
 from ..core.small_lam import small_lam_zip
 
-
-@pytest.fixture(autouse=True)
-def user_folder(registered, tmp_path, monkeypatch):
-    """The add-on's own folder in a place of the test's."""
-    monkeypatch.setattr(preferences, "user_folder", lambda: tmp_path / "user")
-    library.forget_library()
-    yield tmp_path / "user"
-    library.forget_library()
+pytestmark = pytest.mark.usefixtures("user_folder")
 
 
 def strips_of(scene):

@@ -6,7 +6,6 @@ from types import SimpleNamespace
 
 import bpy
 import pytest
-from gaussian_heads.blender import preferences
 from gaussian_heads.blender.library import avatars as library
 from gaussian_heads.blender.library import properties as library_properties
 from gaussian_heads.blender.library import thumbnails
@@ -16,15 +15,7 @@ from gaussian_heads.core.errors import AvatarError
 from gaussian_heads.operators import import_avatar
 from mathutils import Matrix
 
-
-@pytest.fixture(autouse=True)
-def user_folder(registered, tmp_path, monkeypatch):
-    """The add-on's own folder in a place of the test's, and nothing kept of others."""
-    monkeypatch.setattr(preferences, "user_folder", lambda: tmp_path / "user")
-    library.forget_library()
-    yield tmp_path / "user"
-    library.forget_library()
-    thumbnails.forget_thumbnails()
+pytestmark = pytest.mark.usefixtures("user_folder")
 
 
 def labels(source):

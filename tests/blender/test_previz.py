@@ -7,11 +7,10 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
-from gaussian_heads.blender import preferences, presets
+from gaussian_heads.blender import presets
 from gaussian_heads.blender.animation import find_channelbag
 from gaussian_heads.blender.dialogue.bake import update_line
 from gaussian_heads.blender.dialogue.lines import find_line
-from gaussian_heads.blender.library import avatars as library
 from gaussian_heads.blender.presets import apply_preset
 from gaussian_heads.blender.previz import preset_style
 from gaussian_heads.blender.strips import placement, sound_strips
@@ -26,13 +25,9 @@ from .layout import draw
 
 
 @pytest.fixture(autouse=True)
-def user_folder(registered, tmp_path, monkeypatch):
-    """The add-on's own folder in a place of the test's."""
-    monkeypatch.setattr(preferences, "user_folder", lambda: tmp_path / "user")
-    library.forget_library()
+def nothing_heard(user_folder):
+    """What earlier previz heard is not kept for others."""
     previz._heard.clear()
-    yield tmp_path / "user"
-    library.forget_library()
 
 
 def make(**options):
@@ -120,8 +115,8 @@ def test_manner_can_be_changed_afterwards_without_listening_again(scene, monkeyp
 
 def test_manner_of_a_preset_is_heard_performed_and_kept(scene, monkeypatch):
     heard = []
-    real = previz.listen
-    monkeypatch.setattr(previz, "listen", lambda *words: heard.append(words[1]) or real(*words))
+    real = previz.hear
+    monkeypatch.setattr(previz, "hear", lambda *words: heard.append(words[1]) or real(*words))
     make(avatar="builtin:ada", style_preset="Newsreader")
     head = bpy.context.view_layer.objects.active
     style = speech_style(head.gaussian_head)
@@ -162,7 +157,7 @@ def test_previz_refuses_before_it_changes_anything(scene, options, sentence):
 
 def test_second_previz_of_a_sound_does_not_listen_again(scene, monkeypatch):
     make(avatar="builtin:ada")
-    monkeypatch.setattr(previz, "listen", lambda *_: pytest.fail("listened again"))
+    monkeypatch.setattr(previz, "hear", lambda *_: pytest.fail("listened again"))
     assert make(avatar="builtin:maya", framing="medium") == {"FINISHED"}
 
 

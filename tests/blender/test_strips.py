@@ -7,7 +7,7 @@ import bpy
 import numpy as np
 import pytest
 from gaussian_heads.blender.sound import strip_sound
-from gaussian_heads.blender.speech import SpeechRequest, analyse
+from gaussian_heads.blender.speech import SpeechRequest, perform_speech
 from gaussian_heads.blender.strips import (
     choose_strip,
     is_retimed,
@@ -35,7 +35,7 @@ def add_sound(scene, path, start=1, channel=1):
 def heard_frames(scene, strip, analyser, tmp_path):
     """Scene frames at which the analysis hears a click."""
     sound = strip_sound(scene, strip, tmp_path)
-    track = analyse(SpeechRequest(sound, 0), analyser)
+    track = perform_speech(SpeechRequest(sound, 0), analyser).track
     assert track.num_frames == sound.placement.num_frames
     jaw = track.layers["speech"][:, ARKIT_INDEX["jawOpen"]]
     is_peak = (jaw > 0.1) & (jaw >= np.roll(jaw, 1)) & (jaw > np.roll(jaw, -1))

@@ -8,12 +8,10 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from gaussian_heads.core.assets import SAMPLE_SENTENCE, SPEECH_MODEL
-from gaussian_heads.core.audio import load_audio
 from gaussian_heads.core.errors import AudioError
 from gaussian_heads.core.progress import AnalysisCancelled
 from gaussian_heads.core.spaces import ARKIT_INDEX
-from gaussian_heads.core.speech import HeardSpeech, Prosody, SpeechModel, SpeechStyle
+from gaussian_heads.core.speech import HeardSpeech, Prosody, SpeechStyle
 from gaussian_heads.core.speech.heard_bytes import _HEADER, _PREFIX
 from gaussian_heads.core.speech.mouth import MouthCurves
 
@@ -21,16 +19,6 @@ FPS = Fraction(24)
 JAW, CLOSE, PRESS = (ARKIT_INDEX[n] for n in ("jawOpen", "mouthClose", "mouthPressLeft"))
 LIPS = [ARKIT_INDEX[n] for n in ("mouthLowerDownLeft", "mouthUpperUpLeft")]
 LEVEL = 1.0 / 65_535
-
-
-@pytest.fixture(scope="module")
-def speech():
-    return SpeechModel.open(SPEECH_MODEL, num_threads=1)
-
-
-@pytest.fixture(scope="module")
-def sentence():
-    return load_audio(SAMPLE_SENTENCE)
 
 
 @pytest.fixture(scope="module")

@@ -5,26 +5,16 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from gaussian_heads.core.assets import SAMPLE_SENTENCE, SPEECH_MODEL
-from gaussian_heads.core.audio import load_audio, resample
+from gaussian_heads.core.assets import SAMPLE_SENTENCE
+from gaussian_heads.core.audio import resample
 from gaussian_heads.core.errors import AudioError
 from gaussian_heads.core.progress import AnalysisCancelled
 from gaussian_heads.core.spaces import ARKIT_INDEX
-from gaussian_heads.core.speech import SpeechModel, SpeechStyle, model
+from gaussian_heads.core.speech import SpeechStyle, model
 
 JAW, CLOSE, PRESS = (ARKIT_INDEX[n] for n in ("jawOpen", "mouthClose", "mouthPressLeft"))
 RATES = [Fraction(24000, 1001), Fraction(24), Fraction(25), Fraction(30000, 1001), Fraction(60)]
 FPS = Fraction(30)
-
-
-@pytest.fixture(scope="module")
-def speech():
-    return SpeechModel.open(SPEECH_MODEL, num_threads=1)
-
-
-@pytest.fixture(scope="module")
-def sentence():
-    return load_audio(SAMPLE_SENTENCE)
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from PIL import Image
 from Xlib import XK, X, Xatom, display
+from Xlib.error import DisplayError
 from Xlib.ext import xtest
 from Xlib.protocol import event
 
@@ -29,7 +30,7 @@ class Hands:
     def __init__(self, name: str) -> None:
         try:
             self._display = display.Display(name)
-        except Exception as error:
+        except (DisplayError, OSError) as error:
             raise NoScreen(f"The virtual screen {name} does not answer: {error}") from error
         self._root = self._display.screen().root
 

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +51,8 @@ class Session:
             self._blender.command(*words), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
         self._running.append(screen)
-        try:
+        with ExitStack() as undo:
+            undo.callback(self.__exit__)
             # The screen says its number when it is ready, nothing when it is not.
             number = screen.stdout.readline().decode("ascii").strip()
             if not number:
@@ -58,9 +60,7 @@ class Session:
             self._name = f":{number}"
             self.hands = Hands(self._name)
             self._start()
-        except BaseException:
-            self.__exit__()
-            raise
+            undo.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
