@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import onnx
 import torch
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper
 from torch import Tensor, nn
 from torch.nn import functional
 
 from ..core.audio import SPEECH_RATE_HZ
 from ..core.files import replace_on_success
 from ..core.spaces import ARKIT_SPACE
+from .channel_bytes import store_bytes
 from .networks.speech import (
     ABSOLUTE_FLOOR,
     FRAME_RATE_HZ,
@@ -110,7 +110,7 @@ def effort(mel_power: Tensor) -> Tensor:
 
 
 def export_speech(network: SpeechNetwork, path: Path) -> None:
-    """Write `network` as an ONNX file for `core.speech`, its weights stored as float16."""
+    """Write `network` as an ONNX file for `core.speech`, its weights stored as bytes."""
     graph = SpeechGraph(network).eval()
     steps = torch.export.Dim("steps", min=2, max=1_000_000)
     program = torch.onnx.export(
@@ -124,7 +124,7 @@ def export_speech(network: SpeechNetwork, path: Path) -> None:
         verbose=False,
     )
     model = program.model_proto
-    _store_half(model, prefix="network.")
+    store_bytes(model, prefix="network.")
     _forget_traces(model)
     metadata = {
         "kind": KIND,
@@ -150,20 +150,3 @@ def _forget_traces(model: onnx.ModelProto) -> None:
     for part in (model, graph, *(item for items in lists for item in items)):
         part.doc_string = ""
         del part.metadata_props[:]
-
-
-def _store_half(model: onnx.ModelProto, prefix: str) -> None:
-    """Store the big weights named `prefix…` as float16; a Cast brings them back at load."""
-    casts = []
-    for initializer in model.graph.initializer:
-        if not initializer.name.startswith(prefix) or initializer.data_type != TensorProto.FLOAT:
-            continue
-        values = numpy_helper.to_array(initializer)
-        if values.size < 1024:
-            continue
-        name = initializer.name
-        half = numpy_helper.from_array(values.astype(np.float16), f"{name}_half")
-        initializer.CopyFrom(half)
-        casts.append(helper.make_node("Cast", [half.name], [name], to=TensorProto.FLOAT))
-    for cast in reversed(casts):
-        model.graph.node.insert(0, cast)
