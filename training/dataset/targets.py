@@ -46,8 +46,21 @@ def draw_target(
 
     `strands` hang on those vertices already and have linear colours; light adds up linearly.
     """
+    radiance = srgb_to_linear(texture)
+    return draw_lit(vertices, topology, radiance, camera, strands, oversampling)
+
+
+def draw_lit(
+    vertices: np.ndarray,
+    topology: Topology,
+    radiance: np.ndarray,
+    camera: Camera,
+    strands: dict[str, Strands] | None = None,
+    oversampling: int = 2,
+) -> np.ndarray:
+    """The picture that `draw_target` draws, from an atlas [R, R, 3] in linear light."""
     fine = resized(camera, camera.width * oversampling, camera.height * oversampling)
-    colors, depths = draw_surface(vertices, topology, srgb_to_linear(texture), fine)
+    colors, depths = draw_surface(vertices, topology, radiance, fine)
     rgba = np.dstack([colors, np.isfinite(depths)])
     for group in (strands or {}).values():
         hair = render(
