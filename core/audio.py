@@ -125,7 +125,7 @@ def _open_blocks(path: Path, stream: BinaryIO) -> tuple[Iterator[np.ndarray], in
 
 
 def _raise_unreadable(path: Path, head: bytes) -> None:
-    if _looks_like_text(head):
+    if looks_like_text(head):
         raise AudioError(
             f"'{path}' is a text file, not sound: choose a wav, flac, ogg or mp3 file."
         )
@@ -137,7 +137,8 @@ def _raise_unreadable(path: Path, head: bytes) -> None:
     )
 
 
-def _looks_like_text(head: bytes) -> bool:
+def looks_like_text(head: bytes) -> bool:
+    """Whether the first bytes of a file are words and no data."""
     controls = sum(byte < 32 and byte not in b"\t\n\r\f" for byte in head)
     if controls:
         return False

@@ -35,3 +35,7 @@ class TimingError(GaussianHeadsError):
 
 class TrackError(GaussianHeadsError):
     """An expression track that is malformed or cannot be read or written."""
+
+
+class VideoError(GaussianHeadsError):
+    """A video or a picture that cannot be read, or that shows nothing of use."""

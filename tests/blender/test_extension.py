@@ -17,7 +17,7 @@ MISSING = [name for name in MANIFEST["wheels"] if not (ROOT / name).is_file()]
 
 # Import names of the wheels that the add-on uses itself.
 BROUGHT = (
-    "gaussian_heads_native", "jaxtyping", "onnxruntime", "safetensors", "soundfile", "soxr",
+    "av", "gaussian_heads_native", "jaxtyping", "onnxruntime", "safetensors", "soundfile", "soxr",
     "_cffi_backend", "_soundfile", "_soundfile_data", "cffi", "wadler_lindig",
 )  # fmt: skip
 
