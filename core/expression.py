@@ -27,7 +27,8 @@ class ExpressionTrack:
 
     Frame `t` lies at `start_sec + t / fps` seconds of the analysed sound. `layers` maps names such as
     "speech" and "blink" to `[T, D]`; `head_pose` is a rotation vector (rad) and a translation (m)
-    about the avatar's neck pivot, `[T, 6]`; `code_space` names the space the codes live in.
+    about the avatar's neck pivot, `[T, 6]`; `code_space` names the space the codes live in. `is_heard` says
+    that the speech layer is what the speech network heard, to which an avatar may add its personal motion.
     """
 
     layers: dict[str, Float32[np.ndarray, "T D"]]
@@ -35,6 +36,7 @@ class ExpressionTrack:
     code_space: str
     fps: Fraction
     start_sec: float = 0.0
+    is_heard: bool = False
 
     def __post_init__(self) -> None:
         if not self.layers:
@@ -87,6 +89,7 @@ class ExpressionTrack:
             "fps": [self.fps.numerator, self.fps.denominator],
             "start_sec": self.start_sec,
             "layers": list(self.layers),
+            "is_heard": self.is_heard,
         }
         arrays = {f"layer_{i}": codes for i, codes in enumerate(self.layers.values())}
         with replace_on_success(path) as temporary, temporary.open("wb") as stream:
@@ -120,6 +123,7 @@ class ExpressionTrack:
                 str(header["code_space"]),
                 Fraction(*header["fps"]),
                 float(header["start_sec"]),
+                header.get("is_heard") is True,
             )
         except FileNotFoundError:
             raise TrackError(f"There is no file '{path}': check the path.") from None

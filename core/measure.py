@@ -11,6 +11,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float32
 
+from .avatar.motion import SpeechMotion, track_motion
 from .errors import AvatarError
 from .expression import ExpressionTrack
 from .files import replace_on_success
@@ -37,6 +38,9 @@ class Head(Driven, Protocol):
 
     @property
     def lip_contact_offset_mm(self) -> float: ...
+
+    @property
+    def motion(self) -> SpeechMotion | None: ...
 
     def landmarks(self, code: np.ndarray) -> np.ndarray | None: ...
 
@@ -67,7 +71,11 @@ class Measurement:
 def measure_track(
     track: ExpressionTrack, avatar: Head, strengths: Mapping[str, float] | None = None
 ) -> Measurement:
-    """Measure `avatar` on every frame of `track` (of any space that fits), layers times `strengths`."""
+    """Measure `avatar` on every frame of `track` (of any space that fits), layers times `strengths`.
+
+    Heard speech moves an avatar with personal motion in its own way, times the strength "motion".
+    """
+    motion = track_motion(track, avatar.motion)
     track = convert_track(track, avatar)
     neutral = avatar.landmarks(np.zeros(avatar.code_dim, np.float32))
     if neutral is None:
@@ -75,7 +83,11 @@ def measure_track(
             f"The avatar '{avatar.name}' has no landmarks, so its mouth cannot be measured: "
             "choose another avatar (the built-in ones have landmarks)."
         )
-    points = np.stack([avatar.landmarks(code) for code in track.codes(strengths)])
+    codes = track.codes(strengths)
+    if motion is not None:
+        strength = np.float32((strengths or {}).get("motion", 1.0))
+        codes = np.concatenate([codes, strength * motion], axis=1)
+    points = np.stack([avatar.landmarks(code) for code in codes])
     columns = measure_landmarks(points, neutral, avatar.lip_contact_offset_mm)
     return Measurement(track.times_sec(), columns)
 

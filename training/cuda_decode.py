@@ -83,7 +83,7 @@ class DeviceAvatar:
     """An avatar whose frames are decoded on a device."""
 
     def __init__(self, avatar: Avatar, decoder: Any, device: torch.device) -> None:
-        self._decoder = decoder
+        self._avatar, self._decoder = avatar, decoder
         self._neck_weights = torch.tensor(avatar.rig.neck_weights).to(device)
         self._pivot = torch.tensor(avatar.neck_pivot).to(device)
 
@@ -103,7 +103,8 @@ class DeviceAvatar:
     @torch.no_grad()
     def decode(self, head: dict[str, Any]) -> DeviceGaussians:
         """The head of a request, in world space."""
-        decoded = self._decoder.decode(np.array(head["code"], np.float32))
+        code = self._avatar.decoder_input(np.array(head["code"], np.float32))
+        decoded = self._decoder.decode(code)
         if head["head_pose"] is not None:
             decoded = self._posed(decoded, np.array(head["head_pose"], np.float64))
         return _placed(decoded, np.array(head["matrix"], np.float64))

@@ -29,6 +29,7 @@ class IctHead:
     code_space = ARKIT_SPACE
     controls = arkit_controls()
     code_dim = len(ARKIT_BLENDSHAPES)
+    motion = None
 
     def __init__(self, data: Path) -> None:
         with np.load(data / "head/ict_facekit/ict_facekit_light.npz") as kit:

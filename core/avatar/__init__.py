@@ -6,6 +6,7 @@ from .description import describe, facts
 from .linear import LinearBasis
 from .manifest import AvatarInfo, Manifest, Provenance
 from .members import Controls, Rig, arkit_controls
+from .motion import SpeechMotion
 from .sparse import SparseBasis, sparse_basis
 from .thumbnail import portrait_png
 
@@ -19,6 +20,7 @@ __all__ = [
     "Provenance",
     "Rig",
     "SparseBasis",
+    "SpeechMotion",
     "arkit_controls",
     "describe",
     "facts",

@@ -16,12 +16,14 @@ MANIFEST = "manifest.json"
 RIG = "rig.safetensors"
 CONTROLS = "controls.safetensors"
 THUMBNAIL = "thumbnail.png"
+MOTION = "motion.safetensors"
 # Largest size of each member when unpacked; a package beyond these is no head avatar.
 MAX_BYTES = {
     MANIFEST: 2**20,
     RIG: 2**26,
     CONTROLS: 2**24,
     THUMBNAIL: 2**24,
+    MOTION: 2**22,
     **dict.fromkeys(DECODER_MEMBERS.values(), 2**29),
 }
 MAX_PACKAGE_BYTES = 2**30
@@ -110,6 +112,8 @@ def read_entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> b
 
 def _check_names(manifest: Manifest, present: set[str]) -> None:
     required = {DECODER_MEMBERS[manifest.decoder], RIG, CONTROLS}
+    if manifest.info.motion_dim:
+        required.add(MOTION)
     listed = set(manifest.members)
     for name in sorted(required - (present & listed)):
         raise AvatarError(f"Its member '{name}' is missing: {FRESH_COPY}.")

@@ -12,10 +12,11 @@ import numpy as np
 from ..errors import AvatarError
 from ..files import replace_on_success
 from ..spaces import ARKIT_SPACE
-from .archive import CONTROLS, MANIFEST, MAX_BYTES, RIG, THUMBNAIL
+from .archive import CONTROLS, MANIFEST, MAX_BYTES, MOTION, RIG, THUMBNAIL
 from .linear import LinearBasis, check_linear, linear_to_bytes
 from .manifest import DECODER_MEMBERS, AvatarInfo, Manifest, Member, check_info
 from .members import Controls, Rig, arkit_controls
+from .motion import SpeechMotion
 from .onnx import onnx_from_bytes
 from .thumbnail import check_png
 
@@ -27,7 +28,8 @@ _ZIP_DATE = (2020, 1, 1, 0, 0, 0)
 class AvatarContents:
     """Parts of a package; `decoder` is a linear basis or the bytes of an ONNX model.
 
-    `controls` may be left out in the code space `arkit52`, where the project's tables give them.
+    `controls` may be left out in the code space `arkit52`, where the project's tables give them. `motion` is
+    there where the decoder takes an audio vector after the code (`info.motion_dim`).
     """
 
     info: AvatarInfo
@@ -35,6 +37,7 @@ class AvatarContents:
     rig: Rig
     controls: Controls | None = None
     thumbnail: bytes | None = field(default=None, repr=False)
+    motion: SpeechMotion | None = None
 
 
 def write_avatar(path: Path | str, contents: AvatarContents) -> Manifest:
@@ -47,6 +50,9 @@ def write_avatar(path: Path | str, contents: AvatarContents) -> Manifest:
     if contents.thumbnail is not None:
         check_png(contents.thumbnail, THUMBNAIL)
         members[THUMBNAIL] = contents.thumbnail
+    if contents.motion is not None:
+        members[MOTION] = contents.motion.to_bytes()
+        SpeechMotion.from_bytes(members[MOTION], contents.info.motion_dim)
     kind, data, means = _decoder(contents)
     members[DECODER_MEMBERS[kind]] = data
     count, code_dim = means.shape[0], contents.info.code_dim
@@ -81,11 +87,17 @@ def _controls(contents: AvatarContents) -> Controls:
 def _decoder(contents: AvatarContents) -> tuple[str, bytes, np.ndarray]:
     """Kind, member bytes and neutral means `[N, 3]` of the checked decoder."""
     decoder, code_dim = contents.decoder, contents.info.code_dim
+    motion_dim = contents.info.motion_dim
+    if (contents.motion is not None) != bool(motion_dim):
+        raise AvatarError(
+            f"The avatar states {motion_dim} numbers of personal motion: give '{MOTION}' with as many."
+        )
     if isinstance(decoder, LinearBasis):
         check_linear(decoder, code_dim)
         return "linear", linear_to_bytes(decoder), decoder.neutral["means"]
     count = contents.rig.neck_weights.shape[0]
-    neutral = onnx_from_bytes(decoder, count, code_dim).decode(np.zeros(code_dim, np.float32))
+    taken = code_dim + motion_dim
+    neutral = onnx_from_bytes(decoder, count, taken).decode(np.zeros(taken, np.float32))
     return "onnx", decoder, neutral.means
 
 

@@ -27,6 +27,7 @@ def facts(avatar: Avatar) -> dict[str, Any]:
         "decoder": manifest.decoder,
         "code_space": info.code_space,
         "code_dim": info.code_dim,
+        "motion_dim": info.motion_dim,
         "num_gaussians": manifest.num_gaussians,
         "size_m": [round(high - low, 4) for low, high in zip(*manifest.bounds, strict=True)],
         "neck_pivot_m": [round(value, 4) for value in info.neck_pivot],
@@ -59,6 +60,8 @@ def _lines(known: dict[str, Any]) -> Iterator[str]:
         yield f"  made by      {known['created_by']}"
     yield f"  decoder      {known['decoder']}, {known['num_gaussians']:,} Gaussians"
     yield f"  codes        {known['code_dim']} channels in '{known['code_space']}'"
+    if known["motion_dim"]:
+        yield "  motion       moves with speech in the person's own way"
     yield f"  size         {width} x {height} x {depth} mm (width, height, depth)"
     if known["has_landmarks"]:
         offset = known["lip_contact_offset_mm"]

@@ -15,6 +15,7 @@ FORMAT_VERSION = 1
 DECODER_MEMBERS = {"linear": "basis.safetensors", "onnx": "decoder.onnx"}
 MAX_GAUSSIANS = 500_000
 MAX_CODE_DIM = 256
+MAX_MOTION_DIM = 64
 MAX_TEXT = 4096
 MAX_CREDITS = 64
 MAX_EXTENT_M = 100.0
@@ -46,6 +47,8 @@ class AvatarInfo:
     created_by: str = "gaussian-heads"
     # Gap between the inner lips when they touch at neutral, taken off every measured lip gap.
     lip_contact_offset_mm: float = 0.0
+    # Numbers of the audio vector that the decoder takes after the code; 0 without personal motion.
+    motion_dim: int = 0
 
     @property
     def code_dim(self) -> int:
@@ -87,6 +90,7 @@ class Manifest:
             "bounds": self.bounds,
             "neck_pivot": info["neck_pivot"],
             "lip_contact_offset_mm": info["lip_contact_offset_mm"],
+            **({"motion_dim": info["motion_dim"]} if info["motion_dim"] else {}),
             "members": {
                 name: {"bytes": member.num_bytes, "sha256": member.sha256}
                 for name, member in sorted(self.members.items())
@@ -116,6 +120,8 @@ def parse_manifest(data: bytes) -> Manifest:
     if decoder not in DECODER_MEMBERS:
         reader.fail("decoder", f"must be one of {', '.join(DECODER_MEMBERS)}")
     info = _parse_info(reader)
+    if info.motion_dim and decoder != "onnx":
+        reader.fail("motion_dim", "needs a decoder of kind 'onnx'")
     if reader.whole("code_dim", MAX_CODE_DIM) != info.code_dim:
         reader.fail("code_dim", f"must be the number of channel_names, {info.code_dim}")
     if info.code_space == ARKIT_SPACE and info.channel_names != ARKIT_BLENDSHAPES:
@@ -128,7 +134,7 @@ def parse_manifest(data: bytes) -> Manifest:
 
 def check_info(info: AvatarInfo) -> None:
     """Refuse on writing what `parse_manifest` would refuse on reading."""
-    parse_manifest(Manifest(info, "linear", 1, ((0.0,) * 3, (0.0,) * 3)).to_json())
+    parse_manifest(Manifest(info, "onnx", 1, ((0.0,) * 3, (0.0,) * 3)).to_json())
 
 
 def _parse_info(reader: _Reader) -> AvatarInfo:
@@ -143,6 +149,7 @@ def _parse_info(reader: _Reader) -> AvatarInfo:
         channel_names=reader.texts("channel_names", MAX_CODE_DIM, unique=True),
         neck_pivot=reader.point("neck_pivot"),
         lip_contact_offset_mm=reader.number("lip_contact_offset_mm", 100.0),
+        motion_dim=reader.whole("motion_dim", MAX_MOTION_DIM) if reader.has("motion_dim") else 0,
     )
 
 
@@ -156,6 +163,9 @@ class _Reader:
         raise AvatarError(
             f"manifest.json: '{key}' {rule}: get a fresh copy of the avatar or export it again."
         )
+
+    def has(self, key: str) -> bool:
+        return key in self.document
 
     def text(self, key: str, *, empty: bool = True) -> str:
         value = self.document.get(key)

@@ -90,7 +90,7 @@ class HeardSpeech(StoredSpeech):
         times_sec = frame_times_sec(num_frames, fps, start_sec) - 1e-3 * style.sync_ms
         presence = Presence.sample(self.prosody, style, seed)
         layers, head_pose = self._sampled(presence, times_sec, float(1 / fps), progress)
-        return ExpressionTrack(layers, head_pose, ARKIT_SPACE, fps, float(start_sec))
+        return ExpressionTrack(layers, head_pose, ARKIT_SPACE, fps, float(start_sec), is_heard=True)
 
     def _sampled(
         self, presence: Presence, times_sec: np.ndarray, frame_sec: float, progress: Progress | None

@@ -13,6 +13,7 @@ from gaussian_heads.core.avatar import (
     LinearBasis,
     Provenance,
     Rig,
+    SpeechMotion,
     sparse_basis,
     write_avatar,
 )
@@ -273,3 +274,44 @@ def _guide_mesh() -> tuple[np.ndarray, np.ndarray]:
         [np.stack([first, lower, lower_right], 1), np.stack([first, lower_right, right], 1)]
     )
     return (CENTRE_M + RADII_M * sphere).astype(np.float32), triangles.astype(np.int32)
+
+
+MOTION_DIM, MOTION_M = 3, 0.004
+
+
+def small_motion(seed: int = 5) -> SpeechMotion:
+    """A network from jawOpen, mouthClose and mouthPucker at three moments to three numbers."""
+    random = np.random.default_rng(seed)
+    channels = sorted(ARKIT_INDEX[name] for name in ("jawOpen", "mouthClose", "mouthPucker"))
+    return SpeechMotion(
+        np.array([-0.04, 0.0, 0.04], np.float32),
+        np.array(channels, np.int32),
+        random.normal(size=(6, 9)).astype(np.float32),
+        random.normal(size=6).astype(np.float32),
+        random.normal(size=(MOTION_DIM, 6)).astype(np.float32),
+    )
+
+
+def small_motion_avatar(path: Path, num_gaussians: int = 600, seed: int = 5) -> Path:
+    """The small onnx head with personal motion: number `i` shifts mouth and landmarks along axis `i`."""
+    from onnx import numpy_helper
+
+    head = small_head(num_gaussians)
+    model = small_onnx_model(head)
+    points = {"means": head.neutral["means"], "landmarks": head.landmarks}
+    taken = len(ARKIT_BLENDSHAPES) + MOTION_DIM
+    model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = taken
+    for tensor in model.graph.initializer:
+        name, kind = tensor.name.rpartition("_")[::2]
+        if kind == "b":
+            basis = numpy_helper.to_array(tensor)
+            moved = np.zeros((MOTION_DIM, basis.shape[1]), np.float32)
+            if name in points:
+                mouth = _near(points[name], MOUTH_M, 0.04) & (points[name][:, 2] > CENTRE_M[2])
+                shift = MOTION_M * mouth[None, :, None] * np.eye(3)[:, None]
+                moved = shift.reshape(MOTION_DIM, -1).astype(np.float32)
+            tensor.CopyFrom(numpy_helper.from_array(np.concatenate([basis, moved]), tensor.name))
+    info = small_info(name="Small Speaker", motion_dim=MOTION_DIM)
+    contents = AvatarContents(info, model.SerializeToString(), head.rig, motion=small_motion(seed))
+    write_avatar(path, contents)
+    return path
