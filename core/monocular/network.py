@@ -1,0 +1,142 @@
+"""Networks of the monocular encoder: opened once, compared with what is expected of them, run on few cores."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import ModelError
+
+MAX_THREADS = 4
+VERSION = "1"
+
+
+@dataclass(frozen=True)
+class Ports:
+    """What a network is called in its file and in sentences, its input, and the shapes of its outputs.
+
+    -1 stands for a size that may be any; the first is the batch everywhere. The input is uint8.
+    """
+
+    kind: str
+    title: str
+    input: str
+    input_shape: tuple[int, ...]
+    outputs: Mapping[str, tuple[int, ...]]
+
+
+class Network:
+    """An ONNX file that fits its ports; holds no state between calls and may be shared by threads."""
+
+    def __init__(self, session: object, path: Path, ports: Ports) -> None:
+        self._session, self.path, self.ports = session, path, ports
+        self.metadata: dict[str, str] = dict(session.get_modelmeta().custom_metadata_map)
+
+    @classmethod
+    def open(cls, path: Path | str, ports: Ports, *, num_threads: int = 0) -> Network:
+        """Read the network at `path`; raises `ModelError` with the reason where it cannot be used."""
+        path = Path(path)
+        if not path.is_file():
+            raise ModelError(f"There is no {ports.title} '{path}': reinstall the extension.")
+        network = cls(_session(path, ports.title, num_threads), path, ports)
+        network._check()
+        return network
+
+    def run(self, pictures: np.ndarray) -> dict[str, np.ndarray]:
+        """All outputs by name for a batch of uint8 pictures; raises where the network fails."""
+        names = list(self.ports.outputs)
+        try:
+            values = self._session.run(names, {self.ports.input: np.ascontiguousarray(pictures)})
+        except _runtime_errors() as error:
+            raise ModelError(
+                f"The {self.ports.title} '{self.path}' failed ({_first_line(error)}): "
+                "reinstall the extension."
+            ) from None
+        found = dict(zip(names, values, strict=True))
+        for name, value in found.items():
+            if not _fits(value.shape, self.ports.outputs[name]) or len(value) != len(pictures):
+                raise ModelError(
+                    f"The {self.ports.title} '{self.path}' gave '{name}' of shape {value.shape}: "
+                    "reinstall the extension."
+                )
+            if not np.isfinite(value).all():
+                raise ModelError(
+                    f"The {self.ports.title} '{self.path}' gave numbers that are not finite: "
+                    "reinstall the extension."
+                )
+        return found
+
+    def _check(self) -> None:
+        ports, metadata = self.ports, self.metadata
+        if metadata.get("kind") != ports.kind:
+            raise ModelError(f"'{self.path}' is a network of another kind: choose a {ports.title}.")
+        if metadata.get("version") != VERSION:
+            raise ModelError(
+                f"'{self.path}' is a {ports.title} of version {metadata.get('version')}, this release "
+                f"reads version {VERSION}: update the extension."
+            )
+        inputs = {value.name: value for value in self._session.get_inputs()}
+        outputs = {value.name: value for value in self._session.get_outputs()}
+        fits = list(inputs) == [ports.input] and inputs[ports.input].type == "tensor(uint8)"
+        fits = fits and _fits(inputs[ports.input].shape, ports.input_shape)
+        for name, shape in ports.outputs.items():
+            port = outputs.get(name)
+            fits = fits and port is not None and port.type == "tensor(float)"
+            fits = fits and _fits(port.shape, shape)
+        if not fits:
+            raise ModelError(
+                f"'{self.path}' has other inputs or outputs than a {ports.title}: "
+                "reinstall the extension."
+            )
+
+
+def _fits(shape: tuple, wanted: tuple[int, ...]) -> bool:
+    """Whether a declared or real shape agrees; names in place of sizes agree with all."""
+    pairs = zip(shape, wanted, strict=False)
+    return len(shape) == len(wanted) and all(
+        size == want or want < 0 or not isinstance(size, int) for size, want in pairs
+    )
+
+
+def _session(path: Path, title: str, num_threads: int) -> object:
+    try:
+        import onnxruntime
+    except ImportError:
+        raise ModelError(
+            "Reading faces needs the package onnxruntime, which is not installed: "
+            "'pip install onnxruntime'."
+        ) from None
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = num_threads or min(MAX_THREADS, os.cpu_count() or 1)
+    options.inter_op_num_threads = 1
+    # Spinning threads would take the cores from the decoder of the video.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 4
+    try:
+        return onnxruntime.InferenceSession(
+            path.read_bytes(), options, providers=["CPUExecutionProvider"]
+        )
+    except (OSError, *_runtime_errors()) as error:
+        raise ModelError(
+            f"'{path}' is not a {title} that can be read ({_first_line(error)}): "
+            "reinstall the extension."
+        ) from None
+
+
+def _runtime_errors() -> tuple[type[Exception], ...]:
+    """What onnxruntime raises; its classes share no base but Exception."""
+    from onnxruntime.capi import onnxruntime_pybind11_state as state
+
+    names = (
+        "EPFail", "EngineError", "Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf",
+        "ModelLoaded", "NoModel", "NoSuchFile", "NotImplemented", "RuntimeException",
+    )  # fmt: skip
+    return (RuntimeError, ValueError, *(getattr(state, n) for n in names if hasattr(state, n)))
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
