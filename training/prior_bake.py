@@ -32,10 +32,10 @@ def bake_head(
     head, tensors = person_tensors(prior, parts, maker.scan_colors(scan.texture))
     identity = prior.identify(tensors.maps[None])[0]
     for name, value in prior.look(head, tensors, identity).items():
-        _set_buffer(head, name, value)
+        set_look(head, name, value)
     head.surface_colors.clamp_(0.0, 1.0)
     baked = BakedHead(prior, head, identity)
-    _use_stored_range(baked)
+    use_stored_range(baked)
     if not settings.color_follows_code:
         baked.color_map.straight.zero_()
         baked.color_map.last.zero_()
@@ -69,7 +69,7 @@ def encode_subject(
     return prior.encode(coefficients, torch.from_numpy(change))[0].numpy()
 
 
-def _use_stored_range(head: BakedHead) -> None:
+def use_stored_range(head: BakedHead) -> None:
     """Every column of colour change spans what signed bytes hold; its coefficient makes up for it."""
     person, color_map = head.head, head.color_map
     largest = torch.maximum(
@@ -82,7 +82,8 @@ def _use_stored_range(head: BakedHead) -> None:
     color_map.last.div_(scale)
 
 
-def _set_buffer(person: PersonHead, name: str, value: torch.Tensor) -> None:
+def set_look(person: PersonHead, name: str, value: torch.Tensor) -> None:
+    """Store what a prior gives a person under one of the names in `LOOK`."""
     if name not in LOOK:
         raise KeyError(name)
     module, leaf = person, name
