@@ -9,6 +9,7 @@ import bpy
 import numpy as np
 
 from ..core.avatar import Avatar
+from ..core.avatar.motion import track_motion
 from ..core.errors import GaussianHeadsError, TrackError
 from ..core.expression import ExpressionTrack
 from ..core.spaces import ARKIT_BLENDSHAPES, ARKIT_SPACE
@@ -19,12 +20,13 @@ from .codes import (
     ACTION_SPACE_PROPERTY,
     HEAD_MOTION_PROPERTY,
     layer_property,
+    motion_property,
     require_code_space,
     weights_property,
 )
 from .destinations import Destination, Opened, close_destination, open_destination
 from .properties import LAYERS
-from .proxy import ensure_head_motion, ensure_layer, ensure_weights
+from .proxy import ensure_head_motion, ensure_layer, ensure_motion, ensure_weights
 
 LAYER_LABELS = {
     "speech": "Speech",
@@ -33,6 +35,7 @@ LAYER_LABELS = {
     "gaze": "Gaze",
 }
 HEAD_MOTION_LABEL = "Head Motion"
+MOTION_LABEL = "Personal Motion"
 SPEECH_LAYER = "speech"
 
 
@@ -69,20 +72,27 @@ def bake_track(
     The speech layer is keyed as codes of the avatar, after conversion where the track has others; the acting
     layers of an ARKit track as ARKit weights, whose curves are few and have names. Only the keys of the
     track's own properties inside its range, and inside `frames` where that is given, are replaced; all else
-    stays. By default the keys go into the active Action.
+    stays. By default the keys go into the active Action. Heard speech also keys the avatar's personal motion.
     """
     require_editable(obj)
     avatar = object_avatar(obj).avatar
     _check_layers(track)
+    motion = track_motion(track, avatar.motion)
+    whole_first = first_frame
     first_frame, track = _within(track, first_frame, frames)
+    if motion is not None:
+        motion = motion[first_frame - whole_first :][: track.num_frames]
     coded, named = _split(track, avatar)
     require_code_space(obj, avatar)
     opened = open_destination(obj, destination or Destination(), first_frame, track.num_frames)
     curves = list(_curves(track, coded, named, avatar, opened))
+    curves += _motion_curves(motion, track.num_frames, avatar, opened)
     for layer in coded.layers if coded else ():
         ensure_layer(obj, layer, avatar)
     for layer in named:
         ensure_weights(obj, layer)
+    if motion is not None:
+        ensure_motion(obj, avatar)
     if track.head_pose.any():
         ensure_head_motion(obj)
     for curve in curves:
@@ -194,3 +204,17 @@ def _curves(
         half = track.head_pose[:, index // 3 * 3 : index // 3 * 3 + 3]
         if half.any() or (path, index) in existing:
             yield _Curve(CurveAddress(path, index, HEAD_MOTION_LABEL), values)
+
+
+def _motion_curves(
+    motion: np.ndarray | None, num_frames: int, avatar: Avatar, opened: Opened
+) -> Iterator[_Curve]:
+    """Curves of the avatar's personal motion; without any, those of an earlier bake fall silent."""
+    if not avatar.motion_dim:
+        return
+    path = f'["{motion_property(avatar)}"]'
+    existing = {curve.array_index for curve in opened.bag.fcurves if curve.data_path == path}
+    silent = np.zeros((num_frames, avatar.motion_dim), np.float32)
+    for index, values in enumerate((silent if motion is None else motion).T):
+        if motion is not None or index in existing:
+            yield _Curve(CurveAddress(path, index, f"{MOTION_LABEL} · {index:02d}"), values)

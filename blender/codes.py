@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..core.avatar import Avatar
+from ..core.avatar.archive import MOTION
 from ..core.errors import CodeSpaceError
 from ..core.spaces import ARKIT_BLENDSHAPES, ARKIT_INDEX
 from .acting.head import HEAD_MOTION_PROPERTY, own_pose
@@ -13,6 +14,7 @@ from .properties import CONTROL_SETS, LAYERS
 
 CODE_PROPERTY = "expr_code"
 WEIGHTS_PROPERTY = "expr_arkit"
+MOTION_PROPERTY = "expr_motion_"
 ACTION_SPACE_PROPERTY = "gaussian_heads_code_space"
 _LIDS = [ARKIT_INDEX["eyeBlinkLeft"], ARKIT_INDEX["eyeBlinkRight"]]
 
@@ -27,14 +29,27 @@ def weights_property(layer: str) -> str:
     return f"{WEIGHTS_PROPERTY}_{layer}"
 
 
-BAKED_PATHS = frozenset(
+def motion_property(avatar: Avatar) -> str:
+    """Name of the ID property that holds the audio vector of an avatar with personal motion.
+
+    A vector means something to its own avatar only, so each has a name of its own: keys that another avatar
+    left rest until that one is back.
+    """
+    return f"{MOTION_PROPERTY}{avatar.manifest.members[MOTION].sha256[:8]}"
+
+
+_BAKED_PATHS = frozenset(
     f'["{name}"]'
     for name in (
         *(f(layer) for layer in LAYERS for f in (layer_property, weights_property)),
         HEAD_MOTION_PROPERTY,
     )
 )
-"""Data paths of everything that a bake keys."""
+
+
+def is_baked_path(data_path: str) -> bool:
+    """Whether a bake keys the property at `data_path`."""
+    return data_path in _BAKED_PATHS or data_path.startswith(f'["{MOTION_PROPERTY}')
 
 
 def require_code_space(obj: object, avatar: Avatar) -> None:
@@ -78,6 +93,16 @@ def expression_code(obj: object, avatar: Avatar) -> np.ndarray:
         if weights.any():
             code += weights @ avatar.control_offsets(control_set.kind)
     return code.astype(np.float32)
+
+
+def decoder_code(obj: object, avatar: Avatar) -> np.ndarray:
+    """What the avatar of the evaluated object decodes: its code `[D]` and the audio vector `[A]` if it has one."""
+    code = expression_code(obj, avatar)
+    settings = obj.gaussian_head
+    if not avatar.motion_dim or settings.mute_motion:
+        return code
+    vector = _stored(obj, motion_property(avatar), avatar.motion_dim, avatar.name)
+    return np.concatenate([code, (settings.strength_motion * vector).astype(np.float32)])
 
 
 def _stored(obj: object, name: str, length: int, avatar_name: str) -> np.ndarray:

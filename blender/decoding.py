@@ -76,7 +76,7 @@ def decoded(
 ) -> Gaussians:
     """Gaussians of the avatar of `obj` in the avatar frame; the arrays are shared and read-only.
 
-    `code` is the expression code `[D]`, `head_pose` the rotation vector (rad) and translation (m) `[6]`.
+    `code` is what `codes.decoder_code` gives, `head_pose` the rotation vector (rad) and translation (m) `[6]`.
     """
     pose = b"" if head_pose is None else np.asarray(head_pose, np.float32).tobytes()
     key = (loaded.sha256, np.asarray(code, np.float32).tobytes(), pose)

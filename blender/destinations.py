@@ -20,7 +20,7 @@ from .animation import (
     slot_channelbag,
     suitable_slot,
 )
-from .codes import BAKED_PATHS
+from .codes import is_baked_path
 
 DestinationKind = Literal["ACTIVE", "NEW", "NLA"]
 DESTINATIONS: tuple[DestinationKind, ...] = get_args(DestinationKind)
@@ -124,7 +124,7 @@ def strip_channelbag(strip: bpy.types.NlaStrip) -> bpy.types.ActionChannelbag | 
 
 def baked_curves(bag: bpy.types.ActionChannelbag | None) -> list[bpy.types.FCurve]:
     """The f-curves that bakes write."""
-    return [curve for curve in bag.fcurves if curve.data_path in BAKED_PATHS] if bag else []
+    return [curve for curve in bag.fcurves if is_baked_path(curve.data_path)] if bag else []
 
 
 def has_baked(obj: bpy.types.Object) -> bool:

@@ -12,7 +12,7 @@ from ..core.gaussians import Gaussians, concatenate
 from ..core.rows import matrix_times_rows
 from .avatars import object_avatar
 from .axes import avatar_to_world
-from .codes import expression_code, head_pose, require_code_space
+from .codes import decoder_code, head_pose, require_code_space
 from .decoding import decoded
 from .looks import graded, look_gain
 
@@ -124,7 +124,7 @@ def _decode(obj: bpy.types.Object, warnings: list[str]) -> Gaussians:
             "press Update from File in the Avatar panel."
         )
     gaussians = decoded(
-        obj, loaded, expression_code(obj, loaded.avatar), head_pose(obj, loaded.avatar)
+        obj, loaded, decoder_code(obj, loaded.avatar), head_pose(obj, loaded.avatar)
     )
     return graded(gaussians, look_gain(obj.gaussian_head))
 

@@ -139,6 +139,9 @@ class GAUSSIAN_HEADS_PG_head(
     strength_upper_face: _strength("Upper Face", "How strongly brows and forehead move")
     strength_blink: _strength("Blinks", "How far the baked blinks close the eyes")
     strength_gaze: _strength("Gaze", "How far the baked gaze turns the eyes")
+    strength_motion: _strength(
+        "Personal Motion", "How far the face moves in the person's own way while it speaks"
+    )
     strength_head: _strength("Head", "How far the baked motion turns and shifts the head")
     head_rotation: FloatVectorProperty(
         name="Head Rotation",

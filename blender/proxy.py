@@ -9,7 +9,13 @@ from ..core.avatar import Avatar
 from ..core.spaces import ARKIT_BLENDSHAPES
 from .avatars import LoadedAvatar
 from .axes import to_object_space
-from .codes import CODE_PROPERTY, HEAD_MOTION_PROPERTY, layer_property, weights_property
+from .codes import (
+    CODE_PROPERTY,
+    HEAD_MOTION_PROPERTY,
+    layer_property,
+    motion_property,
+    weights_property,
+)
 from .properties import CONTROL_SETS, LAYERS
 
 
@@ -36,6 +42,8 @@ def set_avatar(obj: bpy.types.Object, reference: str, loaded: LoadedAvatar) -> N
     # An override keeps only those properties beyond a save that its library has.
     for layer in LAYERS[1:]:
         ensure_weights(obj, layer)
+    if loaded.avatar.motion_dim:
+        ensure_motion(obj, loaded.avatar)
     ensure_head_motion(obj)
 
 
@@ -50,6 +58,12 @@ def ensure_weights(obj: bpy.types.Object, layer: str) -> None:
     """Make the ID property that holds a layer's ARKit weights."""
     described = f"ARKit weights of the {layer.replace('_', ' ')} layer, unscaled"
     _ensure_array(obj, weights_property(layer), len(ARKIT_BLENDSHAPES), described)
+
+
+def ensure_motion(obj: bpy.types.Object, avatar: Avatar) -> None:
+    """Make the ID property that holds the audio vector of personal motion."""
+    described = f"How {avatar.name} moves with the sound that is heard, unscaled"
+    _ensure_array(obj, motion_property(avatar), avatar.motion_dim, described)
 
 
 def ensure_head_motion(obj: bpy.types.Object) -> None:

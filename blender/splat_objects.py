@@ -10,7 +10,7 @@ from ..core.gaussians import Gaussians
 from ..core.up_axis import FILE_TO_AVATAR
 from .avatars import LoadedAvatar, object_avatar
 from .axes import AVATAR_TO_OBJECT, to_object_space
-from .codes import expression_code, head_pose, require_code_space
+from .codes import decoder_code, head_pose, require_code_space
 from .decoding import decoded
 
 
@@ -32,7 +32,7 @@ def posed_gaussians(evaluated: bpy.types.Object) -> Gaussians:
     """What an evaluated avatar object shows, in the avatar frame; the arrays are shared and read-only."""
     loaded = object_avatar(evaluated)
     require_code_space(evaluated, loaded.avatar)
-    code = expression_code(evaluated, loaded.avatar)
+    code = decoder_code(evaluated, loaded.avatar)
     return decoded(evaluated, loaded, code, head_pose(evaluated, loaded.avatar))
 
 

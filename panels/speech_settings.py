@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bpy
 
+from ..blender.avatars import object_path, opened_avatar
 from ..blender.destinations import has_baked
 from ..blender.gathering import is_avatar
 from ..blender.properties import LAYERS
@@ -59,9 +60,12 @@ class _ResultDrawing(_SubPanel):
         """A strength and a mute toggle for each layer."""
         layout = self.layout
         layout.use_property_split = True
-        settings = active_avatar(context).gaussian_head
+        obj = active_avatar(context)
+        settings = obj.gaussian_head
+        opened = opened_avatar(object_path(obj))
+        motion = ("motion",) if opened is not None and opened.avatar.motion_dim else ()
         column = layout.column(align=True)
-        for part in (*LAYERS, "head"):
+        for part in (*LAYERS, *motion, "head"):
             row = column.row(align=True)
             is_muted = getattr(settings, f"mute_{part}")
             slider = row.row(align=True)

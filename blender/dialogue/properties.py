@@ -155,4 +155,5 @@ class MuteSettings:
     mute_upper_face: _mute("Upper Face")
     mute_blink: _mute("Blinks")
     mute_gaze: _mute("Gaze")
+    mute_motion: _mute("Personal Motion")
     mute_head: _mute("Head")

@@ -20,7 +20,7 @@ from ...core.spaces.face_parts import FACE_PARTS, HEAD_PART, layer_indices, part
 from ..animation import Keys, find_channelbag, read_keys, replace_keys, write_keys
 from ..avatars import object_avatar
 from ..bake import bake_track, require_editable
-from ..codes import BAKED_PATHS, HEAD_MOTION_PROPERTY, weights_property
+from ..codes import HEAD_MOTION_PROPERTY, is_baked_path, weights_property
 from ..keys import clean_keys
 from ..properties import LAYERS
 from ..strips import scene_rate
@@ -98,7 +98,7 @@ def _as_track(
 def _count_keys(action: bpy.types.Action, first_frame: int, last_frame: int) -> int:
     """Baked keys of `action` on frames from first to last."""
     bags = [bag for layer in action.layers for s in layer.strips for bag in s.channelbags]
-    curves = [curve for bag in bags for curve in bag.fcurves if curve.data_path in BAKED_PATHS]
+    curves = [curve for bag in bags for curve in bag.fcurves if is_baked_path(curve.data_path)]
     times = [read_keys(curve)["co"][:, 0] for curve in curves]
     return int(sum(((t >= first_frame) & (t <= last_frame)).sum() for t in times))
 
@@ -130,7 +130,7 @@ def _is_other(address: tuple[str, int], parts: tuple[str, ...]) -> bool:
 def _baked(obj: bpy.types.Object) -> Iterator[tuple[tuple[str, int], Keys, bpy.types.FCurve]]:
     bag = find_channelbag(obj)
     for curve in bag.fcurves if bag else ():
-        if curve.data_path in BAKED_PATHS:
+        if is_baked_path(curve.data_path):
             yield (curve.data_path, curve.array_index), read_keys(curve), curve
 
 
