@@ -22,15 +22,17 @@ def guided_smooth(
     sigma_frames: float | int,
     weights: Float[np.ndarray, " T"] | None = None,
     shots: Int[np.ndarray, " T"] | None = None,
-    least_noise: float | int = 1e-6,
+    noise_bounds: Float[np.ndarray, "G 2"] | None = None,
 ) -> Float64[np.ndarray, "T C"]:
     """Values averaged over neighbours that the guide finds alike, within each shot.
 
     `weights` `[T]` say how far frames can be trusted. The noise of each of the guide's columns is estimated
-    from it, `least_noise` (in the guide's units) at least.
+    from it, within `noise_bounds` (least and most, in the guide's units).
     """
     values, guide = np.asarray(values, np.float64), np.asarray(guide, np.float64)
-    noise = np.maximum(noise_of(guide, shots), least_noise)
+    noise = np.maximum(noise_of(guide, shots), 1e-6)
+    if noise_bounds is not None:
+        noise = np.clip(noise, *np.asarray(noise_bounds, np.float64).T)
     scaled = guide / (TOLERANCE * noise)
     return _averaged(values, scaled, sigma_frames, weights=weights, shots=shots)
 

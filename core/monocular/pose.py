@@ -16,7 +16,7 @@ from .encoder import FaceReadings
 # Focal length over the picture's longer side where nothing is known: about what phones film with (a lens
 # of 36 mm on full frame); webcams see wider, portrait lenses narrower.
 USUAL_FOCAL = 1.0
-# The avatar's axes before a camera that it looks into: +Y is up, the camera's y down.
+# The avatar's axes to those of a camera that it looks into: +Y is up, the camera's y down.
 FACING = np.diag([1.0, -1.0, -1.0])
 
 
