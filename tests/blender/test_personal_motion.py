@@ -24,6 +24,7 @@ FRAMES = 8
 
 @pytest.fixture(scope="module")
 def motion_file(registered, tmp_path_factory):
+    pytest.importorskip("onnx", reason="needs the package onnx to make an avatar")
     return small_motion_avatar(tmp_path_factory.mktemp("motion") / "speaker.uhap", 200)
 
 
