@@ -11,6 +11,7 @@ from jaxtyping import Float32, Float64
 from .errors import TrackError
 from .expression import MAX_FRAMES, ExpressionTrack
 from .spaces import ARKIT_INDEX, ARKIT_SPACE
+from .spaces.conversion import arkit_track
 from .spaces.face_parts import part_indices
 
 # A closing or a blink must stand out by this much to be worth a frame of its own.
@@ -18,11 +19,7 @@ LEAST_DIP = 0.08
 
 
 def retime_track(track: ExpressionTrack, fps: Fraction) -> ExpressionTrack:
-    """`track` sampled at `fps`, frame `t` at exactly `t / fps` seconds after the first.
-
-    Values are interpolated linearly. In ARKit weights a frame next to a moment of closed lips or lids
-    takes the mouth or the eyes of that very moment, at most half a frame away.
-    """
+    """`track` sampled at `fps`, frame `t` at exactly `t / fps` seconds after the first."""
     if fps == track.fps:
         return track
     if fps <= 0:
@@ -30,15 +27,40 @@ def retime_track(track: ExpressionTrack, fps: Fraction) -> ExpressionTrack:
     num_frames = _num_frames(track, fps)
     ratio = track.fps / fps
     frames = np.arange(num_frames, dtype=np.int64) * ratio.numerator / ratio.denominator
-    times = np.minimum(frames, track.num_frames - 1)
-    columns = np.broadcast_to(times[:, None], (num_frames, track.code_dim)).copy()
     if track.code_space == ARKIT_SPACE:
-        total = track.codes()
-        for part, openness in (("mouth", _lip_opening), ("eyes", _lid_opening)):
-            snapped = _snap_to_dips(times, openness(total), float(ratio))
+        return sample_track(track, frames, fps)
+    times = np.clip(frames, 0, track.num_frames - 1)
+    return _sampled(track, np.repeat(times[:, None], track.code_dim, axis=1), times, fps)
+
+
+def sample_track(
+    track: ExpressionTrack, frames: Float64[np.ndarray, " S"], fps: Fraction
+) -> ExpressionTrack:
+    """`track` at the fractional `frames` of its own, which rise or fall steadily, as a track at `fps`.
+
+    Values are interpolated linearly. A frame next to a moment of closed lips or lids takes the mouth or the
+    eyes of that very moment, at most half a frame away; where codes do not tell mouth and eyes apart, all
+    of the face.
+    """
+    times = np.clip(frames, 0, track.num_frames - 1)
+    step = abs(frames[-1] - frames[0]) / (len(frames) - 1) if len(frames) > 1 else 1.0
+    columns = np.repeat(times[:, None], track.code_dim, axis=1)
+    is_arkit = track.code_space == ARKIT_SPACE
+    total = (track if is_arkit else arkit_track(track)).codes()
+    for part, openness in (("eyes", _lid_opening), ("mouth", _lip_opening)):
+        snapped = _snap_to_dips(times, openness(total), step)
+        if is_arkit:
             columns[:, part_indices([part])] = snapped[:, None]
+        else:
+            columns[snapped != times] = snapped[snapped != times, None]
+    return _sampled(track, columns, times, fps)
+
+
+def _sampled(
+    track: ExpressionTrack, columns: np.ndarray, times: np.ndarray, fps: Fraction
+) -> ExpressionTrack:
     layers = {name: _sample(codes, columns) for name, codes in track.layers.items()}
-    pose = _sample(track.head_pose, np.broadcast_to(times[:, None], (num_frames, 6)))
+    pose = _sample(track.head_pose, np.repeat(times[:, None], 6, axis=1))
     return replace(track, layers=layers, head_pose=pose, fps=fps)
 
 
@@ -77,8 +99,11 @@ def _snap_to_dips(
         openness + LEAST_DIP
     )
     moved, depth = times.copy(), np.full(len(times), np.inf, np.float32)
+    rising = np.argsort(times, kind="stable")
     for dip in np.flatnonzero(is_dip):
-        nearest = min(int(round(dip / step)), len(times) - 1)
+        after = int(np.searchsorted(times, dip, sorter=rising))
+        beside = rising[max(after - 1, 0) : after + 1]
+        nearest = int(beside[np.argmin(np.abs(times[beside] - dip))])
         if abs(times[nearest] - dip) <= step / 2 + 1e-9 and openness[dip] < depth[nearest]:
             moved[nearest], depth[nearest] = dip, openness[dip]
     return moved
