@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,7 +94,7 @@ class Network:
             )
 
 
-def _fits(shape: tuple, wanted: tuple[int, ...]) -> bool:
+def _fits(shape: Sequence, wanted: tuple[int, ...]) -> bool:
     """Whether a declared or real shape agrees; names in place of sizes agree with all."""
     pairs = zip(shape, wanted, strict=False)
     return len(shape) == len(wanted) and all(

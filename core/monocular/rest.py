@@ -21,10 +21,10 @@ def resting_code(
     confidence: Float32[np.ndarray, " T"],
 ) -> Float32[np.ndarray, " D"]:
     """The middle code of frames with closed lips, open eyes and little movement; zero where there are none."""
-    trusted = np.flatnonzero(confidence >= 0.5 * np.median(confidence[confidence > 0.0], initial=0))
-    trusted = trusted[confidence[trusted] > 0.0]
-    if not len(trusted):
+    seen = np.flatnonzero(confidence > 0.0)
+    if not len(seen):
         return np.zeros(codes.shape[1], np.float32)
+    trusted = seen[confidence[seen] >= 0.5 * np.median(confidence[seen])]
     chosen = _least(mouth_mm[:, LIP_GAP], trusted, CLOSED_SHARE)
     chosen = _least(-mouth_mm[:, [LEFT_LIDS, RIGHT_LIDS]].mean(1), chosen, OPEN_SHARE)
     speed = np.abs(np.gradient(codes, axis=0)).mean(1) if len(codes) > 1 else np.zeros(len(codes))

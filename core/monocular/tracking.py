@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float32, UInt8
@@ -36,6 +36,7 @@ CHECK_SEC, SEARCH_SEC = 2.0, 0.2
 LEAST_WINDOW_PX = 8.0
 
 
+@runtime_checkable
 class FaceSource(Protocol):
     """What finds faces in a whole picture."""
 

@@ -167,7 +167,7 @@ def _reported(
         progress(1.0)
 
 
-def _require_frames(path: Path | str, tracked: Sequence[TrackedFrame], least: float) -> None:
+def _require_frames(path: Path | str, tracked: Sequence[TrackedFrame], least: float | int) -> None:
     """Refuse what holds too little to go on with, in one sentence."""
     if not tracked:
         raise VideoError(f"'{path}' has no frame in the chosen part: choose another part of it.")
