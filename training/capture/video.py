@@ -26,12 +26,12 @@ from ...core.errors import GaussianHeadsError
 from ...core.files import replace_on_success
 from ..dataset.layout import HELD_OUT, TRAIN, write_png
 from ..dataset.stored import read_image
+from ..filmed_head import FilmedHead
 from .cameras import TARGET_M, ReferenceQuality, camera_around
 from .identity import person as choose_person
 from .people_plan import FIRST_RESERVED_SEED
 from .sources import Sources, StudioError, find_sources
 from .video_film import GRAIN_STREAM, backdrop, filmed, write_movie
-from .video_head import FilmedHead
 from .video_performance import FPS, Amounts, Performance, perform
 from .video_sentences import CREDIT
 from .video_states import STATES

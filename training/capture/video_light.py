@@ -1,7 +1,7 @@
 """The filmed person in the studio: scan and strands, and the light of key expressions baked by Cycles.
 
 A path-traced picture takes too long for a film. Light changes little with a face: it is baked for expressions that
-change it most, and `training/video_light_mix.py` mixes them for every frame.
+change it most, and `training/light_mix.py` mixes them for every frame.
 """
 
 from __future__ import annotations

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 
 from ...core.camera import Camera
-from ..capture.video_head import FilmedHead
 from ..dataset.layout import HELD_OUT, CaptureError
 from ..dataset.stored import read_arrays, read_image, read_json
+from ..filmed_head import FilmedHead
 from ..networks.prior import UniversalPrior
 from ..prior_person import NeutralScan
 from ..prior_settings import TrainingError

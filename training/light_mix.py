@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial import cKDTree
 
-from ...core.spaces import arkit_vector
-from ..head_folder import LightState
-from ..head_light import MIDLINE_FADE_M, activate, light_activations
+from ..core.spaces import arkit_vector
+from .head_folder import LightState
+from .head_light import MIDLINE_FADE_M, activate, light_activations
 
 # What counts as moving, and how far around it the light may change (m).
 MOVES_M, REACH_M = 0.0003, 0.02

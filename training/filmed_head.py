@@ -9,21 +9,21 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from ...core.camera import Camera
-from ...core.spaces import arkit_vector
-from ..atlas_texels import texel_map
-from ..dataset.layout import Topology
-from ..dataset.stored import read_image
-from ..dataset.targets import draw_lit
-from ..head_eyes import SIDES, EyeSettings, eye_parts, make_eye_rig
-from ..head_folder import HeadFolder, HeadMesh, load_head
-from ..head_light import sample_atlas
-from ..srgb import srgb_to_linear
-from ..strands import Strands
-from .video_light_mix import LightMix, doubled, light_reach
+from ..core.camera import Camera
+from ..core.spaces import arkit_vector
+from .atlas_texels import texel_map
+from .dataset.layout import Topology
+from .dataset.stored import read_image
+from .dataset.targets import draw_lit
+from .head_eyes import SIDES, EyeSettings, eye_parts, make_eye_rig
+from .head_folder import HeadFolder, HeadMesh, load_head
+from .head_light import sample_atlas
+from .light_mix import LightMix, doubled, light_reach
+from .srgb import srgb_to_linear
+from .strands import Strands
 
 # Linear light below this is that of skin below a shirt, which nothing reaches; where a triangle is looked at.
-DARK, SKIN_PARTS = 0.03, ("face", "back_head")
+DARK, SKIN_PARTS = 0.06, ("face", "back_head")
 SPOTS = np.array([[1, 1, 1], [8, 1, 1], [1, 8, 1], [1, 1, 8]]) / np.array([[3], [10], [10], [10]])
 
 
@@ -64,7 +64,7 @@ class FilmedHead:
         mesh, radiance = self.mesh, srgb_to_linear(self.texture)
         uv = mesh.uvs[:, :, None] * SPOTS.T[None, :, :, None]
         spots = sample_atlas(radiance, uv.sum(1).reshape(-1, 2))
-        is_dark = (spots.reshape(len(mesh.triangles), -1) < DARK).all(axis=1)
+        is_dark = (spots.reshape(len(mesh.triangles), -1, 3).mean(2) < DARK).any(axis=1)
         is_low = (mesh.vertices[mesh.triangles][..., 1] < mesh.neck_pivot[1]).all(axis=1)
         kept = ~(is_dark & is_low & mesh.part_mask(*SKIN_PARTS))
         whole = self.topology
