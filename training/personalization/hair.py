@@ -1,0 +1,128 @@
+"""Hair of a person on video: free Gaussians that move with the skull."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from scipy.spatial import cKDTree
+from torch import Tensor
+
+from ...core.gaussians import matrix_to_quat
+from ..fitted_gaussians import FittedGaussians
+from .fit_settings import HairSettings
+from .hair_shell import Shell
+from .personal_head import Splats
+from .posing import product_matrix, quat_matrices, turn_quats
+from .silhouettes import COVERED, Silhouettes, unit
+
+# Discs overlap, and lie flat on the shell.
+TANGENT_SIGMA, NORMAL_SIGMA = 0.62, 0.3
+OPACITY = 0.85
+# A point is seen by cameras that its surface faces.
+FACING_COSINE, NEAREST_SEEN, MOST_COLORED = 0.15, 6, 12
+GREY = 0.5
+
+
+class HairGaussians(FittedGaussians):
+    """Free Gaussians that remember where they started."""
+
+    def __init__(self, rows: dict[str, Tensor], settings: HairSettings) -> None:
+        super().__init__(rows, settings.rates, settings.size_m)
+        self.home = rows["means"].detach().clone().float()
+
+    @classmethod
+    def on(cls, shell: Shell, colors: np.ndarray, settings: HairSettings) -> HairGaussians:
+        """Flat discs on a shell, with colours `[M, 3]`."""
+        count = len(shell.points)
+        sizes = shell.spacing[:, None] * np.array([TANGENT_SIGMA, TANGENT_SIGMA, NORMAL_SIGMA])
+        rows = {
+            "means": shell.points,
+            "quats": matrix_to_quat(frames_of(shell.normals)).reshape(count, 4),
+            "log_scales": np.log(np.maximum(sizes, 1e-6)),
+            "logit_opacities": np.full(count, np.log(OPACITY / (1 - OPACITY))),
+            "colors": colors,
+        }
+        return cls(
+            {k: torch.from_numpy(np.ascontiguousarray(v)).float() for k, v in rows.items()},
+            settings,
+        )
+
+    def keep(self, chosen: Tensor) -> None:
+        """Only the rows that a mask chooses stay."""
+        self.home = self.home[chosen]
+        super().keep(chosen)
+
+    def append(self, rows: dict[str, Tensor]) -> None:
+        """Add rows; where they stand now is their home."""
+        self.home = torch.cat([self.home, rows["means"]])
+        super().append(rows)
+
+    def strayed_mm(self) -> Tensor:
+        """Distance from home, squared (mm²), `[N]`."""
+        return 1e6 * (self.parameters["means"] - self.home).square().sum(1)
+
+    @torch.no_grad()
+    def values(self) -> tuple[Tensor, ...]:
+        """Means, quats, scales, opacities and colours as they are drawn."""
+        p = self.parameters
+        quats = torch.nn.functional.normalize(p["quats"], dim=1)
+        shown = (p["means"], quats, self.scales(), self.opacities(), p["colors"].clamp(0, 1))
+        return tuple(value.detach().clone() for value in shown)
+
+    def state_dict(self) -> dict[str, object]:
+        """Everything that going on needs."""
+        return super().state_dict() | {"home": self.home}
+
+    def load_state_dict(self, state: dict) -> None:
+        """Stand where `state_dict` was taken; the number of rows may be another."""
+        super().load_state_dict(state)
+        self.home = state["home"]
+
+
+def with_hair(surface: Splats, hair: HairGaussians | None, pose: Tensor, pivot: Tensor) -> Splats:
+    """A posed head with its hair, which follows the pose entirely."""
+    if hair is None:
+        return surface
+    p = hair.parameters
+    whole = turn_quats(pose[:3], pose.new_ones(1))
+    means = (p["means"] - pivot) @ quat_matrices(whole)[0].T + (pivot + pose[3:])
+    quats = p["quats"] @ product_matrix(whole[0]).T
+    own = (means, quats, hair.scales(), hair.opacities(), p["colors"])
+    joined = (torch.cat([a, b]) for a, b in zip(surface[:5], own, strict=True))
+    return Splats(*joined, surface.landmarks)
+
+
+def frames_of(normals: np.ndarray) -> np.ndarray:
+    """Rotations `[M, 3, 3]` whose third axis is the normal."""
+    helper = np.where(np.abs(normals[:, 1:2]) < 0.9, [[0.0, 1.0, 0.0]], [[1.0, 0.0, 0.0]])
+    across = unit(np.cross(helper, normals))
+    return np.stack([across, np.cross(normals, across), normals], axis=2)
+
+
+def shell_colors(shell: Shell, outlines: Silhouettes, skin: np.ndarray) -> np.ndarray:
+    """Colours `[M, 3]` of a shell: means of what the frames show there, the rest like the nearest that is seen.
+
+    `skin` are triangles `[F, 3, 3]` (m) of the resting head, which hide what lies behind them.
+    """
+    sums, weights = np.zeros((len(shell.points), 3)), np.zeros(len(shell.points))
+    for frame in outlines.frames[:MOST_COLORED]:
+        cosine = (outlines.towards_eye(frame, shell.points) * shell.normals).sum(1)
+        row, column, shown = outlines.pixels(frame, shell.points)
+        shown &= ~outlines.is_hidden(frame, shell.points, skin)
+        pixels = frame.rgba[row, column].astype(float)
+        weight = np.where(
+            shown & (pixels[:, 3] > COVERED), np.clip(cosine - FACING_COSINE, 0, 1), 0
+        )
+        sums += weight[:, None] * pixels[:, :3] / 255
+        weights += weight
+    seen = weights > 0
+    colors = np.full((len(shell.points), 3), GREY)
+    colors[seen] = sums[seen] / weights[seen, None]
+    if seen.any() and not seen.all():
+        # The other side of a head is like this one.
+        sides = np.array([[1.0, 1.0, 1.0], [-1.0, 1.0, 1.0]])
+        known = np.concatenate([shell.points[seen] * side for side in sides])
+        near = cKDTree(known).query(shell.points[~seen], k=min(NEAREST_SEEN, len(known)))[1]
+        near = near.reshape(len(near), -1)
+        colors[~seen] = np.tile(colors[seen], (2, 1))[near].mean(1)
+    return colors

@@ -1,0 +1,51 @@
+"""Pixel-aware density control of free hair: as in `training.density`, but what no frame shows stays."""
+
+from __future__ import annotations
+
+import torch
+
+from ..density import DensityControl
+from ..fitted_gaussians import FittedGaussians
+from ..splat_statistics import SplatStatistics
+from .fit_settings import FitSettings
+from .hair import HairGaussians
+from .silhouettes import Silhouettes
+
+# Farther from home than this, or outside the silhouettes, is a floater.
+MOST_STRAYED_MM = 14.0
+
+
+class HairDensity(DensityControl):
+    """Hair grows where pixels ask for it; the back of the head, which nobody sees, keeps its hair."""
+
+    def __init__(self, settings: FitSettings, hair: HairGaussians) -> None:
+        super().__init__(settings.hair_density(), settings.hair.size_m, len(hair))
+        self.rule = settings.growth.rule
+
+    def look_at(self, statistics: SplatStatistics, first: int, scale: float) -> None:
+        """Add one picture; rows from `first` on are hair, `scale` tells gradients per half picture width."""
+        pixels = statistics.num_pixels[first:].float().cpu()
+        norms = statistics.gradient_norms[first:].cpu() * scale
+        if self.rule == "mean":
+            pixels = (pixels > 0).float()
+        self._weighted += norms * pixels
+        self._pixels += pixels
+
+    def grow_and_prune(self, gaussians: FittedGaussians, rng: torch.Generator) -> None:
+        """Split or double what pixels want more of; only the transparent and the huge are dropped."""
+        self._pixels.clamp_(min=1.0)
+        if self.rule == "random":
+            self._weighted.copy_(torch.rand(len(self._weighted), generator=rng) * 2e-4)
+            self._pixels.fill_(1.0)
+        super().grow_and_prune(gaussians, rng)
+
+    def drop_floaters(self, hair: HairGaussians, outlines: Silhouettes) -> int:
+        """Drop hair that has left its place or the person; returns how many."""
+        means = hair.parameters["means"].detach().cpu().double().numpy()
+        inside = torch.from_numpy(outlines.is_inside(means))
+        kept = inside & (hair.strayed_mm().detach().cpu().sqrt() < MOST_STRAYED_MM)
+        gone = int((~kept).sum())
+        if gone and bool(kept.any()):
+            hair.keep(kept.to(hair.home.device))
+            self._forget(len(hair))
+        return gone

@@ -1,0 +1,215 @@
+"""Where hair may be: a shell over the scalp, as thick as the mattes of all frames allow, and what hangs beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import coo_matrix, diags
+from scipy.sparse.linalg import spsolve
+from scipy.spatial import cKDTree
+
+from ..anchors import sample_anchors
+from ..head_rig import vertex_normals
+from ..networks.prior import UniversalParts
+from ..prior_anchors import head_mesh
+from .fit_settings import HairSettings
+from .silhouettes import Silhouettes, unit
+from .subject import SubjectFrame
+
+# Hairline of the mean head: degrees from the front and metres above the eyes, a finger lower than usual.
+HAIRLINE_DEG = np.array([0.0, 30.0, 50.0, 64.0, 76.0, 88.0, 100.0, 118.0, 140.0, 180.0])
+HAIRLINE_M = np.array([0.056, 0.052, 0.034, 0.018, 0.002, -0.012, -0.008, -0.016, -0.05, -0.075])
+AXIS_Z = -0.06
+STEP_M = 0.002
+# Seen from this far beside its plane, a piece of surface makes the outline.
+OUTLINE_COSINE = 0.3
+NEIGHBOURS, STIFFNESS, USUAL_WEIGHT = 8, 0.6, 0.02
+# Thinner than this is no hair; the second layer stands at this share of the shell.
+THINNEST_M, INNER_LAYER = 0.0015, 0.55
+# A curtain: how far beside the head it hangs, how deep it is, how low it reaches below the eyes.
+CURTAIN_REACH_M, CURTAIN_DEPTH_M, CURTAIN_LOW_M, VOXEL_M = 0.09, 0.035, 0.26, 0.006
+EAR_Z = -0.075
+
+
+@dataclass(frozen=True)
+class Shell:
+    """Points of hair `[M, 3]` (m) on the resting head, which way it faces there, and how far apart they are (m)."""
+
+    points: np.ndarray
+    normals: np.ndarray
+    spacing: np.ndarray  # [M]
+
+
+def hair_shell(
+    parts: UniversalParts, vertices: np.ndarray, outlines: Silhouettes, settings: HairSettings
+) -> Shell:
+    """The hair that the mattes leave room for on a head with these vertices `[V, 3]` (m)."""
+    roots, normals = _scalp(parts, vertices, settings.spacing_m)
+    if not len(roots):
+        return Shell(*(np.zeros((0, 3)),) * 2, np.zeros(0))
+    room, tight = _room(roots, normals, outlines, settings.thickest_m)
+    thick = _smooth_thickness(roots, room, tight)
+    grown = thick > THINNEST_M
+    layers = [_layer(roots[grown], normals[grown], thick[grown], 1.0, settings.spacing_m)]
+    deep = thick > 0.008
+    if deep.any():
+        layers.append(
+            _layer(roots[deep], normals[deep], thick[deep], INNER_LAYER, settings.spacing_m)
+        )
+    layers.append(_curtain(parts, vertices, outlines, layers[0]))
+    return Shell(
+        *(np.concatenate([getattr(s, n) for s in layers]) for n in ("points", "normals", "spacing"))
+    )
+
+
+def is_scalp(places: np.ndarray) -> np.ndarray:
+    """Mask `[N]` of places `[N, 3]` on the mean head where hair may grow."""
+    turn = np.degrees(np.abs(np.arctan2(places[:, 0], places[:, 2] - AXIS_Z)))
+    return places[:, 1] > np.interp(turn, HAIRLINE_DEG, HAIRLINE_M)
+
+
+def _scalp(
+    parts: UniversalParts, vertices: np.ndarray, spacing_m: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Evenly spread roots and the skull's smooth normals there."""
+    topology = parts.topology
+    middle = parts.mean_vertices[topology.triangles].mean(1)
+    on_skin = topology.faces_of("face", "back_head") & is_scalp(middle)
+    if not on_skin.any():
+        return np.zeros((0, 3)), np.zeros((0, 3))
+    wanted = np.where(on_skin, spacing_m, np.inf)
+    rng = np.random.default_rng(0)
+    found = sample_anchors(vertices, topology.triangles, wanted, rng).anchors
+    roots = found.positions(vertices, topology.triangles)
+    mesh = head_mesh(topology, vertices)
+    corner_normals = vertex_normals(mesh)[topology.triangles]
+    normals = unit(found.interpolate(corner_normals))
+    near = cKDTree(roots).query(roots, k=min(40, len(roots)))[1]
+    return roots, unit(normals[near].mean(1))
+
+
+def _room(
+    roots: np.ndarray, normals: np.ndarray, outlines: Silhouettes, thickest_m: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """How thick hair may be over each root (m), and how surely its outside is seen there, in [0, 1]."""
+    steps = np.arange(STEP_M, thickest_m + STEP_M, STEP_M)
+    room = np.zeros(len(roots))
+    growing = np.ones(len(roots), bool)
+    for step in steps:
+        growing[growing] = outlines.is_inside(roots[growing] + step * normals[growing])
+        room[growing] = step
+    tight = np.zeros(len(roots))
+    for frame in outlines.frames:
+        cosine = (outlines.towards_eye(frame, roots) * normals).sum(1)
+        tight = np.maximum(tight, np.exp(-((cosine / OUTLINE_COSINE) ** 2)))
+    return room, np.where(growing, 0.0, tight)
+
+
+def _smooth_thickness(roots: np.ndarray, room: np.ndarray, tight: np.ndarray) -> np.ndarray:
+    """Thickness where the outline is seen, and a smooth continuation where it is not, never beyond the room."""
+    count, k = len(roots), min(NEIGHBOURS, len(roots) - 1)
+    sure = tight > 0.3
+    usual = float(np.median(room[sure])) if sure.any() else 0.0
+    near = cKDTree(roots).query(roots, k=k + 1)[1][:, 1:]
+    rows = np.repeat(np.arange(count), k)
+    graph = coo_matrix((np.ones(count * k), (rows, near.ravel())), (count, count)).tocsr()
+    graph = graph.maximum(graph.T)
+    laplacian = diags(np.asarray(graph.sum(1)).ravel()) - graph
+    weight = tight**2
+    # Squared, the roughness of the roughness: a thickness goes on as it was where nothing is seen.
+    system = diags(weight + USUAL_WEIGHT * 0.05) + STIFFNESS * laplacian
+    wanted = weight * room + USUAL_WEIGHT * 0.05 * usual
+    return np.clip(spsolve(system.tocsc(), wanted), 0.0, room)
+
+
+def _layer(
+    roots: np.ndarray, normals: np.ndarray, thick: np.ndarray, share: float, spacing_m: float
+) -> Shell:
+    points = roots + (share * thick)[:, None] * normals
+    stretch = 1.0 + share * thick / 0.09
+    return Shell(points, normals, spacing_m * stretch)
+
+
+def _curtain(
+    parts: UniversalParts, vertices: np.ndarray, outlines: Silhouettes, shell: Shell
+) -> Shell:
+    """Skin of the space beside head and neck that every matte covers and nothing else explains."""
+    empty = Shell(np.zeros((0, 3)), np.zeros((0, 3)), np.zeros(0))
+    steps = [np.arange(low, high, VOXEL_M) for low, high in _curtain_box(vertices, parts)]
+    voxels = np.stack(np.meshgrid(*steps, indexing="ij"), axis=-1)
+    shape, places = voxels.shape[:3], voxels.reshape(-1, 3)
+    covered = _beside(parts, vertices, places, shell)
+    covered[covered] = outlines.is_inside(places[covered])
+    covered[covered] = _needed(places[covered], outlines, vertices, parts, shell)
+    filled = covered.reshape(shape)
+    if filled.sum() < 20:
+        return empty
+    padded = np.pad(filled, 1)
+    slope = np.stack(np.gradient(padded.astype(float)), axis=-1)[1:-1, 1:-1, 1:-1]
+    skin = filled & (np.linalg.norm(slope, axis=-1) > 0)
+    points = voxels[skin]
+    return Shell(points, unit(-slope[skin]), np.full(len(points), 0.8 * VOXEL_M))
+
+
+def _curtain_box(vertices: np.ndarray, parts: UniversalParts) -> list[tuple[float, float]]:
+    head = vertices[np.unique(parts.topology.triangles[parts.topology.faces_of("face")])]
+    half = np.abs(head[:, 0]).max() + CURTAIN_REACH_M
+    return [
+        (-half, half),
+        (-CURTAIN_LOW_M, float(head[:, 1].max())),
+        (EAR_Z - CURTAIN_DEPTH_M, EAR_Z + CURTAIN_DEPTH_M),
+    ]
+
+
+def _beside(
+    parts: UniversalParts, vertices: np.ndarray, places: np.ndarray, shell: Shell
+) -> np.ndarray:
+    """Mask of the places outside head, neck and garment and near to head or hair, above the garment."""
+    mesh = head_mesh(parts.topology, vertices)
+    normals = vertex_normals(mesh)
+    triangles = parts.topology.triangles
+    outside = np.unique(triangles[parts.topology.faces_of("face", "back_head", "garment")])
+    distance, near = cKDTree(vertices[outside]).query(places)
+    rows = outside[near]
+    is_out = ((places - vertices[rows]) * normals[rows]).sum(1) > 0.003
+    is_near = distance < CURTAIN_REACH_M
+    if len(shell.points):
+        own, index = cKDTree(shell.points).query(places)
+        is_out &= (((places - shell.points[index]) * shell.normals[index]).sum(1) > 0.002) | (
+            own > 0.03
+        )
+    garment = np.zeros(len(vertices), bool)
+    garment[np.unique(triangles[parts.topology.faces_of("garment")])] = True
+    return is_out & is_near & ~(garment[rows] & (distance < 0.03))
+
+
+def _needed(
+    places: np.ndarray,
+    outlines: Silhouettes,
+    vertices: np.ndarray,
+    parts: UniversalParts,
+    shell: Shell,
+) -> np.ndarray:
+    """Mask of the places that stand before a covered pixel which neither mesh nor shell explains."""
+    outside = parts.topology.faces_of("face", "back_head", "garment")
+    known = np.concatenate(
+        [vertices[parts.topology.triangles[outside]].mean(1), shell.points, vertices]
+    )
+    needed = np.zeros(len(places))
+    frames = outlines.frames[:8]
+    for frame in frames:
+        explained = _footprint(outlines, frame, known)
+        row, column, shown = outlines.pixels(frame, places)
+        needed += shown & ~explained[row, column]
+    return needed > 0.5 * len(frames)
+
+
+def _footprint(outlines: Silhouettes, frame: SubjectFrame, points: np.ndarray) -> np.ndarray:
+    from scipy.ndimage import binary_closing, binary_dilation
+
+    row, column, shown = outlines.pixels(frame, points)
+    mask = np.zeros(frame.rgba.shape[:2], bool)
+    mask[row[shown], column[shown]] = True
+    size = max(2, round(frame.camera.width / 170))
+    return binary_dilation(binary_closing(mask, iterations=2 * size), iterations=size)
