@@ -1,0 +1,1 @@
+"""How well faces are read off real videos, beside a tracker's curves of the same frames."""
