@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-import threading
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,14 +14,11 @@ from ..core.progress import AnalysisCancelled, Progress, part
 from ..core.speech import HeardSpeech
 from ..core.timing import SoundPlacement
 from .dialogue.records import HeardRecord
+from .queued import QueuedJob
 from .speech import Analyser, Performance, SpeechRequest, perform_heard, perform_speech
-from .work import Work
 
-TURN_POLL_SEC = 0.1
 # Sounds of which what was heard is kept at hand, for what the redo panel asks after a bake.
 MAX_RECENT = 8
-# How long and how far work must be under way before the time left is told.
-ESTIMATE_SEC, ESTIMATE_PART = 1.0, 0.03
 
 
 @dataclass(frozen=True)
@@ -37,11 +32,13 @@ class Listening:
     record: HeardRecord | None = None
 
 
-class SpeechJob:
+class SpeechJob(QueuedJob):
     """Sounds that one thread listens to; it touches nothing of Blender's.
 
     Jobs take turns, for one uses the whole computer. The analyser is opened by the thread too. `scratch` is deleted when the thread ends.
     """
+
+    doing = "Listening"
 
     def __init__(
         self,
@@ -49,49 +46,11 @@ class SpeechJob:
         open_analyser: Callable[[], Analyser],
         scratch: tempfile.TemporaryDirectory,
     ) -> None:
+        super().__init__()
         self.listenings = tuple(listenings)
         self.finished: list[Performance | GaussianHeadsError] = []
         self._open_analyser = open_analyser
         self._scratch = scratch
-        self._began_sec = 0.0
-        self._work = Work(self._listen, "Gaussian Heads speech")
-
-    def start(self) -> None:
-        """Begin, or wait for the turn."""
-        self._work.start()
-
-    def cancel(self) -> None:
-        """Ask the thread to stop; it does so at its next report of progress."""
-        self._work.cancel()
-
-    @property
-    def is_cancelled(self) -> bool:
-        """Whether `cancel` was called."""
-        return self._work.is_cancelled
-
-    @property
-    def is_running(self) -> bool:
-        """Whether the thread still works."""
-        return self._work.is_running
-
-    @property
-    def is_waiting(self) -> bool:
-        """Whether another job has the turn."""
-        return not self._began_sec
-
-    @property
-    def progress(self) -> float:
-        """How much of all its sounds is done, 0 to 1."""
-        return self._work.progress
-
-    @property
-    def left_sec(self) -> float | None:
-        """Seconds that it will still take, None where that cannot be said yet."""
-        elapsed_sec = time.monotonic() - self._began_sec
-        done = self.progress
-        if self.is_waiting or elapsed_sec < ESTIMATE_SEC or done < ESTIMATE_PART:
-            return None
-        return elapsed_sec * (1.0 - done) / done
 
     def result(self) -> list[Performance | GaussianHeadsError]:
         """For each sound its performance or why there is none, fewer where the job was stopped; waits."""
@@ -108,13 +67,11 @@ class SpeechJob:
                 raise outcome
         return list(self.finished)
 
-    def _listen(self, progress: Progress) -> None:
-        try:
-            with _Turn(progress):
-                self._began_sec = time.monotonic()
-                self._listen_to_all(self._open_analyser(), progress)
-        finally:
-            self._scratch.cleanup()
+    def _do(self, progress: Progress) -> None:
+        self._listen_to_all(self._open_analyser(), progress)
+
+    def _clean_up(self) -> None:
+        self._scratch.cleanup()
 
     def _listen_to_all(self, analyser: Analyser, progress: Progress) -> None:
         lengths = [each.request.sound.placement.duration_sec for each in self.listenings]
@@ -148,49 +105,32 @@ def _performed(listening: Listening, analyser: Analyser, progress: Progress) -> 
     return performance
 
 
-class _Turn:
-    """The right to use the computer's cores; waiting for it can be stopped."""
-
-    _lock = threading.Lock()
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-
-    def __enter__(self) -> None:
-        while not self._lock.acquire(timeout=TURN_POLL_SEC):
-            if self._progress(0.0) is False:
-                raise AnalysisCancelled("The analysis was stopped before its turn.")
-
-    def __exit__(self, *_: object) -> None:
-        self._lock.release()
+_jobs: list[QueuedJob] = []
 
 
-_jobs: list[SpeechJob] = []
-
-
-def running_job(obj: bpy.types.Object) -> SpeechJob | None:
+def running_job(obj: bpy.types.Object) -> QueuedJob | None:
     """The job that listens for `obj`, if there is one."""
     uid = obj.session_uid
     return next((job for job in _jobs if any(e.object_uid == uid for e in job.listenings)), None)
 
 
-def job_of_line(line_id: str) -> SpeechJob | None:
+def job_of_line(line_id: str) -> QueuedJob | None:
     """The job that listens to a line, if there is one."""
     return next((job for job in _jobs if any(e.line_id == line_id for e in job.listenings)), None)
 
 
-def running_jobs() -> tuple[SpeechJob, ...]:
+def running_jobs() -> tuple[QueuedJob, ...]:
     """Every job, the one at work first."""
     return tuple(_jobs)
 
 
-def add_job(job: SpeechJob) -> None:
+def add_job(job: QueuedJob) -> None:
     """Remember `job` and start it."""
     _jobs.append(job)
     job.start()
 
 
-def remove_job(job: SpeechJob) -> None:
+def remove_job(job: QueuedJob) -> None:
     """Forget a job; a thread that was asked to stop may still need a moment to do so."""
     if job in _jobs:
         _jobs.remove(job)
@@ -201,7 +141,9 @@ def object_by_uid(uid: int) -> bpy.types.Object:
     for obj in bpy.data.objects:
         if obj.session_uid == uid:
             return obj
-    raise GaussianHeadsError("The avatar was deleted while its sound was analysed: load it again.")
+    raise GaussianHeadsError(
+        "The avatar was deleted while its sound or video was analysed: load it again."
+    )
 
 
 def scene_by_uid(uid: int) -> bpy.types.Scene:
@@ -218,15 +160,15 @@ def cancel_jobs() -> None:
         job.cancel()
 
 
-def describe_job(job: SpeechJob) -> str:
+def describe_job(job: QueuedJob) -> str:
     """How far a job is, in a few words."""
     if job.is_waiting:
         return "Waiting for its turn"
     left = job.left_sec
     if left is None:
-        return f"Listening {job.progress:.0%}"
+        return f"{job.doing} {job.progress:.0%}"
     minutes, seconds = divmod(round(left), 60)
-    return f"Listening {job.progress:.0%}, {f'{minutes} min ' if minutes else ''}{seconds} s left"
+    return f"{job.doing} {job.progress:.0%}, {f'{minutes} min ' if minutes else ''}{seconds} s left"
 
 
 def cancel_all() -> None:

@@ -1,4 +1,4 @@
-"""Sound strips of the sequencer, with the differences between Blender's versions in one place."""
+"""Sound and movie strips of the sequencer, with the differences between Blender's versions in one place."""
 
 from __future__ import annotations
 
@@ -73,12 +73,7 @@ def choose_strip(scene: bpy.types.Scene, name: str = "") -> bpy.types.Strip:
 
 def placement(scene: bpy.types.Scene, strip: bpy.types.Strip) -> SoundPlacement:
     """Where `strip` lies in frames of `scene`, cut to the meta strips around it."""
-    content_start, left, right = strip_timing(strip)
-    parent = strip.parent_meta()
-    while parent is not None:
-        _, parent_left, parent_right = strip_timing(parent)
-        left, right = max(left, parent_left), min(right, parent_right)
-        parent = parent.parent_meta()
+    content_start, left, right = visible_timing(strip)
     if right <= left:
         raise TimingError(
             f"The sound strip '{strip.name}' has no length: drag its right handle to the right."
@@ -112,6 +107,17 @@ def is_muted(strip: bpy.types.Strip) -> bool:
             return True
         strip = parent
     return False
+
+
+def visible_timing(strip: bpy.types.Strip) -> tuple[float, float, float]:
+    """Content start, and the handles as far as the meta strips around it let them be seen."""
+    content_start, left, right = strip_timing(strip)
+    parent = strip.parent_meta()
+    while parent is not None:
+        _, parent_left, parent_right = strip_timing(parent)
+        left, right = max(left, parent_left), min(right, parent_right)
+        parent = parent.parent_meta()
+    return content_start, left, right
 
 
 def strip_timing(strip: bpy.types.Strip) -> tuple[float, float, float]:

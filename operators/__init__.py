@@ -16,6 +16,7 @@ _MODULES = (
     "export_performance",
     "copy_shapes",
     "speech_to_shapes",
+    "expression_from_video",
     "add_speech",
     "presets",
     "previz",

@@ -20,7 +20,18 @@ def unregister() -> None:
 
 
 def _classes() -> tuple[type, ...]:
-    from . import acting, avatar, exchange, expression_shelf, rendering, speech, targets, viewport
+    from . import (
+        acting,
+        avatar,
+        exchange,
+        expression_shelf,
+        rendering,
+        speech,
+        targets,
+        video,
+        viewport,
+    )
 
-    modules = (avatar, speech, acting, targets, expression_shelf, exchange, rendering, viewport)
+    modules = (avatar, speech, video, acting, targets, expression_shelf)
+    modules += (exchange, rendering, viewport)
     return tuple(cls for module in modules for cls in module.CLASSES)

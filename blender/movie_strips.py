@@ -1,0 +1,90 @@
+"""Movie strips of the sequencer: which one is meant, and where its file lies on the timeline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+
+from ..core.errors import VideoError
+from ..core.video_placement import VideoPlacement
+from .strips import scene_rate, strip_timing, visible_timing
+
+
+def movie_scene(context: bpy.types.Context) -> bpy.types.Scene:
+    """The scene with the movie strips: the edited one, the 3D scene, or one that a workspace edits."""
+    edited = [getattr(context, "sequencer_scene", None), context.scene]
+    edited += [getattr(workspace, "sequencer_scene", None) for workspace in bpy.data.workspaces]
+    return next((scene for scene in edited if scene and movie_strips(scene)), context.scene)
+
+
+def movie_strips(scene: bpy.types.Scene) -> list[bpy.types.Strip]:
+    """Every movie strip of `scene`, also inside meta strips, from left to right."""
+    if scene.sequence_editor is None:
+        return []
+    found = [strip for strip in scene.sequence_editor.strips_all if strip.type == "MOVIE"]
+    return sorted(found, key=lambda strip: (strip_timing(strip)[1], strip.channel))
+
+
+def choose_movie(scene: bpy.types.Scene, name: str = "") -> bpy.types.Strip:
+    """The movie strip called `name`; without a name the active one, or the only one."""
+    strips = movie_strips(scene)
+    if not strips:
+        raise VideoError(
+            "The sequencer has no movie strip: add one in the Video Sequencer with Add > Movie, or "
+            "choose a file."
+        )
+    if name:
+        named = [strip for strip in strips if strip.name == name]
+        if not named:
+            raise VideoError(f"There is no movie strip '{name}': choose one that is there.")
+        return named[0]
+    active = scene.sequence_editor.active_strip
+    if active is not None and active.type == "MOVIE":
+        return active
+    if len(strips) > 1:
+        raise VideoError(
+            f"The sequencer has {len(strips)} movie strips: choose the one with the face."
+        )
+    return strips[0]
+
+
+def movie_path(strip: bpy.types.Strip) -> Path:
+    """The file that a movie strip plays."""
+    return Path(bpy.path.abspath(strip.filepath, library=strip.id_data.library))
+
+
+def movie_placement(scene: bpy.types.Scene, strip: bpy.types.Strip) -> VideoPlacement:
+    """Where the file of `strip` lies in frames of `scene`, with its trim, offset and speed."""
+    if len(strip.retiming_keys) > 2:
+        raise VideoError(
+            f"'{strip.name}' changes its speed on the way: leave the first and the last retiming key "
+            "alone, or render it to a file first."
+        )
+    effects = (other for other in scene.sequence_editor.strips_all if other.type == "SPEED")
+    if any(effect.input_1 == strip for effect in effects):
+        raise VideoError(
+            f"'{strip.name}' has a Speed effect, which cannot be read: retime the strip itself, or "
+            "render it to a file first."
+        )
+    start, left, right = visible_timing(strip)
+    skipped = strip.animation_offset_start
+    return VideoPlacement(
+        fps=scene_rate(scene),
+        content_start_frame=start - skipped,
+        left_frame=left,
+        right_frame=right,
+        content_frames=_content_frames(strip) + skipped + strip.animation_offset_end,
+        is_reversed=strip.use_reverse_frames,
+    )
+
+
+def file_placement(scene: bpy.types.Scene, first_frame: int) -> VideoPlacement:
+    """A whole file at its own speed from `first_frame` on."""
+    return VideoPlacement(scene_rate(scene), first_frame, first_frame)
+
+
+def _content_frames(strip: bpy.types.Strip) -> float:
+    """Scene frames that all of the strip's content takes."""
+    name = "content_duration" if "content_duration" in strip.bl_rna.properties else "frame_duration"
+    return getattr(strip, name)

@@ -1,0 +1,250 @@
+"""Turn a movie strip or a video file into keyframes of a face; beside the interface, or at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
+
+from ..blender.avatars import object_avatar
+from ..blender.bake import require_editable
+from ..blender.destinations import Destination
+from ..blender.dialogue.properties import DESTINATION_ITEMS
+from ..blender.exchange.options import PerformanceOptions, PerformanceResult
+from ..blender.exchange.performances import apply_performance
+from ..blender.exchange.shape_keys import has_shape_keys
+from ..blender.exchange.shape_performances import apply_to_meshes
+from ..blender.gathering import is_avatar
+from ..blender.jobs import object_by_uid, running_job
+from ..blender.movie_strips import (
+    choose_movie,
+    file_placement,
+    movie_path,
+    movie_placement,
+    movie_scene,
+    movie_strips,
+)
+from ..blender.strips import require_same_rate
+from ..blender.watching import Watching, WatchingJob, WatchRequest, face_encoder
+from ..core.expression import ExpressionTrack
+from .base import CANCELLED, Outcome, ThinsKeys, active_avatar
+from .copy_shapes import chosen_meshes
+from .import_performance import MODE_ITEMS, PART_ITEMS
+from .listening import ListensBeside
+
+FACE_ITEMS = (
+    ("largest", "Largest", "The face that is largest in the picture"),
+    ("left", "Left", "The face on the left"),
+    ("right", "Right", "The face on the right"),
+)
+
+
+class GAUSSIAN_HEADS_OT_expression_from_video(ThinsKeys, ListensBeside, bpy.types.Operator):
+    """Watch the face in a movie strip or a video file and key the active head with what it does"""
+
+    bl_idname = "gaussian_heads.expression_from_video"
+    bl_label = "Expression from Video"
+    bl_options = {"REGISTER", "UNDO"}
+
+    strip: StringProperty(
+        name="Movie Strip",
+        description="The movie strip to watch; the active one or the only one when empty",
+        options={"SKIP_SAVE"},
+    )
+    filepath: StringProperty(
+        name="File",
+        description="A video or picture to watch instead of a strip",
+        subtype="FILE_PATH",
+        options={"SKIP_SAVE"},
+    )
+    use_file: BoolProperty(
+        name="Choose a File",
+        description="Ask for a file, also where there is a movie strip",
+        options={"SKIP_SAVE", "HIDDEN"},
+    )
+    filter_movie: BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
+    filter_image: BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
+    first_frame: IntProperty(
+        name="Start",
+        description="Frame on which a file begins; strips lie where they lie",
+        default=1,
+    )
+    mode: EnumProperty(
+        name="Key As",
+        description="What the performance becomes",
+        items=tuple(reversed(MODE_ITEMS)),
+        default="TRACK",
+    )
+    parts: EnumProperty(
+        name="Parts",
+        description="What the video moves; everything else keeps its keys",
+        items=PART_ITEMS,
+        options={"ENUM_FLAG"},
+        default={"mouth", "eyes", "brows", "head"},
+    )
+    strength: FloatProperty(
+        name="Strength",
+        description="How far the video moves the face",
+        default=1.0,
+        soft_min=0.0,
+        soft_max=2.0,
+        min=-10.0,
+        max=10.0,
+    )
+    smoothing_ms: FloatProperty(
+        name="Smoothing",
+        description="Milliseconds over which motion is averaged further; much of it softens plosives and blinks",
+        default=0.0,
+        min=0.0,
+        max=1000.0,
+        soft_max=200.0,
+    )
+    use_rest: BoolProperty(
+        name="Neutral from Video",
+        description="The face at rest in the video counts as neutral: for people whose mouth or brows rest "
+        "differently from the head's",
+    )
+    face: EnumProperty(
+        name="Face", description="Whose face counts where there are several", items=FACE_ITEMS
+    )
+    destination: EnumProperty(name="Keys", description="Where the keys go", items=DESTINATION_ITEMS)
+
+    _mesh_uids: list[int] = []
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Needs a face to move that is not being worked on."""
+        reason = why_not(context)
+        if reason:
+            cls.poll_message_set(reason)
+        return not reason
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
+        """Watch the strip, or ask for a file first."""
+        if not self.properties.is_property_set("first_frame"):
+            self.first_frame = context.scene.frame_current
+        if not self.filepath and (self.use_file or not movie_strips(movie_scene(context))):
+            self.use_file = True
+            context.window_manager.fileselect_add(self)
+            return {"RUNNING_MODAL"}
+        return super().invoke(context, event)
+
+    def execute(self, context: bpy.types.Context) -> Outcome:
+        """Watch and key in one go; a file that was just chosen is watched beside the interface."""
+        if not self.use_file or context.window is None or bpy.app.background:
+            return super().execute(context)
+        # What the file browser ends cannot wait: another one does, and makes the step to undo.
+        bpy.ops.gaussian_heads.expression_from_video(
+            "INVOKE_DEFAULT", filepath=self.filepath, first_frame=self.first_frame
+        )
+        return CANCELLED
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Options."""
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        is_head = not has_shape_keys(_active(context))
+        if is_head:
+            layout.prop(self, "mode", expand=True)
+        if self.filepath:
+            layout.prop(self, "first_frame")
+        layout.row(align=True).prop(self, "parts")
+        layout.prop(self, "strength", slider=True)
+        layout.prop(self, "smoothing_ms", slider=True)
+        layout.prop(self, "use_rest")
+        layout.prop(self, "face")
+        layout.prop(self, "tolerance")
+        if is_head:
+            layout.prop(self, "destination")
+
+    def begin(self, context: bpy.types.Context) -> WatchingJob:
+        """Say what is to be watched, and refuse early what cannot work."""
+        obj = _target(context)
+        require_editable(obj)
+        self._mesh_uids = [] if is_avatar(obj) else [m.session_uid for m in chosen_meshes(context)]
+        if self.filepath:
+            path = Path(bpy.path.abspath(self.filepath))
+            place = file_placement(context.scene, self.first_frame)
+        else:
+            edited = movie_scene(context)
+            require_same_rate(context.scene, edited)
+            strip = choose_movie(edited, self.strip)
+            path, place = movie_path(strip), movie_placement(edited, strip)
+        pivot = object_avatar(obj).avatar.manifest.info.neck_pivot if is_avatar(obj) else None
+        request = WatchRequest(
+            path, place, self.face, self.use_rest, self.smoothing_ms, neck_pivot=pivot
+        )
+        return WatchingJob(Watching(request, obj.session_uid), face_encoder)
+
+    def finish(self, context: bpy.types.Context, job: WatchingJob) -> Outcome:
+        """Key what was seen."""
+        watching, watched = job.listenings[0], job.watched()
+        obj = object_by_uid(watching.object_uid)
+        result = self._key(context, obj, watched.track, watching.request.placement.first_frame)
+        for note in watched.notes:
+            self.report({"WARNING"}, note)
+        self.report(
+            {"INFO"},
+            f"Keyed frames {result.first_frame} to {result.last_frame} in '{result.action}': "
+            f"{result.num_keys:,} keys on {result.num_curves} curves.",
+        )
+        return {"FINISHED"}
+
+    def _key(
+        self,
+        context: bpy.types.Context,
+        obj: bpy.types.Object,
+        track: ExpressionTrack,
+        first_frame: int,
+    ) -> PerformanceResult:
+        options = PerformanceOptions(
+            mode=self.mode,
+            first_frame=first_frame,
+            parts=tuple(part for part, *_ in PART_ITEMS if part in self.parts),
+            strength=self.strength,
+            tolerance=self.tolerance,
+            destination=Destination(self.destination),
+        )
+        if is_avatar(obj):
+            return apply_performance(context.scene, obj, track, options)
+        meshes = [object_by_uid(uid) for uid in self._mesh_uids]
+        return apply_to_meshes(context.scene, meshes, track, options)
+
+
+class GAUSSIAN_HEADS_FH_face_video(bpy.types.FileHandler):
+    """Dropping a video onto a head in the 3D View keys what the face in it does."""
+
+    bl_idname = "GAUSSIAN_HEADS_FH_face_video"
+    bl_label = "Expression from Video"
+    bl_import_operator = GAUSSIAN_HEADS_OT_expression_from_video.bl_idname
+    bl_file_extensions = ".mp4;.mov;.mkv;.avi;.webm;.mpg;.m4v"
+
+    @classmethod
+    def poll_drop(cls, context: bpy.types.Context) -> bool:
+        """Only in the 3D View, and only with a face to move."""
+        return context.area is not None and context.area.type == "VIEW_3D" and not why_not(context)
+
+
+def why_not(context: bpy.types.Context) -> str:
+    """Why no face can be keyed from a video now, as a sentence; empty when it can."""
+    obj = _target(context)
+    if obj is None:
+        return "Select an avatar or a mesh with shape keys first."
+    if running_job(obj) is not None:
+        return "A sound or video for this head is being analysed."
+    return ""
+
+
+def _target(context: bpy.types.Context) -> bpy.types.Object | None:
+    """The mesh character that is active, else the avatar that is meant."""
+    obj = _active(context)
+    return obj if has_shape_keys(obj) else active_avatar(context)
+
+
+def _active(context: bpy.types.Context) -> bpy.types.Object | None:
+    return context.view_layer.objects.active if context.view_layer else None
+
+
+CLASSES = (GAUSSIAN_HEADS_OT_expression_from_video, GAUSSIAN_HEADS_FH_face_video)
