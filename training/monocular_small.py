@@ -29,6 +29,8 @@ OPSET = 18
 REPORT_STEPS, SAVE_SEC = 100, 60.0
 # Weights are averaged over about so many steps, which steadies batch norms as well.
 AVERAGE_STEPS = 200
+# Sets of new pictures that are kept.
+POOL_PARTS = 100
 HELD_OUT_BATCHES, HELD_OUT_SEED = 8, 10_000
 
 Batch = tuple[Tensor, ...]
@@ -40,6 +42,7 @@ class SmallSettings:
 
     minutes: float = 12.0
     batch: int = 16
+    fresh: int = 6
     learning_rate: float = 2e-3
     seed: int = 1
 
@@ -69,6 +72,7 @@ def train_small(
     state = _State(network, average, optimizer, work / "checkpoint.pt")
     state.load()
     camera = SceneCamera(settings.seed + 1000 * state.step)
+    pool = _Pool(lambda count: recipe.draw_batch(heads, camera, count), settings, camera.rng)
     saved, began = time.monotonic(), time.process_time()
     spent_before, losses = state.spent_sec, []
     while state.spent_sec < 60 * settings.minutes:
@@ -76,7 +80,7 @@ def train_small(
         for group in optimizer.param_groups:
             warm = min(1.0, (state.step + 1) / 100)
             group["lr"] = settings.learning_rate * warm * (0.5 + 0.5 * np.cos(np.pi * done))
-        loss = recipe.loss_of(network.train(), recipe.draw_batch(heads, camera, settings.batch))
+        loss = recipe.loss_of(network.train(), pool.batch())
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
@@ -101,6 +105,31 @@ def held_out_loss(recipe: Recipe, network: nn.Module, heads: HeadPictures) -> fl
     camera = SceneCamera(HELD_OUT_SEED)
     batches = (recipe.draw_batch(heads, camera, 16) for _ in range(HELD_OUT_BATCHES))
     return float(np.mean([float(recipe.loss_of(network.eval(), batch)) for batch in batches]))
+
+
+class _Pool:
+    """Drawn pictures that are trained on a few times each: drawing one takes longer than learning from it."""
+
+    def __init__(
+        self, draw: Callable[[int], Batch], settings: SmallSettings, rng: np.random.Generator
+    ) -> None:
+        self.draw, self.size, self.fresh, self.rng = draw, settings.batch, settings.fresh, rng
+        self.parts: list[Batch] = []
+
+    def batch(self) -> Batch:
+        """A few new pictures and others from before."""
+        new = self.draw(self.fresh)
+        self.parts = [*self.parts[1 - POOL_PARTS :], new]
+        kept = [
+            self.parts[i] for i in self.rng.integers(len(self.parts), size=self.size - self.fresh)
+        ]
+        rows = self.rng.integers(self.fresh, size=len(kept))
+        return tuple(
+            torch.cat(
+                [column, torch.stack([part[k][i] for part, i in zip(kept, rows, strict=True)])]
+            )
+            for k, column in enumerate(new)
+        )
 
 
 @dataclass

@@ -31,7 +31,7 @@ PORTS = Ports(
 )
 # The frame is reduced so far that the network's window has this many pixels before edges are sought.
 FILTER_PX = 320
-RADIUS_PX, EPSILON = 6, 4e-4
+RADIUS_PX, EPSILON = 10, 4e-4
 # What the network is sure of stays, whatever the edges say.
 SURE = (0.02, 0.98)
 # Frames before and after that the network's alpha is averaged over, as windows move with the head.

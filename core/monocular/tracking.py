@@ -27,6 +27,8 @@ THUMBNAIL_PX = 16
 BLACK = 14
 # Further faces count where they are at least this large beside the largest.
 SECOND_FACE = 0.5
+# A found face is read so often before its window is believed: each reading centres the next.
+FIRST_ROUNDS = 4
 # Frames before and after over which the second reading's window is averaged, and their weights.
 WINDOW_WEIGHTS = (1.0, 2.0, 3.0, 2.0, 1.0)
 LOOK_AHEAD = len(WINDOW_WEIGHTS) // 2
@@ -108,7 +110,7 @@ class FaceTracker:
         self._next_check_sec = frame.time_sec + CHECK_SEC
         windows = []
         for face in self.finder.find(frame.pixels):
-            window = self._centered(frame.pixels, face.window, rounds=2)
+            window = self._centered(frame.pixels, face.window, rounds=FIRST_ROUNDS)
             if window is not None:
                 windows.append(window)
         windows = _large(windows)
