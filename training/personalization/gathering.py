@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,11 +15,10 @@ from ..prior_identity import IdentityModel
 from ..prior_person import NeutralScan
 from .first_guess import Guess, Guesser
 from .frames import spread_out
-from .pictures import Matting, PictureWindow, cut_out
+from .pictures import PictureWindow
 from .sightings import Sightings
-from .stages import Progress
 from .subject import SubjectFrame, VideoSubject
-from .subject_files import load_subject, save_picture, save_subject
+from .subject_files import load_subject, save_subject
 from .texture import GuessedTexture, PosedPicture, TextureMaker
 from .trajectory import still_camera
 
@@ -37,6 +35,10 @@ class Placed:
 
     cameras: tuple[Camera, ...]
     head_poses: np.ndarray  # [T, 6]
+
+    def take(self, index: np.ndarray) -> Placed:
+        """Those of the pictures at `index`."""
+        return Placed(tuple(self.cameras[i] for i in index), self.head_poses[index])
 
 
 def placed_in_video(seen: Sightings, guess: Guess, window: PictureWindow) -> Placed:
@@ -66,22 +68,10 @@ def placed_apart(seen: Sightings, guess: Guess, windows: tuple[PictureWindow, ..
 class SubjectMaker:
     """Makes subjects under one prior; pictures go through a folder."""
 
-    def __init__(self, prior: UniversalPrior, identity: IdentityModel, matting: Matting) -> None:
-        self.prior, self.matting = prior, matting
+    def __init__(self, prior: UniversalPrior, identity: IdentityModel) -> None:
+        self.prior = prior
         self.guesser = Guesser(prior, identity)
         self.textures = TextureMaker(prior.parts.topology, identity)
-
-    def write_pictures(
-        self,
-        folder: Path,
-        pictures: Iterable[tuple[str, np.ndarray, np.ndarray]],
-        count: int,
-        progress: Progress,
-    ) -> None:
-        """Cut out and write working pictures, given as name, pixels and landmarks in them."""
-        for i, (name, pixels, landmarks) in enumerate(pictures):
-            save_picture(folder, name, cut_out(pixels, landmarks, self.matting))
-            progress((i + 1) / max(count, 1), None)
 
     def make(
         self, folder: Path, seen: Sightings, guess: Guess, placed: Placed, held_out: np.ndarray

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import tee
 
 import numpy as np
 from PIL import Image
 
 from ...core.camera import Camera
+from ...core.monocular.crops import window_of_landmarks
+from ...core.monocular.matte import HeadMatte
 from .sightings import face_size_px
 
 MOST_SIDE_PX = 512
 # How far head, hair and shoulders reach from the middle of the face, in sizes of the face.
 ASIDE, ABOVE, BELOW = 1.75, 1.55, 1.75
-
-Matting = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""Alpha `[H, W]` in [0, 1] of the person in pixels `[H, W, 3]` uint8 whose landmarks `[68, 2]` are given."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,15 @@ class PictureWindow:
         scaled[0] *= share[0]
         scaled[1] *= share[1]
         return Camera(viewmat, scaled, self.out_width, self.out_height)
+
+    def shrunk(self, share: float) -> PictureWindow:
+        """The same window of the full picture where that was read at a `share` of its size."""
+        if share == 1.0:
+            return self
+        sides = (self.left, self.top, self.width, self.height)
+        return PictureWindow(
+            *(round(side * share) for side in sides), self.out_width, self.out_height
+        )
 
     def points(self, pixels: np.ndarray) -> np.ndarray:
         """Points of the full picture in the working one."""
@@ -71,7 +80,21 @@ def window_around(
     )
 
 
-def cut_out(pixels: np.ndarray, landmarks_px: np.ndarray, matting: Matting) -> np.ndarray:
-    """RGBA `[h, w, 4]` uint8 with straight alpha."""
-    alpha = np.clip(matting(pixels, landmarks_px), 0.0, 1.0)
-    return np.dstack([pixels, np.round(255 * alpha).astype(np.uint8)])
+def cut_out(
+    pictures: Iterable[tuple[str, np.ndarray, np.ndarray]], matte: HeadMatte, *, is_film: bool
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Names and RGBA `[h, w, 4]` uint8 (straight alpha) of pictures given as name, pixels and landmarks in them.
+
+    Of a film, where one picture follows the other closely, mattes are steadied and a still background is learnt.
+    """
+    first, second, third = tee(pictures, 3)
+    pixels = (picture for _, picture, _ in first)
+    faces = (window_of_landmarks(landmarks) for _, _, landmarks in second)
+    alphas = matte.alphas(pixels, faces) if is_film else map(matte.alpha, pixels, faces)
+    for (name, picture, _), alpha in zip(third, alphas, strict=True):
+        yield name, with_alpha(picture, alpha)
+
+
+def with_alpha(pixels: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """RGBA `[h, w, 4]` uint8 of pixels and alpha in [0, 1]."""
+    return np.dstack([pixels, np.round(255 * np.clip(alpha, 0.0, 1.0)).astype(np.uint8)])

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import binary_erosion, map_coordinates
+from scipy.ndimage import binary_erosion, distance_transform_edt, map_coordinates
 from scipy.spatial import cKDTree
 
 from ...core.camera import Camera
@@ -19,13 +19,16 @@ from ..prior_anchors import head_mesh
 from ..prior_identity import IdentityModel
 
 TEXTURE_PX = 512
-# What is read off pictures; eyes and the inside of the mouth come from the model.
-PICTURED = ("face", "back_head", "garment")
+# What is read off pictures; the inside of the mouth comes from the model.
+EYES = ("sclera_left", "sclera_right", "iris_left", "iris_right")
+PICTURED = ("face", "back_head", "garment", *EYES)
 SKIN = ("face", "back_head")
 # A texel counts from this cosine to the viewer on, and fully above the second.
 GRAZING, FACING = 0.25, 0.75
 # Farther behind the surface than this (m), a texel is hidden.
-HIDDEN_M = 0.0025
+HIDDEN_M, EYES_HIDDEN_M = 0.0025, 0.0006
+# Colours go on beyond the borders of the atlas' islands, so that no seam shows.
+PADDING_PX = 3
 ERODED_PX = 2
 # A colour this far (of 1) from the median of its texel is an outlier: a highlight, a strand, a wrong pose.
 SPREAD = 0.06
@@ -72,8 +75,11 @@ class TextureMaker:
         self.rows, self.columns = rows, columns
         self.corners = topology.triangles[self.triangle[rows, columns]]
         self.weights = self.barycentric[rows, columns].astype(np.float64)
-        skin = topology.faces_of(*SKIN)[self.triangle[rows, columns]]
-        self.is_skin = skin
+        self.is_skin = topology.faces_of(*SKIN)[self.triangle[rows, columns]]
+        is_eye = topology.faces_of(*EYES)[self.triangle[rows, columns]]
+        # Lids lie closely on eyeballs.
+        self.hidden_m = np.where(is_eye, EYES_HIDDEN_M, HIDDEN_M)
+        self.padding = _padding(self.covered)
         vertices = identity.mean[: topology.num_vertices]
         self.points = self._at_texels(vertices)
         self.mirrored = self._mirrored()
@@ -100,6 +106,8 @@ class TextureMaker:
         texture, seen = model, np.zeros(model.shape[:2], np.float32)
         texture[self.rows, self.columns] = share[:, None] * colors + (1 - share)[:, None] * guessed
         seen[self.rows, self.columns] = share
+        to, source = self.padding
+        texture[to] = texture[source]
         return GuessedTexture(np.clip(texture, 0, 1).astype(np.float32), seen, color, gain, offset)
 
     def _sampled(self, picture: PosedPicture) -> tuple[np.ndarray, np.ndarray]:
@@ -123,7 +131,7 @@ class TextureMaker:
             picture.vertices[self.topology.triangles].astype(np.float32), camera, num_threads=1
         )
         column, row = (np.clip(pixel[kept].T, 0, None)).astype(int)
-        hidden = at[kept, 2] > drawn.depths[row, column] + HIDDEN_M
+        hidden = at[kept, 2] > drawn.depths[row, column] + self.hidden_m[kept]
         matte = binary_erosion(picture.rgba[..., 3] > 230, iterations=ERODED_PX)
         weight[kept[hidden | ~matte[row, column]]] = 0.0
         colors = np.zeros((len(points), 3), np.float32)
@@ -206,6 +214,13 @@ class TextureMaker:
             direct = filled[targets] / np.maximum(known[targets], 1e-6)[:, None]
             result[targets] += own * direct + (1 - own) * (0.35 + 0.65 * fade) * mean
         return np.clip(result, 0.0, 1.0)
+
+
+def _padding(covered: np.ndarray) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
+    """Texels just outside of the atlas' islands, and the nearest inside for each."""
+    distance, nearest = distance_transform_edt(~covered, return_indices=True)
+    outside = np.nonzero((distance > 0) & (distance <= PADDING_PX))
+    return outside, tuple(axis[outside] for axis in nearest)
 
 
 def robust_mean(colors: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
