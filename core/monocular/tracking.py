@@ -45,15 +45,28 @@ class FaceSource(Protocol):
     def find(self, pixels: UInt8[np.ndarray, "H W 3"]) -> list[FoundFace]: ...
 
 
+@runtime_checkable
+class FaceMeasurer(Protocol):
+    """What measures lips and lids of the face in a window (lip gap, mouth width, lids), in the window's sides."""
+
+    def measure(
+        self, pixels: UInt8[np.ndarray, "H W 3"], face: CropWindow
+    ) -> Float32[np.ndarray, " 4"] | None: ...
+
+
 @dataclass(frozen=True, eq=False)
 class TrackedFrame:
-    """A frame's time and shot; where a face was, its window and what the crop in it shows, else None."""
+    """A frame's time and shot; where a face was, its window and what the crop in it shows, else None.
+
+    `measured` is what a `FaceMeasurer` says of it.
+    """
 
     time_sec: float
     shot: int
     window: CropWindow | None = None
     reading: FaceReadings | None = None
     is_black: bool = False
+    measured: Float32[np.ndarray, " 4"] | None = None
 
 
 @dataclass
@@ -173,8 +186,12 @@ class FaceTracker:
         if first.window is None:
             return TrackedFrame(first.time_sec, first.shot, is_black=first.is_black)
         window = _agreed(waiting, index)
-        reading = self.encoder.read(cut(first.part, first.inside(window))[None])
-        return TrackedFrame(first.time_sec, first.shot, window, reading)
+        inside = first.inside(window)
+        reading = self.encoder.read(cut(first.part, inside)[None])
+        measured = None
+        if isinstance(self.finder, FaceMeasurer):
+            measured = self.finder.measure(first.part, inside)
+        return TrackedFrame(first.time_sec, first.shot, window, reading, measured=measured)
 
 
 @dataclass(eq=False)

@@ -19,6 +19,7 @@ from .encoded import EncodedVideo
 from .encoder import FaceReadings, MonocularEncoder
 from .finder import FaceFinder
 from .pose import FACING, VideoCamera, head_poses, rotation_vectors
+from .refinement import refined_measures
 from .smoothing import Timing, bridged, smooth_codes, smooth_measures, smooth_poses
 from .tracking import FaceChoice, FaceSource, FaceTracker, TrackedFrame
 
@@ -102,7 +103,8 @@ def encode_tracked(
     confidence = np.where(is_present, spread(readings.confidence), 0.0).astype(np.float32)
     shot = np.array([frame.shot for frame in tracked], np.int32)
     timing = Timing(float(fps), np.maximum(confidence, 1e-3).astype(np.float64), shot)
-    mouth_mm, gaze_rad = (spread(v).astype(np.float64) for v in (readings.mouth_mm, readings.gaze))
+    mouth_mm = spread(_measures_mm(known, readings)).astype(np.float64)
+    gaze_rad = spread(readings.gaze).astype(np.float64)
     codes = smooth_codes(
         spread(readings.code), mouth_mm, gaze_rad, offsets=_offsets(code_space), timing=timing
     )
@@ -209,6 +211,16 @@ def _notes(encoded: EncodedVideo, following: FaceTracker) -> Iterator[str]:
         yield f"The face is only {size:.0f} pixels large: lips and lids are read roughly."
     if (cuts := int(encoded.shot.max())) > 0:
         yield f"The video has {cuts} cut{'s' if cuts > 1 else ''}: each shot is smoothed by itself."
+
+
+def _measures_mm(known: Sequence[TrackedFrame], readings: FaceReadings) -> np.ndarray:
+    """Lip and lid measures of the frames with a face, the tracker's where it has them."""
+    if all(frame.measured is None for frame in known):
+        return readings.mouth_mm
+    nothing = np.full(4, np.nan, np.float32)
+    sides_mm = 1e3 * np.exp(readings.log_size.astype(np.float64))
+    measured = np.stack([nothing if f.measured is None else f.measured for f in known])
+    return refined_measures(readings.mouth_mm, measured * sides_mm[:, None])
 
 
 def _offsets(code_space: str) -> Float32[np.ndarray, "52 D"]:
