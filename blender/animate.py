@@ -13,6 +13,7 @@ from ..core.files import replace_on_success
 from ..core.progress import part
 from .bake import BakeResult
 from .frames import Report, choose_image_format, render_frames
+from .marks import scene_note
 from .registration import ensure_registered
 from .shots.job_folder import claim_folder, discard_frames
 from .shots.requests import AnimateRequest, check_request
@@ -73,7 +74,10 @@ def animate(
 def _write_video(request: AnimateRequest, staged: Staged, paths: list[tuple[int, Path]]) -> None:
     sound_frame = staged.sound_frame - paths[0][0] + 1
     files = [path for _, path in paths]
-    encode_video(files, request.audio, staged.picture, request.out, sound_frame=sound_frame)
+    note = scene_note(staged.scene)
+    encode_video(
+        files, request.audio, staged.picture, request.out, sound_frame=sound_frame, note=note
+    )
     discard_frames(request.frames_folder)
 
 

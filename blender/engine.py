@@ -9,6 +9,7 @@ import bpy
 from ..core.errors import GaussianHeadsError
 from .frame import FrameHost, FrameReport, draw_frame
 from .graphics import has_graphics
+from .marks import mark_result
 from .picture import Passes
 from .viewport import ViewportPicture
 
@@ -75,6 +76,7 @@ class GaussianHeadsEngine(bpy.types.RenderEngine):
         for tell in frame_listeners:
             tell(report)
         self._write(depsgraph.view_layer_eval.name, passes)
+        mark_result(self, depsgraph)
         self.update_stats("Gaussian Heads", str(report))
 
     def _tell(self, done: float, doing: str) -> None:

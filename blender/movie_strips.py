@@ -10,6 +10,13 @@ from ..core.errors import VideoError
 from ..core.video_placement import VideoPlacement
 from .strips import scene_rate, strip_timing, visible_timing
 
+# Scene frames that all of the content takes, and how much of it is cut off hard at both ends.
+_CONTENT_NAMES = (
+    ("content_duration", "frame_duration"),
+    ("content_trim_start", "animation_offset_start"),
+    ("content_trim_end", "animation_offset_end"),
+)
+
 
 def movie_scene(context: bpy.types.Context) -> bpy.types.Scene:
     """The scene with the movie strips: the edited one, the 3D scene, or one that a workspace edits."""
@@ -68,13 +75,13 @@ def movie_placement(scene: bpy.types.Scene, strip: bpy.types.Strip) -> VideoPlac
             "render it to a file first."
         )
     start, left, right = visible_timing(strip)
-    skipped = strip.animation_offset_start
+    duration, skipped, cut = (_property(strip, *names) for names in _CONTENT_NAMES)
     return VideoPlacement(
         fps=scene_rate(scene),
         content_start_frame=start - skipped,
         left_frame=left,
         right_frame=right,
-        content_frames=_content_frames(strip) + skipped + strip.animation_offset_end,
+        content_frames=duration + skipped + cut,
         is_reversed=strip.use_reverse_frames,
     )
 
@@ -84,7 +91,6 @@ def file_placement(scene: bpy.types.Scene, first_frame: int) -> VideoPlacement:
     return VideoPlacement(scene_rate(scene), first_frame, first_frame)
 
 
-def _content_frames(strip: bpy.types.Strip) -> float:
-    """Scene frames that all of the strip's content takes."""
-    name = "content_duration" if "content_duration" in strip.bl_rna.properties else "frame_duration"
-    return getattr(strip, name)
+def _property(strip: bpy.types.Strip, name: str, older_name: str) -> float:
+    """A property that had another name before Blender 5.1."""
+    return getattr(strip, name if name in strip.bl_rna.properties else older_name)

@@ -8,6 +8,7 @@ from ..core.render import cuda, register_backend, unregister_backend
 from . import (
     engine,
     handlers,
+    marks,
     native_splats,
     overlay,
     preferences,
@@ -37,6 +38,7 @@ def register() -> None:
     handlers.attach()
     dialogue_follow.attach()
     render_jobs.attach()
+    marks.attach()
     native_splats.attach()
     overlay.attach()
     register_backend("cuda", cuda.draw, cuda.is_automatic)
@@ -61,6 +63,7 @@ def unregister() -> None:
     cuda.close()
     overlay.detach()
     native_splats.detach()
+    marks.detach()
     render_jobs.detach()
     dialogue_follow.detach()
     handlers.detach()

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..core.errors import RenderError
 from ..core.files import replace_on_success
+from ..core.synthetic import mark_video
 from .frames import run_render
 from .sound import decode_with_aud
 from .staging import PictureSettings, apply_picture
@@ -38,10 +39,12 @@ def encode_video(
     path: Path,
     *,
     sound_frame: int = 1,
+    note: str = "",
 ) -> None:
     """Write `path` (.mp4) of `frames` at the picture's rate.
 
-    `audio` starts at the frame `sound_frame`, where the first picture is frame 1.
+    `audio` starts at the frame `sound_frame`, where the first picture is frame 1. `note` goes into the
+    file's metadata.
     """
     with tempfile.TemporaryDirectory() as scratch:
         behind_sec = math.ceil((len(frames) + 1 - min(sound_frame, 1)) / picture.fps)
@@ -55,12 +58,12 @@ def encode_video(
             scene.view_settings.view_transform = "Standard"
             scene.view_settings.look = "None"
             use_video_output(scene)
-            _write_video(scene, path)
+            _write_video(scene, path, note)
         finally:
             bpy.data.scenes.remove(scene)
 
 
-def _write_video(scene: bpy.types.Scene, path: Path) -> None:
+def _write_video(scene: bpy.types.Scene, path: Path, note: str) -> None:
     with replace_on_success(path) as temporary:
         scene.render.filepath = str(temporary)
         scene.render.use_file_extension = False
@@ -69,6 +72,8 @@ def _write_video(scene: bpy.types.Scene, path: Path) -> None:
             raise RenderError(
                 f"Blender's FFmpeg wrote nothing to '{path}': check the disk and the folder."
             )
+        if note:
+            mark_video(temporary, note)
 
 
 def _with_silence(audio: Path, path: Path, behind_sec: int) -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
-from gaussian_heads.blender import jobs
+from gaussian_heads.blender import jobs, queued
 from gaussian_heads.blender.animation import find_channelbag
 from gaussian_heads.blender.speech import request_speech
 from gaussian_heads.blender.strips import strip_collection
@@ -159,7 +159,7 @@ def test_jobs_take_turns_and_waiting_ones_can_be_stopped(scene, head, strip, ana
 
 def test_time_left_is_told_from_the_time_taken(scene, head, strip, analyser, tmp_path, monkeypatch):
     job = make_job(scene, head, analyser, tmp_path)
-    monkeypatch.setattr(jobs.time, "monotonic", lambda: 130.0)
+    monkeypatch.setattr(queued.time, "monotonic", lambda: 130.0)
     job._began_sec, job._work.progress = 100.0, 0.25
     assert job.left_sec == pytest.approx(90.0)
     assert jobs.describe_job(job) == "Listening 25%, 1 min 30 s left"
