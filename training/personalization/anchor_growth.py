@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # From where an anchor must show in some expression, or it goes: yaw and pitch in degrees.
 LOOKS = [(yaw, pitch) for yaw in (-100, -50, 0, 50, 100, 180) for pitch in (-20, 20)]
 LOOK_PX, LOOK_DISTANCE_M = 320, 1.1
-NUM_EXPRESSIONS = 10
+NUM_EXPRESSIONS = 5
 
 
 def thinned(

@@ -36,6 +36,7 @@ from .subject import SubjectFrame, VideoSubject
 
 logger = logging.getLogger(__name__)
 REPORT_STEPS = 50
+SSIM_PX = 256
 # However unsure, a frame counts a little.
 LEAST_CONFIDENCE = 0.2
 
@@ -89,7 +90,7 @@ class PersonalFit(ResumableFit):
     def all_splats(self, code: Tensor, pose: Tensor, eye: Tensor) -> Splats:
         """Head and hair in a pose, with the colours that an eye `[3]` sees; the surface's anchors come first."""
         surface = self.head.splats(code, pose, eye)
-        return with_hair(surface, self.hair, pose, self.head.pivot)
+        return with_hair(surface, self.hair, pose, self.head.pivot, eye=eye)
 
     def draw(
         self, frame: SubjectFrame, window: Window, background: Tensor
@@ -107,7 +108,7 @@ class PersonalFit(ResumableFit):
         background = torch.from_numpy(rng.random(3)).float()
         picture, splats = self.draw(frame, window, background)
         confidence = max(frame.confidence, LEAST_CONFIDENCE) if self.settings.uses_codes else 1.0
-        loss = confidence * self._unlikeness(picture, splats, window, background)
+        loss = confidence * self._unlikeness(picture, splats, window, background, rng=rng)
         rows = compared_rows(self, rng)
         loss = loss + sum(pulls(self, self.rows[frame.name], rows).values())
         self.optimizer.zero_grad(set_to_none=True)
@@ -120,14 +121,21 @@ class PersonalFit(ResumableFit):
         self._report(window.psnr_db(picture, background))
 
     def _unlikeness(
-        self, picture: Picture, splats: Splats, window: Window, background: Tensor
+        self,
+        picture: Picture,
+        splats: Splats,
+        window: Window,
+        background: Tensor,
+        *,
+        rng: np.random.Generator,
     ) -> Tensor:
         settings, device = self.settings, picture.colors.device
         wanted, wanted_alphas = (v.to(device) for v in window.over(background))
         marks = splats.landmarks.detach().cpu().numpy()
         weights = region_weights(marks, window.camera, settings.region_weight).to(device)
         absolute = ((picture.colors - wanted).abs() * weights).mean()
-        unlike = 1 - ssim(picture.colors, wanted)
+        patch = _patch(window, rng)
+        unlike = 1 - ssim(picture.colors[patch], wanted[patch])
         alpha = (picture.alphas - wanted_alphas).abs().mean()
         share = settings.ssim_share
         return (1 - share) * absolute + share * unlike + settings.alpha_weight * alpha
@@ -212,6 +220,15 @@ class PersonalFit(ResumableFit):
             self._recent.clear()
         if self.after_step is not None:
             self.after_step(self)
+
+
+def _patch(window: Window, rng: np.random.Generator) -> tuple[slice, slice]:
+    """Where structures are compared in this step: it costs as much as drawing does."""
+    spans = []
+    for size in window.rgba.shape[:2]:
+        first = int(rng.integers(max(size - SSIM_PX, 0) + 1))
+        spans.append(slice(first, first + SSIM_PX))
+    return spans[0], spans[1]
 
 
 class _FitState:

@@ -36,21 +36,23 @@ def pulls(fit: PersonalFit, row: int, compared: Tensor) -> dict[str, Tensor]:
         "colors": anchors.change("base_colors").square().mean()
         + anchors.change("reflections").square().mean(),
         "roughness": _roughness(fit, compared),
-        **{
-            name: anchors.change(name).square().mean()
-            for name in ("logits", "log_scales", "lifts", "sh", "light")
-        },
-        "decoder": sum(
+    }
+    for name in ("logits", "log_scales", "lifts", "sh", "light"):
+        if getattr(anchors, name).requires_grad:
+            found[name] = anchors.change(name).square().mean()
+    if head.prior.get_parameter(LAST_LAYERS[0]).requires_grad:
+        found["decoder"] = sum(
             (head.prior.get_parameter(name) - fit.first_layers[name]).square().mean()
             for name in LAST_LAYERS
-        ),
-    }
+        )
     if not fit.settings.uses_codes:
         del found["codes"]
     if not fit.settings.uses_prior:
         found = {name: found[name] for name in ("pose",)}
     if fit.hair is not None:
         found["hair_home_mm"] = fit.hair.strayed_mm().mean()
+        colors = fit.hair.parameters["colors"] - fit.hair.first_colors
+        found["hair_color"] = colors.square().mean()
         found["hair_opacity"] = (COVERING - fit.hair.opacities()).clamp(min=0).square().mean()
     return {name: getattr(weights, name) * value for name, value in found.items()}
 

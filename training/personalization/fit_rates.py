@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 # Rates of anchors' values that are not called like them.
 RATE_NAMES = {"base_colors": "colors", "reflections": "colors"}
+# Gradients far below it move nothing: what pictures hardly show keeps still.
+ANCHORS_EPS = 1e-7
 # Codes that nobody gave are looked for faster.
 FREE_CODES = 4.0
 
@@ -38,7 +40,14 @@ def parameter_groups(fit: PersonalFit) -> list[dict[str, Any]]:
         rate = getattr(rates, RATE_NAMES.get(name, name))
         listed.append((f"anchors.{name}", getattr(head.anchors, name), kind, rate))
     return [
-        {"params": [value], "name": name, "kind": kind, "lr": rate, "initial_lr": rate}
+        {
+            "params": [value],
+            "name": name,
+            "kind": kind,
+            "lr": rate,
+            "initial_lr": rate,
+            "eps": ANCHORS_EPS if name.startswith("anchors.") else 1e-8,
+        }
         for name, value, kind, rate in listed
     ]
 
@@ -52,6 +61,8 @@ def set_rates(fit: PersonalFit) -> StageRates:
         if group["kind"] == "codes" and not fit.settings.uses_codes:
             factor = 1.0
         group["lr"] = group["initial_lr"] * share * factor
+        # What rests in this stage costs nothing.
+        group["params"][0].requires_grad_(factor > 0)
     if fit.hair is not None:
         fit.hair.set_rates(share)
     return stage

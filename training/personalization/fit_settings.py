@@ -76,7 +76,8 @@ class FitPulls:
     light: float = 0.1
     decoder: float = 1.0
     # Of free Gaussians: away from where they started (mm), and what they leave open.
-    hair_home_mm: float = 4e-4
+    hair_home_mm: float = 2e-3
+    hair_color: float = 0.1
     hair_opacity: float = 2e-3
 
 
@@ -114,7 +115,7 @@ class HairSettings:
     )
     # Shares of `size_m`, which lengths are told in.
     size_m: float = 0.1
-    threshold: float = 8e-5
+    threshold: float = 4e-5
 
 
 @dataclass(frozen=True)

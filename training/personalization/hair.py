@@ -12,7 +12,7 @@ from ..fitted_gaussians import FittedGaussians
 from .fit_settings import HairSettings
 from .hair_shell import Shell
 from .personal_head import Splats
-from .posing import product_matrix, quat_matrices, turn_quats
+from .posing import facing, learnt_where, product_matrix, quat_matrices, turn_quats
 from .silhouettes import COVERED, Silhouettes, unit
 
 # Discs overlap, and lie flat on the shell.
@@ -21,14 +21,20 @@ OPACITY = 0.85
 # A point is seen by cameras that its surface faces.
 FACING_COSINE, NEAREST_SEEN, MOST_COLORED = 0.15, 6, 12
 GREY = 0.5
+# Adam's epsilon, in the loss per metre and per unit: gradients far below it move nothing, so that what shows only
+# through its rim keeps still.
+MEANS_EPS, EPS = 1e-4, 3e-7
 
 
 class HairGaussians(FittedGaussians):
-    """Free Gaussians that remember where they started."""
+    """Free Gaussians that remember where and in which colour they started."""
 
     def __init__(self, rows: dict[str, Tensor], settings: HairSettings) -> None:
         super().__init__(rows, settings.rates, settings.size_m)
         self.home = rows["means"].detach().clone().float()
+        self.first_colors = rows["colors"].detach().clone().float()
+        for group in self.optimizer.param_groups:
+            group["eps"] = MEANS_EPS if group["name"] == "means" else EPS
 
     @classmethod
     def on(cls, shell: Shell, colors: np.ndarray, settings: HairSettings) -> HairGaussians:
@@ -49,12 +55,13 @@ class HairGaussians(FittedGaussians):
 
     def keep(self, chosen: Tensor) -> None:
         """Only the rows that a mask chooses stay."""
-        self.home = self.home[chosen]
+        self.home, self.first_colors = self.home[chosen], self.first_colors[chosen]
         super().keep(chosen)
 
     def append(self, rows: dict[str, Tensor]) -> None:
-        """Add rows; where they stand now is their home."""
+        """Add rows; what they are now is what they started as."""
         self.home = torch.cat([self.home, rows["means"]])
+        self.first_colors = torch.cat([self.first_colors, rows["colors"]])
         super().append(rows)
 
     def strayed_mm(self) -> Tensor:
@@ -71,23 +78,27 @@ class HairGaussians(FittedGaussians):
 
     def state_dict(self) -> dict[str, object]:
         """Everything that going on needs."""
-        return super().state_dict() | {"home": self.home}
+        return super().state_dict() | {"home": self.home, "first_colors": self.first_colors}
 
     def load_state_dict(self, state: dict) -> None:
         """Stand where `state_dict` was taken; the number of rows may be another."""
         super().load_state_dict(state)
-        self.home = state["home"]
+        self.home, self.first_colors = state["home"], state["first_colors"]
 
 
-def with_hair(surface: Splats, hair: HairGaussians | None, pose: Tensor, pivot: Tensor) -> Splats:
-    """A posed head with its hair, which follows the pose entirely."""
+def with_hair(
+    surface: Splats, hair: HairGaussians | None, pose: Tensor, pivot: Tensor, *, eye: Tensor
+) -> Splats:
+    """A posed head with its hair, which follows the pose entirely, before an eye `[3]`."""
     if hair is None:
         return surface
     p = hair.parameters
     whole = turn_quats(pose[:3], pose.new_ones(1))
     means = (p["means"] - pivot) @ quat_matrices(whole)[0].T + (pivot + pose[3:])
     quats = p["quats"] @ product_matrix(whole[0]).T
-    own = (means, quats, hair.scales(), hair.opacities(), p["colors"])
+    turned = torch.nn.functional.normalize(quats, dim=1)
+    colors = learnt_where(p["colors"], facing(turned, (means - eye).detach()))
+    own = (means, quats, hair.scales(), hair.opacities(), colors)
     joined = (torch.cat([a, b]) for a, b in zip(surface[:5], own, strict=True))
     return Splats(*joined, surface.landmarks)
 

@@ -25,6 +25,8 @@ STEP_M = 0.002
 # Seen from this far beside its plane, a piece of surface makes the outline.
 OUTLINE_COSINE = 0.3
 NEIGHBOURS, STIFFNESS, USUAL_WEIGHT = 8, 0.6, 0.02
+# Just over hair, or over skin.
+OVER_M = 0.004
 # Thinner than this is no hair; the second layer stands at this share of the shell.
 THINNEST_M, INNER_LAYER = 0.0015, 0.55
 # A curtain: how far beside the head it hangs, how deep it is, how low it reaches below the eyes.
@@ -48,7 +50,11 @@ def hair_shell(
     roots, normals = _scalp(parts, vertices, settings.spacing_m)
     if not len(roots):
         return Shell(*(np.zeros((0, 3)),) * 2, np.zeros(0))
-    room, tight = _room(roots, normals, outlines, settings.thickest_m)
+    outside = parts.topology.faces_of("face", "back_head")
+    skin = vertices[parts.topology.triangles[outside]]
+    room = _room(roots, normals, outlines, settings.thickest_m)
+    tight = _tightness((roots, normals, room), outlines, skin)
+    tight[room >= settings.thickest_m] = 0.0
     thick = _smooth_thickness(roots, room, tight)
     grown = thick > THINNEST_M
     layers = [_layer(roots[grown], normals[grown], thick[grown], 1.0, settings.spacing_m)]
@@ -91,19 +97,36 @@ def _scalp(
 
 def _room(
     roots: np.ndarray, normals: np.ndarray, outlines: Silhouettes, thickest_m: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """How thick hair may be over each root (m), and how surely its outside is seen there, in [0, 1]."""
+) -> np.ndarray:
+    """How thick hair may be over each root (m)."""
     steps = np.arange(STEP_M, thickest_m + STEP_M, STEP_M)
     room = np.zeros(len(roots))
     growing = np.ones(len(roots), bool)
     for step in steps:
         growing[growing] = outlines.is_inside(roots[growing] + step * normals[growing])
         room[growing] = step
+    return room
+
+
+def _tightness(
+    grown: tuple[np.ndarray, np.ndarray, np.ndarray], outlines: Silhouettes, skin: np.ndarray
+) -> np.ndarray:
+    """How surely the outside of hair is seen over each root, in [0, 1].
+
+    It is where some frame shows it from the side, the matte ends there, and no skin stands behind: an ear in the
+    outline says nothing of the hair beside it.
+    """
+    roots, normals, room = grown
     tight = np.zeros(len(roots))
-    for frame in outlines.frames:
+    for frame, matte in zip(outlines.frames, outlines.mattes, strict=True):
         cosine = (outlines.towards_eye(frame, roots) * normals).sum(1)
-        tight = np.maximum(tight, np.exp(-((cosine / OUTLINE_COSINE) ** 2)))
-    return room, np.where(growing, 0.0, tight)
+        row, column, shown = outlines.pixels(frame, roots + (room + OVER_M)[:, None] * normals)
+        ends = shown & ~matte[row, column]
+        bare = ~outlines.drawn(frame, skin)
+        row, column, shown = outlines.pixels(frame, roots + OVER_M * normals)
+        ends &= shown & bare[row, column]
+        tight = np.maximum(tight, ends * np.exp(-((cosine / OUTLINE_COSINE) ** 2)))
+    return tight
 
 
 def _smooth_thickness(roots: np.ndarray, room: np.ndarray, tight: np.ndarray) -> np.ndarray:

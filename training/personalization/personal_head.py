@@ -17,7 +17,7 @@ from ..networks.prior import BakedHead, Identity, Scan, UniversalPrior
 from ..prior_bake import set_look, use_stored_range
 from ..prior_person import NeutralScan, PersonMaker, person_tensors
 from .personal_anchors import PersonalAnchors
-from .posing import NeckGroups, pose_points, pose_rows
+from .posing import NeckGroups, facing, learnt_where, pose_points, pose_rows
 from .shape_handles import ShapeHandles
 
 # The last layers of the decoder, which the last stage frees.
@@ -141,6 +141,10 @@ class PersonalHead(nn.Module):
         means, quats, scales, opacities, colors, landmarks, sh = decoded
         posed = pose_rows(means, quats, pose, self.pivot, self.neck, eye=eye)
         shown = (colors + view_colors(sh, posed.directions)).clamp(min=0)
+        faced = facing(quats[: self.num_surface], posed.directions[: self.num_surface])
+        shown = torch.cat(
+            [learnt_where(shown[: self.num_surface], faced), shown[self.num_surface :]]
+        )
         marks = pose_points(landmarks, pose, self.pivot)
         return Splats(posed.means, posed.quats, scales, opacities, shown, marks)
 

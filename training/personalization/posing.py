@@ -8,6 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+# Colours are learnt from Gaussians that are seen at least so far from edge-on, and fully from there.
+EDGE_COSINE, SEEN_COSINE = 0.08, 0.35
+
 
 class NeckGroups(NamedTuple):
     """Gaussians that do not follow the head entirely: those that stay, and those that follow in part."""
@@ -72,6 +75,22 @@ def turn_quats(rotation: Tensor, share: Tensor) -> Tensor:
     angle = torch.sqrt((rotation * rotation).sum() + 1e-20)
     half = 0.5 * angle * share
     return torch.cat([half.cos()[:, None], half.sin()[:, None] * (rotation / angle)], dim=1)
+
+
+def facing(quats: Tensor, directions: Tensor) -> Tensor:
+    """How far flat Gaussians, thin along their third axis, face the eye `[N, 1]`: 0 edge-on or nearly so, 1 well seen."""
+    w, x, y, z = quats.detach().unbind(1)
+    normal = torch.stack([2 * (x * z + w * y), 2 * (y * z - w * x), 1 - 2 * (x * x + y * y)], 1)
+    cosine = (normal * directions).sum(1).abs() / directions.norm(dim=1).clamp(min=1e-9)
+    return ((cosine - EDGE_COSINE) / (SEEN_COSINE - EDGE_COSINE)).clamp(0, 1)[:, None]
+
+
+def learnt_where(colors: Tensor, faced: Tensor) -> Tensor:
+    """The same colours, learnt from in shares `[N, 1]` only.
+
+    What shows through its rim takes up the colour of whatever stands behind the outline.
+    """
+    return faced * colors + (1 - faced) * colors.detach()
 
 
 def quat_matrices(quats: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.ndimage import binary_dilation
 
 from ...core.avatar.pose import pose_points
-from ...core.render.mesh import draw_mesh
+from ...core.render.mesh import MeshPicture, draw_mesh
 from .subject import SubjectFrame
 
 COVERED = 127
@@ -58,12 +58,19 @@ class Silhouettes:
 
     def is_hidden(self, frame: SubjectFrame, points: np.ndarray, skin: np.ndarray) -> np.ndarray:
         """Mask `[M]` of the points that triangles `[F, 3, 3]` (m) of the resting head stand before."""
-        corners = pose_points(skin.reshape(-1, 3).astype(np.float32), frame.head_pose, self.pivot)
-        depths = draw_mesh(corners.reshape(-1, 3, 3), frame.camera).depths
+        depths = self._mesh(frame, skin).depths
         moved = pose_points(points.astype(np.float32), frame.head_pose, self.pivot)
         row, column, shown = self.pixels(frame, points)
         depth = moved @ frame.camera.viewmat[2, :3] + frame.camera.viewmat[2, 3]
         return shown & (depth > depths[row, column] + HIDDEN_M)
+
+    def drawn(self, frame: SubjectFrame, skin: np.ndarray) -> np.ndarray:
+        """Mask `[H, W]` of the pixels that triangles `[F, 3, 3]` (m) of the resting head cover."""
+        return self._mesh(frame, skin).indices >= 0
+
+    def _mesh(self, frame: SubjectFrame, skin: np.ndarray) -> MeshPicture:
+        corners = pose_points(skin.reshape(-1, 3).astype(np.float32), frame.head_pose, self.pivot)
+        return draw_mesh(corners.reshape(-1, 3, 3), frame.camera)
 
     def towards_eye(self, frame: SubjectFrame, points: np.ndarray) -> np.ndarray:
         """Unit vectors `[M, 3]` from points to the camera, in the resting head's axes."""
