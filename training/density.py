@@ -118,7 +118,8 @@ class DensityControl:
 def _parts(rows: dict[str, Tensor], rng: torch.Generator) -> dict[str, Tensor]:
     """Two smaller Gaussians for each row, at places drawn from it."""
     parts = {name: rows[name].repeat(NUM_PARTS, *[1] * (rows[name].ndim - 1)) for name in rows}
-    offsets = torch.randn(parts["means"].shape, generator=rng) * parts["log_scales"].exp()
+    draws = torch.randn(parts["means"].shape, generator=rng).to(parts["means"].device)
+    offsets = draws * parts["log_scales"].exp()
     turned = (rotation_matrices(parts["quats"]) @ offsets[..., None])[..., 0]
     parts["means"] = parts["means"] + turned
     parts["log_scales"] = parts["log_scales"] - math.log(SPLIT_FACTOR)

@@ -160,9 +160,13 @@ def test_halves_of_an_anchor_stay_on_the_surface_beside_it(parts):
 
 def test_thinning_leaves_an_even_subset(parts):
     surface = Surface(parts)
-    taken, rows, nearest = surface.thin(parts.anchors, 0.4, np.random.default_rng(0))
-    assert 0.2 < len(rows) / len(parts.anchors) < 0.65
+    fixed = np.arange(len(parts.anchors)) < 40
+    rng = np.random.default_rng(0)
+    taken, rows, nearest = surface.thin(parts.anchors, 0.4, rng, fixed=fixed)
+    assert (rows[:40] == np.arange(40)).all()
+    assert 0.25 < (len(rows) - 40) / (len(parts.anchors) - 40) < 0.6
     assert (nearest[rows] == np.arange(len(rows))).all()
+    np.testing.assert_allclose(taken.spacing[:40], 0.008)
     covered = (taken.spacing**2).sum() / (parts.anchors.spacing**2).sum()
     assert covered == pytest.approx(1.0, rel=0.05)
 

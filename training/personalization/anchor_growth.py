@@ -25,8 +25,12 @@ NUM_EXPRESSIONS = 5
 def thinned(
     anchors: PersonalAnchors, surface: Surface, share: float, rng: np.random.Generator
 ) -> PersonalAnchors:
-    """An even subset of anchors that cover as much, each with the mean colour of those it stands for."""
-    places, rows, nearest = surface.thin(anchors.places, share, rng)
+    """An even subset of anchors that cover as much, each with the mean colour of those it stands for.
+
+    Eyes, teeth and what else lies inside stay as they are: few frames show them, and all expressions need them.
+    """
+    inside = anchors.hidden[:, 0].numpy() > 0
+    places, rows, nearest = surface.thin(anchors.places, share, rng, fixed=inside)
     made = anchors.taken(places, torch.from_numpy(rows))
     wider = places.spacing / anchors.places.spacing[rows]
     colors = anchors.base_colors.detach()

@@ -100,8 +100,7 @@ def fit_person(
 
 def fitted_person(fit: PersonalFit, prior: UniversalPrior) -> FittedPerson:
     """The person as the fit now has it, on the CPU."""
-    still = None if fit.hair is None else tuple(value.cpu() for value in fit.hair.values())
-    head = fit.head.baked(still)
+    head = fit.head.baked(None if fit.hair is None else fit.hair.values())
     codes, turns, shifts = (
         getattr(fit, name).detach().cpu().numpy() for name in ("codes", "turns", "shifts")
     )

@@ -37,7 +37,9 @@ class HairGaussians(FittedGaussians):
             group["eps"] = MEANS_EPS if group["name"] == "means" else EPS
 
     @classmethod
-    def on(cls, shell: Shell, colors: np.ndarray, settings: HairSettings) -> HairGaussians:
+    def on(
+        cls, shell: Shell, colors: np.ndarray, settings: HairSettings, device: str = "cpu"
+    ) -> HairGaussians:
         """Flat discs on a shell, with colours `[M, 3]`."""
         count = len(shell.points)
         sizes = shell.spacing[:, None] * np.array([TANGENT_SIGMA, TANGENT_SIGMA, NORMAL_SIGMA])
@@ -49,7 +51,10 @@ class HairGaussians(FittedGaussians):
             "colors": colors,
         }
         return cls(
-            {k: torch.from_numpy(np.ascontiguousarray(v)).float() for k, v in rows.items()},
+            {
+                k: torch.from_numpy(np.ascontiguousarray(v)).float().to(device)
+                for k, v in rows.items()
+            },
             settings,
         )
 

@@ -19,13 +19,13 @@ class HairDensity(DensityControl):
     """Hair grows where pixels ask for it; the back of the head, which nobody sees, keeps its hair."""
 
     def __init__(self, settings: FitSettings, hair: HairGaussians) -> None:
+        self.device, self.rule = hair.home.device, settings.growth.rule
         super().__init__(settings.hair_density(), settings.hair.size_m, len(hair))
-        self.rule = settings.growth.rule
 
     def look_at(self, statistics: SplatStatistics, first: int, scale: float) -> None:
         """Add one picture; rows from `first` on are hair, `scale` tells gradients per half picture width."""
-        pixels = statistics.num_pixels[first:].float().cpu()
-        norms = statistics.gradient_norms[first:].cpu() * scale
+        pixels = statistics.num_pixels[first:].float()
+        norms = statistics.gradient_norms[first:] * scale
         if self.rule == "mean":
             pixels = (pixels > 0).float()
         self._weighted += norms * pixels
@@ -49,3 +49,6 @@ class HairDensity(DensityControl):
             hair.keep(kept.to(hair.home.device))
             self._forget(len(hair))
         return gone
+
+    def _forget(self, count: int) -> None:
+        self._weighted, self._pixels = torch.zeros(2, count, device=self.device)

@@ -20,6 +20,8 @@ FIXED = ("gains", "hidden", "scales_m", "opacities")
 ROW_DIM = {"light": 1}
 # Each half of an anchor covers half its area, and stands so far from where it stood.
 PART_SCALE, PART_REACH = 0.5**0.5, 0.35
+# A subset of a share stands so far apart, in spacings of what it was taken from.
+THIN_REACH = 0.66
 # Triangles around one that a part may land on.
 MOST_AROUND = 24
 
@@ -127,30 +129,30 @@ class Surface:
         return made, np.concatenate([np.arange(len(places)), chosen])
 
     def thin(
-        self, places: UniversalAnchors, share: float, rng: np.random.Generator
+        self, places: UniversalAnchors, share: float, rng: np.random.Generator, *, fixed: np.ndarray
     ) -> tuple[UniversalAnchors, np.ndarray, np.ndarray]:
-        """An even subset of about `share` of the anchors: they, their rows, and the kept one nearest to each.
+        """An even subset of the anchors: they, their rows, and the kept one nearest to each.
 
-        No two that stay are nearer than a spacing that the share asks for.
+        No two that stay are nearer than a spacing that the `share` asks for; those of the mask `fixed` all stay.
         """
         points = self.positions(places)
-        reach = places.spacing * (0.82 / share**0.5)
+        reach = places.spacing * (THIN_REACH / share**0.5)
         group = self.parts.topology.part[places.triangle].astype(float)
         shifted = np.concatenate([points, group[:, None]], axis=1)
-        tree = cKDTree(shifted)
-        near = tree.query_ball_point(shifted, reach)
-        kept, gone = np.zeros(len(places), bool), np.zeros(len(places), bool)
+        near = cKDTree(shifted).query_ball_point(shifted, reach)
+        kept, gone = fixed.copy(), fixed.copy()
         for row in rng.permutation(len(places)):
             if not gone[row]:
                 kept[row] = True
                 gone[near[row]] = True
         rows = np.flatnonzero(kept)
         nearest = cKDTree(shifted[rows]).query(shifted)[1]
+        wider = (np.sum(~fixed) / max(np.sum(kept & ~fixed), 1)) ** 0.5
         taken = replace(
             places,
             triangle=places.triangle[rows],
             barycentric=places.barycentric[rows],
-            spacing=places.spacing[rows] * (len(places) / len(rows)) ** 0.5,
+            spacing=places.spacing[rows] * np.where(fixed[rows], 1.0, wider),
         )
         return taken, rows, nearest
 

@@ -156,7 +156,7 @@ class PersonalHead(nn.Module):
 
     @torch.no_grad()
     def baked(self, still: tuple[Tensor, ...] | None = None) -> BakedHead:
-        """The decoder as a package stores it; `still` are means, quats, scales, opacities and colours that
+        """The decoder as a package stores it, on the CPU; `still` are means, quats, scales, opacities and colours that
         move with the skull."""
         head, parts, _, _ = self._made
         look = {name: value.detach().clone() for name, value in self.look().items()}
@@ -179,4 +179,4 @@ class PersonalHead(nn.Module):
         made.neck_weights = weights
         baked = BakedHead(self.prior, made, self.identity)
         use_stored_range(baked)
-        return baked.eval()
+        return baked.cpu().eval()

@@ -49,4 +49,4 @@ def first_hair(
     topology = head.prior.parts.topology
     skin = head.scan.vertices[topology.triangles[topology.faces_of("face", "back_head")]]
     colors = shell_colors(shell, outlines, skin)
-    return HairGaussians.on(shell, colors, settings.hair)
+    return HairGaussians.on(shell, colors, settings.hair, settings.device)
