@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import logging
 import signal
 import sys
 from pathlib import Path
@@ -27,7 +26,6 @@ from .personalization.pipeline import STAGES, Order, Personalization
 from .personalization.reading import require_consent
 from .personalization.stages import Reporter, open_work
 
-logger = logging.getLogger(__name__)
 PRIOR = ASSETS / "prior"
 INTERRUPTED = 130
 
@@ -42,10 +40,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         order = order_of(options)
         reporter = Reporter(STAGES, sys.stdout if options.json_progress else None)
-        work = open_work(options.work or options.out.with_suffix(".work"), reporter)
-        package = Personalization(order, work).run()
+        with open_work(options.work or options.out.with_suffix(".work"), reporter) as work:
+            package = Personalization(order, work).run()
     except GaussianHeadsError as error:
-        logger.error("%s", error)
         sys.stderr.write(f"{error}\n")
         return 1
     except KeyboardInterrupt:
@@ -62,6 +59,7 @@ def order_of(options: argparse.Namespace) -> Order:
         raise AvatarError(f"'{options.out}' must end in .uhap: change --out.")
     if options.minutes is not None and options.minutes <= 0:
         raise AvatarError("--minutes must be above 0.")
+    settings = fit_settings(options)
     statement = PersonStatement(
         name=options.name or options.out.stem.capitalize(),
         author=options.author,
@@ -74,7 +72,7 @@ def order_of(options: argparse.Namespace) -> Order:
         out=options.out,
         statement=statement,
         prior=options.prior,
-        fit=fit_settings(options),
+        fit=settings,
         minutes=options.minutes,
         motion=options.motion,
         tracker=options.tracker,

@@ -6,6 +6,8 @@ import dataclasses
 import datetime
 import json
 import logging
+import shutil
+import sys
 import time
 from dataclasses import dataclass
 from functools import cached_property
@@ -35,6 +37,7 @@ from .guessing import GuessStage
 from .inputs import Input
 from .personal_export import PersonStatement, describe_person
 from .reading import Reader, find_faces, read_input
+from .report import ReportInput, report_summary, write_report
 from .stages import Progress, Work, key_of
 from .subject import VideoSubject
 from .subject_files import load_subject
@@ -96,7 +99,7 @@ class Personalization:
         self._stage("motion", base, self._move)
         base |= {"statement": dataclasses.asdict(order.statement), "out": str(order.out.resolve())}
         if not order.out.is_file():
-            base |= {"again": time.time()}
+            shutil.rmtree(self.folder("export"), ignore_errors=True)
         self._stage("export", base, self._export)
         self._stage("report", base, self._report)
         return order.out
@@ -230,11 +233,49 @@ class Personalization:
         }
 
     def _report(self, folder: Path, progress: Progress) -> dict[str, Any]:
-        record = {k: v for k, v in self.record.items() if v}
-        path = self.order.out.with_suffix(".json")
+        order, result = self.order, {}
+        record: dict[str, Any] = {k: v for k, v in self.record.items() if v}
+        if order.given.kind != "scan":
+            report = self._report_input()
+            result["page"] = str(write_report(order.out.with_suffix(".report.html"), report))
+            progress(0.8, None)
+            record["measured"] = report_summary(report)
+        path = order.out.with_suffix(".json")
         with replace_on_success(path) as temporary:
             temporary.write_text(json.dumps(record, indent=1, default=str) + "\n", "utf8")
-        return {"record": str(path)}
+        return result | {"record": str(path)}
+
+    def _report_input(self) -> ReportInput:
+        order, curve = self.order, self.folder("fit") / "fit.curve.csv"
+        export, encode = self.record["export"], self.record["encode"]
+        names = ", ".join(path.name for path in order.given.paths[:3])
+        return ReportInput(
+            name=order.statement.name,
+            person=self._the_person(),
+            subject=self._subject(),
+            consent=export["consent"],
+            source=names + (" …" if len(order.given.paths) > 3 else ""),
+            source_sha256=key_of(order.given.digest()),
+            settings={"steps": self.record["fit"]["steps"], "device": order.fit.device}
+            | {"motion": order.motion, "code_space": read_record(order.prior)["code_space"]},
+            stage_sec={stage: self.work.seconds(stage) for stage in STAGES[:-1]},
+            facts={**self.record["read"], **self.record["guess"], **self.record["fit"]},
+            notes=tuple(encode.get("notes", ())),
+            curve=curve if curve.is_file() else None,
+            controls=load_controls(order.prior),
+            motion=self.record["motion"].get("scores"),
+            peak_memory_mb=peak_memory_mb(),
+        )
+
+
+def peak_memory_mb() -> float | None:
+    """The most memory that this process has held, where the system tells."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1e6 if sys.platform == "darwin" else 1e3)
 
 
 def dated(statement: PersonStatement, digest: str, given: Input) -> PersonStatement:

@@ -7,12 +7,14 @@ import json
 import logging
 import shutil
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
-from ...core.errors import ModelError
+from ...core.errors import GaussianHeadsError, ModelError
 from ...core.files import replace_on_success
 
 logger = logging.getLogger(__name__)
@@ -80,12 +82,22 @@ class Work:
             shutil.rmtree(partial, ignore_errors=True)
             self._write(partial, {"key": digest, "made_from": key})
         self.reporter.tell(name, 0.0)
-        result = make(partial, self.reporter.of(name)) or {}
-        self._write(partial, {"key": digest, "made_from": key, "result": result})
+        begin, spent_sec = time.monotonic(), self.seconds(name + PARTIAL)
+        try:
+            result = make(partial, self.reporter.of(name)) or {}
+        finally:
+            spent_sec += time.monotonic() - begin
+            started = {"key": digest, "made_from": key, "seconds": round(spent_sec, 1)}
+            self._write(partial, started)
+        self._write(partial, started | {"result": result})
         shutil.rmtree(final, ignore_errors=True)
         partial.rename(final)
         self.reporter.tell(name, 1.0)
         return final, result
+
+    def seconds(self, name: str) -> float:
+        """How long a stage has taken, all of its runs together."""
+        return float((self._record(self.folder / name) or {}).get("seconds", 0.0))
 
     def _record(self, folder: Path) -> dict[str, Any] | None:
         path = folder / RECORD
@@ -109,18 +121,32 @@ def key_of(key: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode("utf8")).hexdigest()
 
 
-def open_work(folder: Path, reporter: Reporter) -> Work:
+@contextmanager
+def open_work(folder: Path, reporter: Reporter) -> Iterator[Work]:
     """The work in `folder`, with its log; raises `ModelError` where nothing can be written there."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        handler = logging.FileHandler(folder / "log.txt", encoding="utf8")
+        file = logging.FileHandler(folder / "log.txt", encoding="utf8")
     except OSError as error:
         raise ModelError(
             f"Nothing can be written in '{folder}' ({error.strerror}): choose another folder with --work."
         ) from error
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
-    logging.getLogger("gaussian_heads").addHandler(handler)
+    file.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    handlers: list[logging.Handler] = [file]
     if reporter.stream is None:
-        logging.getLogger("gaussian_heads").addHandler(logging.StreamHandler(sys.stderr))
-    logging.getLogger("gaussian_heads").setLevel(logging.INFO)
-    return Work(folder, reporter)
+        handlers.append(logging.StreamHandler(sys.stderr))
+    project = logging.getLogger("gaussian_heads")
+    level = project.level
+    project.setLevel(logging.INFO)
+    for handler in handlers:
+        project.addHandler(handler)
+    try:
+        yield Work(folder, reporter)
+    except GaussianHeadsError as error:
+        file.emit(logging.makeLogRecord({"msg": str(error), "levelno": logging.ERROR}))
+        raise
+    finally:
+        project.setLevel(level)
+        for handler in handlers:
+            project.removeHandler(handler)
+            handler.close()

@@ -13,7 +13,7 @@ from .alignment import Alignment
 
 # What the pose of one picture may be wrong by when its landmarks are good, and how fast a head changes its speed.
 POSE_DOUBT = np.array([0.012, 0.012, 0.008, 0.0012, 0.0012, 0.006])
-ACCELERATION = np.array([30.0, 30.0, 30.0, 2.5, 2.5, 2.5])  # rad or m per s²
+ACCELERATION = np.array([12.0, 12.0, 12.0, 1.5, 1.5, 1.5])  # rad or m per s²
 # Pictures further apart than this (s) know nothing of each other.
 GAP_SEC = 0.25
 MIN_TRUST = 0.02
