@@ -39,11 +39,14 @@ def draw_head(heads: HeadPictures, camera: SceneCamera) -> tuple[np.ndarray, np.
     if rng.random() < OTHER_SHARE:
         beside = x + rng.choice([-1, 1]) * rng.uniform(1.6, 3.0) * side
         other = place(
-            heads.draw(rng), size, (float(beside), float(y)), float(side * rng.uniform(0.5, 1.0))
+            heads.draw_whole(rng),
+            size,
+            (float(beside), float(y)),
+            float(side * rng.uniform(0.5, 1.0)),
         )
         canvas = put(canvas, other)
     alpha = np.zeros((size, size), np.float32)
-    layers = [place(heads.draw(rng), size, (float(x), float(y)), float(side))]
+    layers = [place(heads.draw_whole(rng), size, (float(x), float(y)), float(side))]
     if rng.random() < BODY_SHARE:
         layers.insert(0, draw_body(rng, camera.backdrop(), (float(x), float(y)), float(side)))
     for rgba in layers:

@@ -68,6 +68,13 @@ class HeadPictures:
         head = Head(rgba, face, is_whole)
         return head.mirrored() if rng.random() < 0.5 else head
 
+    def draw_whole(self, rng: np.random.Generator) -> Head:
+        """A random head that its picture does not cut off at the top or the sides."""
+        head = self.draw(rng)
+        while not head.is_whole:
+            head = self.draw(rng)
+        return head
+
 
 class SceneCamera(Augmenter):
     """Backgrounds for scenes, and pictures of them as cameras and codecs leave them."""

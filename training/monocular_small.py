@@ -79,7 +79,7 @@ def train_small(
         done = state.spent_sec / (60 * settings.minutes)
         for group in optimizer.param_groups:
             warm = min(1.0, (state.step + 1) / 100)
-            group["lr"] = settings.learning_rate * warm * (0.5 + 0.5 * np.cos(np.pi * done))
+            group["lr"] = float(settings.learning_rate * warm * (0.5 + 0.5 * np.cos(np.pi * done)))
         loss = recipe.loss_of(network.train(), pool.batch())
         optimizer.zero_grad()
         loss.backward()

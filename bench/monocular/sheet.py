@@ -10,7 +10,7 @@ from gaussian_heads.core.camera import Camera
 from gaussian_heads.core.monocular.crops import cut, window_of_landmarks
 from gaussian_heads.core.monocular.encoded import EncodedVideo
 from gaussian_heads.core.monocular.matte import MATTE, HeadMatte
-from gaussian_heads.core.render.cpu import render
+from gaussian_heads.core.render import render
 from gaussian_heads.core.video import VideoFile
 from PIL import Image, ImageDraw
 
@@ -60,6 +60,5 @@ def _driven(encoded: EncodedVideo, index: int, avatar: Avatar, window: object) -
     K[:2] *= scale
     K[:2, 2] -= scale * corner
     camera = Camera(encoded.head_matrices()[index], K, CELL_PX, CELL_PX)
-    drawn = render(avatar.decode(encoded.codes[index]), camera, num_threads=1)
-    colors = drawn.colors + (1 - drawn.alphas[..., None]) * 0.25
-    return np.rint(255 * np.clip(colors, 0, 1)).astype(np.uint8)
+    drawn = render(avatar.decode(encoded.codes[index]), camera, background=np.full(3, 0.25))
+    return np.rint(255 * np.clip(drawn.colors, 0, 1)).astype(np.uint8)
