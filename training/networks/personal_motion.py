@@ -33,9 +33,9 @@ MOST_PLACE = 3.9
 class MotionShape:
     """Sizes of the network."""
 
-    dim: int = 12
+    dim: int = 8
     hidden: int = 32
-    listening: int = 48
+    listening: int = 32
     gate: Gate = "fusion"
     # Cells along the encoding's box; every level has one feature per plane.
     levels: tuple[int, ...] = (12, 18, 27, 40, 60, 90)

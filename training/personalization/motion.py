@@ -41,6 +41,10 @@ LEAST_FRAMES = 30
 # Where in the whole the distillation's targets are known.
 TARGETS_PART = 0.2
 TINY, GATE_PENALTY = 1e-5, 1e-4
+# Lips this near (mm) are shut, and a person's way does not open them.
+SHUT_MM = 0.5
+# Of frames that are checked, those count that are nearest to the universal mouth: nobody grimaces in them.
+CHECKED_SHARE = 0.75
 
 
 @dataclass(frozen=True)
@@ -50,19 +54,22 @@ class MotionSettings:
     shape: MotionShape = field(default_factory=MotionShape)
     steps: int = 1200
     # The last steps also follow pictures.
-    picture_steps: int = 250
+    picture_steps: int = 200
     batch_frames: int = 16
-    batch_places: int = 1200
+    batch_places: int = 400
     rate: float = 3e-3
     last_rate: float = 0.03
-    weight_decay: float = 0.02
+    weight_decay: float = 0.05
+    # Moments that lie further off than this are heard less.
+    near_sec: float = 0.05
     # Noise on what is heard, as a weight, against learning sentences by heart.
     heard_noise: float = 0.03
     validation_share: float = 0.15
     check_steps: int = 50
     color_weight: float = 0.3
     landmark_weight: float = 1.0
-    gap_weight: float = 0.5
+    gap_weight: float = 0.2
+    shut_weight: float = 1.0
     picture_weight: float = 30.0
     seed: int = 7
     checkpoint_steps: int = 200
@@ -77,6 +84,8 @@ class FittedMotion:
     channels: np.ndarray
     # Mean distance of places from what the frames show, universal and personal, on frames not learned from (mm).
     scores: dict[str, float]
+    # How much each number of a window counts, which the package has in its weights.
+    nearness: np.ndarray
 
     @property
     def dim(self) -> int:
@@ -90,7 +99,7 @@ class FittedMotion:
         return SpeechMotion(
             OFFSETS_SEC.astype(np.float32),
             self.channels,
-            state["inner.weight"].copy(),
+            state["inner.weight"] * self.nearness,
             state["inner.bias"].copy(),
             state["outer.weight"].copy(),
         )
@@ -102,7 +111,8 @@ class FittedMotion:
     @torch.no_grad()
     def vectors(self, windows: np.ndarray) -> np.ndarray:
         """Audio vectors `[T, A]` of windows of all channels."""
-        return self.network.listener(torch.from_numpy(chosen(windows, self.channels))).numpy()
+        heard = self.nearness * chosen(windows, self.channels)
+        return self.network.listener(torch.from_numpy(heard)).numpy()
 
 
 def fit_motion(
@@ -155,7 +165,9 @@ class MotionFit(ResumableFit):
         self.told: Callable[[float], None] = lambda share: None
         torch.manual_seed(settings.seed)
         self.channels = heard_channels(self.spoken.windows)
-        self.heard = torch.from_numpy(chosen(self.spoken.windows, self.channels))
+        near = np.exp(-0.5 * (OFFSETS_SEC / settings.near_sec) ** 2)
+        self.nearness = np.repeat(near, len(self.channels)).astype(np.float32)
+        self.heard = torch.from_numpy(self.nearness * chosen(self.spoken.windows, self.channels))
         manner = self.mouth.places.manner.shape[1]
         self.network = PersonalMotion(settings.shape, self.heard.shape[1], manner)
         self.places = as_tensors(self.mouth.places, self.network.places.planes)
@@ -163,15 +175,20 @@ class MotionFit(ResumableFit):
             self.network.parameters(), settings.rate, weight_decay=settings.weight_decay
         )
         self.best = _Best(self.network)
+        self.contact_mm = self.targets.contact_mm
         confidence = np.array([frame.confidence for frame in self.spoken.frames])
         self.counts = torch.from_numpy((self.spoken.talks * confidence).astype(np.float32))
+        self.trust = _Trust(len(self.spoken))
         order = np.argsort([frame.time_sec for frame in self.spoken.frames], kind="stable")
-        held = max(round(settings.validation_share * len(order)), 1)
-        self.training, self.validation = order[:-held], order[-held:]
+        held = max(round(settings.validation_share * len(order)), 4)
+        self.training, self.validation = order[:-held], self._likely(order[-held:])
 
     def parts(self) -> dict[str, Any]:
         """What a checkpoint keeps."""
-        return {"network": self.network, "optimiser": self.optimiser, "best": self.best}
+        return {"network": self.network, "optimiser": self.optimiser} | {
+            "best": self.best,
+            "trust": self.trust,
+        }
 
     def is_same_run(self, settings: dict[str, Any]) -> bool:
         """Whether a checkpoint made with these settings may be gone on from."""
@@ -193,7 +210,8 @@ class MotionFit(ResumableFit):
         self.optimiser.step()
         last = self.step + 1 == settings.steps
         if last or self.step % settings.check_steps == 0:
-            self.best.offer(float(self.check()["personal_mm"]), self.network)
+            self.best.offer(self.check()["personal_mm"], self.network)
+            self.trust.judge(self._lips_off(np.arange(len(self.spoken))))
         self.told((self.step + 1) / settings.steps)
 
     @torch.no_grad()
@@ -222,7 +240,21 @@ class MotionFit(ResumableFit):
         network = self.network.eval().requires_grad_(False)
         scores = {name: round(value, 4) for name, value in self.check().items()}
         logger.info("personal motion: %s", scores)
-        return FittedMotion(network, self.mouth, self.channels, scores)
+        return FittedMotion(network, self.mouth, self.channels, scores, self.nearness)
+
+    @torch.no_grad()
+    def _lips_off(self, frames: np.ndarray) -> Tensor:
+        """How far the lips' landmarks are from what the frames show, `[B]` (mm)."""
+        lips = torch.arange(len(self.mouth.rows) + 48, len(self.mouth.rows) + 68)
+        moves = self._deformed(lips, self.network.listener(self.heard[frames]))[0] / MOVE_UNIT_M
+        wanted = self.targets.moves[frames][:, lips].float()
+        return MM_PER_UNIT * (moves - wanted).norm(dim=2).mean(dim=1)
+
+    def _likely(self, frames: np.ndarray) -> np.ndarray:
+        """The frames that speech explains best already."""
+        lips = slice(len(self.mouth.rows) + 48, len(self.mouth.rows) + 68)
+        off = self.targets.moves[frames, lips].float().norm(dim=2).mean(dim=1).numpy()
+        return frames[np.argsort(off, kind="stable")[: max(round(CHECKED_SHARE * len(frames)), 1)]]
 
     def _distance(self, frames: np.ndarray, rng: np.random.Generator) -> Tensor:
         """How far the deformation is from what the frames' codes show."""
@@ -234,18 +266,22 @@ class MotionFit(ResumableFit):
         vectors = self.network.listener(heard + settings.heard_noise * noise * (heard > 0))
         moves, colors, scales = self._deformed(some, vectors)
         moves = moves / MOVE_UNIT_M
-        counts = self.counts[frames][:, None, None]
+        trusted = self.counts[frames] * self.trust.shares[frames]
+        counts = trusted[:, None, None]
         wanted = self.targets.moves[frames][:, some].float()
         off = counts * _huber_mm(moves, wanted)
         shades = self.targets.colors[frames][:, torch.from_numpy(picked)].float()
         painted = colors[:, :-68] / 0.1
         gaps = lip_gaps_mm(self._landmarks(frames, moves))
         gap_error = huber_loss(gaps, self.targets.gaps_mm[frames], reduction="none")
+        plain = lip_gaps_mm(self.targets.universal_landmarks[frames])
+        opened = (gaps - plain).clamp(min=0.0) * (plain < self.contact_mm + SHUT_MM)
         return (
             off[:, :-68].mean()
             + settings.landmark_weight * off[:, -68:].mean()
             + settings.color_weight * (counts * (painted - shades) ** 2).mean()
-            + settings.gap_weight * (self.counts[frames] * gap_error).mean()
+            + settings.gap_weight * (trusted * gap_error).mean()
+            + settings.shut_weight * opened.mean()
             + TINY * sum(part.abs().mean() for part in (moves, colors, scales))
             + GATE_PENALTY * self._open_gates(some, vectors)
         )
@@ -275,6 +311,29 @@ class MotionFit(ResumableFit):
     def _landmarks(self, frames: np.ndarray, moves: Tensor) -> Tensor:
         """Landmarks [B, 68, 3] (m), whose moves are the last."""
         return self.targets.universal_landmarks[frames] + MOVE_UNIT_M * moves[:, -68:]
+
+
+class _Trust:
+    """How much frames count, `[T]`: those whose mouth does what no speech explains hardly do.
+
+    Grimaces and smiles between sentences are the person's, but not their way to speak.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.shares = torch.ones(count)
+
+    def judge(self, off_mm: Tensor) -> None:
+        """Believe frames as near as most are."""
+        middle = off_mm.median().clamp(min=1e-3)
+        self.shares = 1.0 / (1.0 + (off_mm / middle) ** 4)
+
+    def state_dict(self) -> dict[str, Any]:
+        """All of it."""
+        return {"shares": self.shares}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take it back."""
+        self.shares = state["shares"]
 
 
 class _Best:

@@ -13,6 +13,7 @@ from ...core.camera import Camera
 from ...core.measure import signed_lip_gap
 from ..image_loss import ssim
 from ..networks.personal_motion import COLOR_UNIT, MOVE_UNIT_M
+from ..package_parts import lip_contact_offset_mm
 from .motion_places import MouthPlaces
 from .motion_sound import Spoken
 
@@ -29,6 +30,8 @@ class Targets:
     colors: Tensor  # [T, K, 3] float16, of COLOR_UNIT
     universal_landmarks: Tensor  # [T, 68, 3] m
     gaps_mm: Tensor  # [T] signed gap of the lips in the frame's own code
+    # The signed gap of lips that touch.
+    contact_mm: float
 
 
 @torch.no_grad()
@@ -54,7 +57,8 @@ def distil(
         landmarks[i] = universal[5]
         gaps_mm[i] = 1e3 * float(signed_lip_gap(own[5].numpy()[None])[0])
         step((i + 1) / count)
-    return Targets(moves, colors, landmarks, gaps_mm)
+    rest = head(torch.zeros(len(spoken.universal[0])))[5].numpy()
+    return Targets(moves, colors, landmarks, gaps_mm, lip_contact_offset_mm(rest))
 
 
 def lip_gaps_mm(landmarks: Tensor) -> Tensor:
