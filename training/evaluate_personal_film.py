@@ -40,18 +40,18 @@ class Film:
 
     @classmethod
     def open(cls, folder: Path, prior: UniversalPrior, *, every: int = 1) -> Film:
-        """Read the folder; `every` takes one held-out frame in so many, and all that have side pictures."""
+        """Read the folder; of so many held-out frames one has pictures, the others tell how the head moves."""
         truth = FilmTruth.open(folder)
         head = truth.head()
-        held_out = np.flatnonzero(truth.is_held_out)
-        rows = [row for row in held_out[:: max(every, 1)]]
-        if not rows:
+        rows = np.flatnonzero(truth.is_held_out)
+        if not len(rows):
             raise TrainingError(f"'{folder}' holds no frame that was held out: film it again.")
         codes = true_codes(prior, head, truth.controls[rows])
         frames = []
-        for row, code in zip(rows, codes, strict=True):
+        for number, (row, code) in enumerate(zip(rows, codes, strict=True)):
             name = truth.names[row]
-            pictures = {camera: truth.picture(name, camera) for camera in (FRONT, *SIDE_CAMERAS)}
+            cameras = (FRONT, *SIDE_CAMERAS) if number % max(every, 1) == 0 else ()
+            pictures = {camera: truth.picture(name, camera) for camera in cameras}
             frames.append(
                 TrueFrame(
                     name,
@@ -94,6 +94,7 @@ class Film:
 
     def shown_frames(self) -> list[TrueFrame]:
         """A few frames for a sheet, spread over those that have pictures from all sides."""
-        whole = [frame for frame in self.frames if len(frame.pictures) > 1] or self.frames
+        most = max(len(frame.pictures) for frame in self.frames)
+        whole = [frame for frame in self.frames if len(frame.pictures) == most]
         picks = np.linspace(0, len(whole) - 1, min(NUM_SHOWN, len(whole))).round().astype(int)
         return [whole[i] for i in picks]

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 640, 220, 52, 30, 12
+WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 640, 236, 52, 30, 28
 COLORS = ("#2a6f97", "#c1121f", "#588157")
 
 
@@ -52,7 +52,7 @@ def line_chart(
         parts.append(f'<polyline fill="none" stroke="{color}" stroke-width="2" points="{points}"/>')
         if len(curves) > 1:
             parts.append(
-                f'<text x="{LEFT + 10 + 130 * number}" y="{TOP + 8}" fill="{color}">'
+                f'<text x="{LEFT + 10 + 130 * number}" y="{TOP - 8}" fill="{color}">'
                 f"{html.escape(name)}</text>"
             )
     return _svg(parts)
@@ -73,7 +73,7 @@ def scatter_chart(
             for a, b in frame.place(np.asarray(x, float), np.asarray(y, float))
         ]
         parts.append(
-            f'<text x="{LEFT + 10 + 130 * number}" y="{TOP + 8}" fill="{color}">{html.escape(name)}</text>'
+            f'<text x="{LEFT + 10 + 130 * number}" y="{TOP - 8}" fill="{color}">{html.escape(name)}</text>'
         )
     return _svg(parts)
 
@@ -111,20 +111,20 @@ class _Frame:
     def axes(self, x_name: str, y_name: str) -> str:
         """Grid, numbers and names."""
         parts = []
-        for value in np.linspace(*self.y_span, 5):
+        for value in _ticks(*self.y_span, 4):
             y = self.place(np.zeros(1), np.array([value]))[0, 1]
             parts.append(
                 f'<line x1="{LEFT}" x2="{WIDTH - 12}" y1="{y:.1f}" y2="{y:.1f}" stroke="#ddd"/>'
                 f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{_number(value)}</text>'
             )
-        for value in np.linspace(*self.x_span, 6):
+        for value in _ticks(*self.x_span, 6):
             x = self.place(np.array([value]), np.zeros(1))[0, 0]
             parts.append(
                 f'<text x="{x:.1f}" y="{HEIGHT - BOTTOM + 14}" text-anchor="middle">{_number(value)}</text>'
             )
         parts.append(
             f'<text x="{WIDTH - 12}" y="{HEIGHT - 4}" text-anchor="end" fill="#555">{html.escape(x_name)}</text>'
-            f'<text x="{WIDTH - 16}" y="{TOP + 8}" text-anchor="end" fill="#555">{html.escape(y_name)}</text>'
+            f'<text x="{WIDTH - 16}" y="{TOP - 8}" text-anchor="end" fill="#555">{html.escape(y_name)}</text>'
         )
         return "".join(parts)
 
@@ -134,6 +134,14 @@ def _span(values: np.ndarray) -> tuple[float, float]:
         return 0.0, 1.0
     low, high = float(values.min()), float(values.max())
     return (low, high) if high - low > 1e-9 else (low - 0.5, high + 0.5)
+
+
+def _ticks(low: float, high: float, count: int) -> np.ndarray:
+    """About `count` round numbers between two."""
+    rough = (high - low) / count
+    power = 10.0 ** np.floor(np.log10(rough))
+    step = min((m * power for m in (1, 2, 5, 10)), key=lambda s: abs(np.log(s / rough)))
+    return np.arange(np.ceil(low / step - 1e-9), np.floor(high / step + 1e-9) + 1) * step
 
 
 def _number(value: float) -> str:

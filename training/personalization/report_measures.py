@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from scipy.ndimage import binary_closing
 
 from ...core.avatar import Controls
 from ...core.camera import Camera
@@ -14,7 +15,7 @@ from ...core.measure import measure_landmarks
 from ...core.monocular.pose import rotation_matrices
 from ...core.render.mesh import draw_mesh
 from ...core.spaces import ARKIT_BLENDSHAPES
-from ..evaluate_metrics import MIN_REGION_PX, Score, region_masks, score
+from ..evaluate_metrics import MIN_REGION_PX, STRAND_SLACK_M, Score, region_masks, score
 from .fit_person import FittedPerson
 from .gathering import posed_vertices
 from .subject import SubjectFrame, VideoSubject
@@ -31,6 +32,8 @@ FACE_PX, DARK, BRIGHT, BURNT_SHARE, MANY_CLOSED, FEW_FRAMES, UNSURE = (
     0.25,
 )
 SCORED_FRAMES = 24
+# Free Gaussians at least as opaque as this are hair; gaps between them are closed this far.
+SOLID, HAIR_CLOSING_PX = 0.3, 3
 # Expressions that an avatar is asked for, the controls that tell of each, and how far they should go.
 EXPRESSIONS: dict[str, tuple[tuple[str, ...], float]] = {
     "an open mouth": (("jawOpen",), 0.3),
@@ -105,9 +108,7 @@ def facing_deg(camera: Camera, head_pose: np.ndarray) -> tuple[float, float]:
 def _face(frame: SubjectFrame, marks: np.ndarray) -> tuple[float, float, float]:
     """Size (px), mean brightness, and the share of white of the face in a frame; `marks` are posed."""
     camera = frame.camera
-    seen = marks @ camera.viewmat[:3, :3].T + camera.viewmat[:3, 3]
-    pixels = seen @ camera.K.T
-    pixels = pixels[:, :2] / np.maximum(pixels[:, 2:], 1e-6)
+    pixels, _ = _pixels(marks, camera)
     low, high = pixels.min(0), pixels.max(0)
     size = float((high - low).max())
     left, top = np.clip(np.floor(low), 0, None).astype(int)
@@ -241,7 +242,7 @@ def likeness_of(person: FittedPerson, first: FittedPerson, subject: VideoSubject
 def frame_regions(person: FittedPerson, frame: SubjectFrame) -> dict[str, np.ndarray]:
     """Masks [H, W] of mouth, eyes, skin and hair of a frame, where the fitted mesh lies.
 
-    Hair is what the matte covers outside the face's mesh, shoulders left out.
+    Hair is where free Gaussians show, and what the matte covers outside the mesh, shoulders left out.
     """
     topology, prior = person.prior.parts.topology, person.prior
     shape = person.head.shape_map(torch.from_numpy(np.asarray(frame.code, np.float32)))
@@ -250,15 +251,37 @@ def frame_regions(person: FittedPerson, frame: SubjectFrame) -> dict[str, np.nda
     posed = posed_vertices(vertices, frame.head_pose, person.scan.neck_pivot, topology.neck_weights)
     masks = region_masks(posed, topology, {}, frame.camera)
     picture = draw_mesh(posed[topology.triangles].astype(np.float32), frame.camera)
-    scalp = np.isin(topology.part, [topology.part_names.index("back_head")])
-    is_scalp = (picture.indices >= 0) & scalp[np.maximum(picture.indices, 0)]
-    chin = (
-        posed[topology.landmarks68[8]] @ frame.camera.viewmat[:3, :3].T
-        + frame.camera.viewmat[:3, 3]
-    )
-    chin_row = (frame.camera.K @ chin)[1] / max(chin[2], 1e-6)
+    hair = _free_mask(person, frame, picture.depths)
+    chin_row = _pixels(posed[topology.landmarks68[8]][None], frame.camera)[0][0, 1]
     above = np.arange(len(frame.rgba))[:, None] < chin_row
     outside = (picture.indices < 0) & (frame.rgba[..., 3] > 128)
-    masks["hair"] = (is_scalp | outside) & above
+    masks["hair"] = (hair | outside) & above & ~masks["mouth"] & ~masks["eyes"]
     masks["skin"] &= ~masks["hair"]
     return {name: mask for name, mask in masks.items() if mask.sum() >= MIN_REGION_PX}
+
+
+def _free_mask(person: FittedPerson, frame: SubjectFrame, depths: np.ndarray) -> np.ndarray:
+    """Pixels [H, W] that show free Gaussians, which is hair, before the mesh at `depths` (m)."""
+    mask = np.zeros(depths.shape, bool)
+    means = person.head.head.still_means_m.numpy()
+    seen = person.head.head.all_opacities.numpy()[len(person.head.neck_weights) - len(means) :]
+    means = means[seen > SOLID]
+    if not len(means):
+        return mask
+    pivot = person.scan.neck_pivot
+    posed = posed_vertices(means, frame.head_pose, pivot, np.ones(len(means)))
+    pixels, depth = _pixels(posed, frame.camera)
+    column, row = np.floor(pixels).astype(int).T
+    inside = (depth > 0.01) & (row >= 0) & (row < len(mask)) & (column >= 0)
+    inside &= column < mask.shape[1]
+    row, column, depth = row[inside], column[inside], depth[inside]
+    in_front = depth < depths[row, column] + STRAND_SLACK_M
+    mask[row[in_front], column[in_front]] = True
+    return binary_closing(mask, iterations=HAIR_CLOSING_PX)
+
+
+def _pixels(points: np.ndarray, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels [N, 2] and depths [N] (m) of points [N, 3]."""
+    seen = points @ camera.viewmat[:3, :3].T + camera.viewmat[:3, 3]
+    pixels = seen @ camera.K.T
+    return pixels[:, :2] / np.maximum(pixels[:, 2:], 1e-6), seen[:, 2]

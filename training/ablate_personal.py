@@ -1,0 +1,135 @@
+"""The same personalization without one of its parts each, for `evaluate_personal`.
+
+    python -m gaussian_heads.training.ablate_personal --work me.work --out build/ablations --steps 1200
+
+Every run starts from the first guess that a finished `personalize` left in its work folder, and takes as many steps. A
+stopped run goes on, a finished one is kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import logging
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import torch
+
+from ..core.errors import GaussianHeadsError
+from ..core.files import replace_on_success
+from .personalization.fit_person import fit_person
+from .personalization.fit_settings import FitSettings
+from .personalization.following import GUESS
+from .personalization.personal_export import PersonStatement, describe_person
+from .personalization.subject import VideoSubject
+from .personalization.subject_files import load_subject
+from .prior_controls import load_controls
+from .prior_file import load_prior, read_record
+from .prior_settings import TrainingError
+
+LOG = logging.getLogger(__name__)
+FULL = "full"
+
+
+def variants(settings: FitSettings, num_surface: int | None = None) -> dict[str, FitSettings]:
+    """Settings by name: everything, and without the encoder's codes, density control, and the prior.
+
+    Without density control anchors are split by chance, at the same times, until there are as many as the full
+    head ended with: `num_surface`.
+    """
+    growth = settings.growth
+    chance = dataclasses.replace(growth, rule="random")
+    if num_surface is not None:
+        chance = dataclasses.replace(chance, max_anchors=num_surface)
+    return {
+        FULL: settings,
+        "no_codes": dataclasses.replace(settings, uses_codes=False),
+        "no_density": dataclasses.replace(settings, growth=chance),
+        "no_prior": dataclasses.replace(settings, uses_prior=False),
+    }
+
+
+def run(options: argparse.Namespace) -> dict[str, dict[str, float]]:
+    """Fit and export what is missing; what each run took and has."""
+    torch.set_num_threads(1)
+    guess = options.work / "guess"
+    subject, prior = load_subject(guess), load_prior(options.prior)
+    settings = dataclasses.replace(FitSettings(), steps=options.steps, device=options.device)
+    path, records = options.out / "runs.json", {}
+    if path.is_file():
+        records = json.loads(path.read_text("utf8"))
+    for name in options.runs:
+        out = options.out / f"{name}.uhap"
+        if out.is_file() and name in records:
+            continue
+        count = records.get(FULL, {}).get("surface")
+        chosen = variants(settings, count).get(name)
+        if chosen is None:
+            raise TrainingError(
+                f"There is no run '{name}': choose of {', '.join(variants(settings))}."
+            )
+        records[name] = _fitted(name, chosen, subject, prior, options)
+        work = out.with_suffix(".work") / "guess"
+        work.mkdir(parents=True, exist_ok=True)
+        shutil.copy(guess / GUESS, work / GUESS)
+        with replace_on_success(path) as temporary:
+            temporary.write_text(json.dumps(records, indent=1) + "\n", encoding="utf8")
+        LOG.info("%s: %s", name, records[name])
+    return records
+
+
+def _fitted(
+    name: str,
+    settings: FitSettings,
+    subject: VideoSubject,
+    prior: object,
+    options: argparse.Namespace,
+) -> dict[str, float]:
+    began = time.monotonic()
+    person = fit_person(prior, subject, settings, work=options.out / f"{name}.fit")
+    took_sec = time.monotonic() - began
+    statement = PersonStatement(name=name, is_synthetic=True, source="An ablation of a fit")
+    info = describe_person(person, statement, read_record(options.prior))
+    person.export(options.out / f"{name}.uhap", info, load_controls(options.prior))
+    surface, free = person.num_gaussians
+    return {
+        "surface": surface,
+        "free": free,
+        "steps": settings.steps,
+        "seconds": round(took_sec, 1),
+    }
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--work", type=Path, required=True, help="work folder of a personalization")
+    parser.add_argument("--out", type=Path, required=True)
+    names = list(variants(FitSettings()))
+    parser.add_argument("--runs", nargs="+", choices=names, default=names)
+    parser.add_argument("--steps", type=int, default=FitSettings().steps)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--prior", type=Path, default=Path("assets/prior"))
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; returns the exit code."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    try:
+        run(parse(arguments))
+    except GaussianHeadsError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("Stopped: the same command goes on from here.\n")
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
