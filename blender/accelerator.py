@@ -249,7 +249,7 @@ def _run_command(command: Sequence[str], log: Any, task: BackgroundTask) -> None
     while reader.is_alive() and not task.is_cancelled:
         reader.join(_QUIET_SEC)
     if task.is_cancelled:
-        _end_tree(process)
+        end_tree(process)
     process.wait()
     reader.join()
     process.stdout.close()
@@ -273,7 +273,7 @@ def _follow(
             tail.append(task.line)
 
 
-def _end_tree(process: subprocess.Popen) -> None:
+def end_tree(process: subprocess.Popen) -> None:
     """End a program and those it started: pip runs compilers and installers."""
     if sys.platform == "win32":
         subprocess.run(["taskkill", "/F", "/T", "/PID", str(process.pid)], capture_output=True)

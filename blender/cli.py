@@ -17,7 +17,7 @@ from ..core.framing import FRAMINGS
 from ..core.render import BACKENDS
 from ..core.shot_cells import OUTPUTS, VIEWS
 from ..core.shots import ShotsError
-from . import commands
+from . import commands, face_commands
 from .exchange import commands as performance_commands
 from .shots import commands as batch_commands
 
@@ -79,6 +79,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_shot(subparsers)
     _add_render(subparsers)
     _add_speech(subparsers)
+    face_commands.add_parsers(subparsers)
     _add_measure(subparsers)
     _add_convert(subparsers)
 

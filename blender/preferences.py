@@ -59,7 +59,7 @@ class GAUSSIAN_HEADS_AP_preferences(bpy.types.AddonPreferences):
         layout = self.layout
         layout.use_property_split = True
         layout.prop(self, "avatar_folder", placeholder=str(avatar_folder()))
-        layout.label(text="CUDA Accelerator (optional)", icon="PREFERENCES")
+        layout.label(text="CUDA Accelerator and New People (optional)", icon="PREFERENCES")
         for name in ("accelerator_folder", "wheel_folder", "base_python"):
             layout.prop(self, name)
         task = current_task()
@@ -74,7 +74,9 @@ class GAUSSIAN_HEADS_AP_preferences(bpy.types.AddonPreferences):
             icon = "ERROR" if task.error else "INFO"
             layout.label(text=task.error or task.result, icon=icon)
         else:
-            layout.label(text=f"{SIZE_SENTENCE}; drawing works without it.", icon="INFO")
+            layout.label(
+                text=f"{SIZE_SENTENCE}; drawing works without it, new people need it.", icon="INFO"
+            )
 
 
 def add_on_preferences() -> GAUSSIAN_HEADS_AP_preferences | None:
@@ -111,6 +113,11 @@ def accelerator_plan() -> AcceleratorPlan:
         python=_path("base_python") or find_python(),
         wheels=_path("wheel_folder"),
     )
+
+
+def has_accelerator() -> bool:
+    """Whether the user names an environment of his own."""
+    return _path("accelerator_folder") is not None
 
 
 def _path(name: str) -> Path | None:

@@ -33,6 +33,7 @@ _MODULES = (
     "setup_composite",
     "use_standard",
     "create_accelerator",
+    "personalize",
     "key_pose",
     "keying_set",
     "reset_pose",
@@ -66,9 +67,11 @@ def unregister() -> None:
 
     from ..blender.accelerator import cancel_task
     from ..blender.jobs import cancel_all
+    from ..blender.people import stop_all
 
     cancel_all()
     cancel_task()
+    stop_all()
     for menu, draw in _menu_entries():
         menu.remove(draw)
     for cls in reversed(_classes()):

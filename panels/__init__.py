@@ -25,6 +25,7 @@ def _classes() -> tuple[type, ...]:
         avatar,
         exchange,
         expression_shelf,
+        people,
         rendering,
         speech,
         targets,
@@ -32,6 +33,6 @@ def _classes() -> tuple[type, ...]:
         viewport,
     )
 
-    modules = (avatar, speech, video, acting, targets, expression_shelf)
+    modules = (avatar, people, speech, video, acting, targets, expression_shelf)
     modules += (exchange, rendering, viewport)
     return tuple(cls for module in modules for cls in module.CLASSES)

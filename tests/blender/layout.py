@@ -42,6 +42,9 @@ class Layout:
     def menu(self, name, **_):
         assert hasattr(bpy.types, name), name
 
+    def template_icon(self, icon_value, *, scale=1.0):
+        assert icon_value > 0
+
     def template_icon_view(self, data, name, **_):
         assert name in data.bl_rna.properties, name
 

@@ -1,0 +1,209 @@
+"""What the commands `encode` and `personalize` do: faces in videos become tracks and new avatars."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from ..core.timing import frame_rate
+from .commands import CommandError, ProgressLine
+
+LOG = logging.getLogger(__name__)
+POLL_SEC = 0.2
+CLEAN_EXIT_SEC = 60.0
+LOG_NAME = "personalize.log"
+# Words that go on to the process as they are.
+PASSED_ON = (
+    "device",
+    "steps",
+    "minutes",
+    "budget",
+    "motion",
+    "tracker",
+    "face",
+    "focal_px",
+    "work",
+)
+
+
+def encode(options: argparse.Namespace) -> None:
+    """Write what the face in a video or picture does as .npz or .csv."""
+    from ..core.livelink import write_livelink_csv
+    from ..core.monocular.landmarker import FaceLandmarker
+    from ..core.monocular.video import EncodingChoices, encode_video
+    from ..core.spaces.conversion import arkit_track
+
+    out = options.out
+    if out.suffix.lower() not in (".npz", ".csv"):
+        raise CommandError(
+            f"--out is '{out}', this command writes .npz or .csv: change the name's ending."
+        )
+    if options.begin < 0 or (options.end is not None and options.end <= options.begin):
+        raise CommandError("--begin and --end are seconds, and the end comes after the beginning.")
+    choices = EncodingChoices(
+        begin_sec=options.begin, end_sec=options.end, face=options.face, focal_px=options.focal_px
+    )
+    encoded = encode_video(
+        options.video,
+        fps=frame_rate(options.fps) if options.fps else None,
+        progress=ProgressLine("encode"),
+        tracker=FaceLandmarker.open(options.tracker) if options.tracker else None,
+        choices=choices,
+    )
+    track = encoded.track(use_rest=options.neutral_from_video)
+    if out.suffix.lower() == ".csv":
+        write_livelink_csv(arkit_track(track), out)
+    else:
+        track.save(out)
+    for note in encoded.notes:
+        LOG.info("%s", note)
+    seen = float(encoded.is_present.mean())
+    sys.stdout.write(
+        f"{out}: {track.num_frames} frames at {float(track.fps):.6g} fps, a face in {seen:.0%} of them, "
+        f"mean confidence {float(encoded.confidence.mean()):.2f}, codes '{track.code_space}'\n"
+    )
+
+
+def personalize(options: argparse.Namespace) -> None:
+    """Make an avatar of a person in a process with PyTorch; Ctrl-C stops it, the same words go on."""
+    from .personalizing import PersonalizeProcess, PersonalizeRequest, torch_python
+
+    request = PersonalizeRequest(
+        inputs=tuple(options.input),
+        out=options.out,
+        consent=options.consent,
+        is_synthetic=options.synthetic,
+        name=options.name,
+        author=options.author,
+        licence=options.licence,
+        options=tuple(_passed_on(options)),
+    )
+    request.check()
+    python = torch_python(options.python)
+    log_path = Path(tempfile.gettempdir()) / LOG_NAME
+    if options.work is not None:
+        log_path = options.work / LOG_NAME
+    process = PersonalizeProcess(request, python, log_path)
+    try:
+        _watch(process)
+    except KeyboardInterrupt:
+        process.cancel()
+        _wait(process)
+        process.kill()
+        LOG.info("\nThe work is kept: the same words go on from there.")
+        raise
+    out = process.result()
+    sys.stdout.write(f"{out}: {os.path.getsize(out) / 1e6:.1f} MB\n")
+    report = out.with_suffix(".report.html")
+    if report.is_file():
+        sys.stdout.write(f"{report}\n")
+
+
+def _passed_on(options: argparse.Namespace) -> list[str]:
+    words = []
+    for name in PASSED_ON:
+        value = getattr(options, name)
+        if value is not None:
+            words += [f"--{name.replace('_', '-')}", str(value)]
+    return words
+
+
+def _watch(process: object) -> None:
+    line, doing = ProgressLine("personalize"), ""
+    while process.is_running:
+        standing = process.standing
+        if standing.doing.rpartition(" ")[0] != doing:
+            doing = standing.doing.rpartition(" ")[0]
+            LOG.info("\r%s …", doing or standing.doing)
+        # The end of the line is told by the result.
+        line(min(standing.share, 0.999))
+        time.sleep(POLL_SEC)
+    line(1.0)
+
+
+def _wait(process: object) -> None:
+    end_sec = time.monotonic() + CLEAN_EXIT_SEC
+    while process.is_running and time.monotonic() < end_sec:
+        time.sleep(POLL_SEC)
+
+
+def add_parsers(subparsers: argparse._SubParsersAction) -> None:
+    """The words of both commands."""
+    _add_encode(subparsers)
+    _add_personalize(subparsers)
+
+
+def _add_encode(subparsers: argparse._SubParsersAction) -> None:
+    parser = subparsers.add_parser("encode", help="the face in a video or picture to a track")
+    parser.add_argument("video", type=Path, help="a video, or a picture as a video of one frame")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="T.npz, or T.csv as Live Link Face writes it"
+    )
+    parser.add_argument("--fps", help="of the track; 25, 29.97, …; the video's rate by default")
+    parser.add_argument("--begin", type=float, default=0.0, metavar="SEC", help="read from here")
+    parser.add_argument("--end", type=float, metavar="SEC", help="read up to here; all by default")
+    parser.add_argument(
+        "--face",
+        choices=("largest", "left", "right", "only"),
+        default="largest",
+        help="whose face, where there are several; only refuses a second one",
+    )
+    parser.add_argument(
+        "--neutral-from-video",
+        action="store_true",
+        help="the face at rest in the video counts as neutral",
+    )
+    parser.add_argument("--focal-px", type=float, help="focal length in pixels, if it is known")
+    parser.add_argument(
+        "--tracker", type=Path, metavar="FILE", help="model of MediaPipe's Face Landmarker to help"
+    )
+    parser.set_defaults(run=encode)
+
+
+def _add_personalize(subparsers: argparse._SubParsersAction) -> None:
+    parser = subparsers.add_parser(
+        "personalize", help="a new avatar from a video, photos, calibrated pictures or a scan"
+    )
+    parser.add_argument(
+        "input", type=Path, nargs="+", help="one video, photos, or one folder (photos, scan)"
+    )
+    parser.add_argument("--out", type=Path, required=True, help="the .uhap file to write")
+    parser.add_argument(
+        "--consent", default="", help="who agreed to what; nothing is made of real people without"
+    )
+    parser.add_argument(
+        "--synthetic", action="store_true", help="the person shown does not exist (a render)"
+    )
+    parser.add_argument("--name", default="", help="of the avatar; the file's by default")
+    parser.add_argument("--author", default="", help="who made it")
+    parser.add_argument("--licence", default="", help="under which it may be used")
+    parser.add_argument(
+        "--motion",
+        choices=("universal", "personal"),
+        help="personal also learns the person's manner of speaking from the video's sound",
+    )
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--minutes", type=float, help="time for the fit")
+    length.add_argument("--steps", type=int, help="steps of the fit; 0 takes the first guess")
+    parser.add_argument("--budget", type=int, help="most Gaussians of the head")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), help="what computes")
+    parser.add_argument(
+        "--face",
+        choices=("only", "largest", "left", "right"),
+        help="whose, where there are several",
+    )
+    parser.add_argument("--focal-px", type=float, help="focal length in pixels, if it is known")
+    parser.add_argument("--tracker", type=Path, help="model of MediaPipe's Face Landmarker")
+    parser.add_argument("--work", type=Path, help="folder of the work; beside --out by default")
+    parser.add_argument(
+        "--python",
+        type=Path,
+        metavar="ENV",
+        help="environment with PyTorch, or its Python; this one where it has PyTorch",
+    )
+    parser.set_defaults(run=personalize)

@@ -1,0 +1,191 @@
+"""Make a new person from a video or photos, in a process beside Blender."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+from bpy.props import BoolProperty, CollectionProperty, EnumProperty, FloatProperty, StringProperty
+
+from ..blender import people
+from ..blender.personalizing import CONSENT_SENTENCE, PersonalizeError, PersonalizeRequest
+from .base import CANCELLED, GuardedOperator, Outcome
+from .import_avatar import chosen_paths
+
+MOTION_ITEMS = (
+    ("universal", "Universal", "The head speaks as all heads do"),
+    (
+        "personal",
+        "Personal",
+        "Also learn the person's own manner of speaking, from a video with sound",
+    ),
+)
+FACE_ITEMS = (
+    ("only", "Only One", "Refuse recordings with a second face"),
+    ("largest", "Largest", "The face that is largest in the picture"),
+    ("left", "Left", "The face on the left"),
+    ("right", "Right", "The face on the right"),
+)
+
+
+class GAUSSIAN_HEADS_OT_personalize(GuardedOperator, bpy.types.Operator):
+    """Make an avatar of a person from one video or some photos, beside Blender; the person has to agree"""
+
+    bl_idname = "gaussian_heads.personalize"
+    bl_label = "New Person from Video"
+    bl_options = {"REGISTER"}
+
+    filepath: StringProperty(
+        name="File",
+        description="The video or photo of the person",
+        subtype="FILE_PATH",
+        options={"SKIP_SAVE"},
+    )
+    directory: StringProperty(
+        name="Folder",
+        description="Folder of the photos, where there are several",
+        subtype="DIR_PATH",
+        options={"SKIP_SAVE", "HIDDEN"},
+    )
+    files: CollectionProperty(
+        name="Files",
+        description="Names of several photos",
+        type=bpy.types.OperatorFileListElement,
+        options={"SKIP_SAVE", "HIDDEN"},
+    )
+    filter_movie: BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
+    filter_image: BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
+    was_asked: BoolProperty(options={"HIDDEN", "SKIP_SAVE"})
+
+    person: StringProperty(name="Name", description="What the avatar is called")
+    statement: StringProperty(
+        name="Statement",
+        description="Who agreed to what; it goes into the avatar with the date and a digest of the file",
+        options={"SKIP_SAVE"},
+    )
+    is_agreed: BoolProperty(
+        name="The person shown agreed to this avatar",
+        description="Without the agreement of the person shown no avatar is made",
+        options={"SKIP_SAVE"},
+    )
+    author: StringProperty(name="Author", description="Who makes the avatar")
+    licence: StringProperty(
+        name="Licence", description="Under which the avatar may be used; empty keeps it private"
+    )
+    motion: EnumProperty(name="Motion", description="How the head speaks", items=MOTION_ITEMS)
+    face: EnumProperty(
+        name="Face", description="Whose face counts where there are several", items=FACE_ITEMS
+    )
+    minutes: FloatProperty(
+        name="Minutes",
+        description="Time for the fit, which takes most of the work; 0 takes what it usually needs",
+        default=0.0,
+        min=0.0,
+        max=1440.0,
+    )
+    add_to_scene: BoolProperty(
+        name="Add to Scene", description="Add the avatar to the scene when it is made", default=True
+    )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Needs an environment, and nobody else being made."""
+        reason = people.why_not_personalize()
+        if reason:
+            cls.poll_message_set(reason)
+        return not reason
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
+        """Ask for the recording first, then for the agreement."""
+        if not self.filepath and not self.files:
+            context.window_manager.fileselect_add(self)
+            return {"RUNNING_MODAL"}
+        self.was_asked = True
+        if not self.person:
+            self.person = Path(self.filepath).stem.replace("_", " ").title()
+        return context.window_manager.invoke_props_dialog(
+            self, width=460, title="New Person", confirm_text="Make the Avatar"
+        )
+
+    def execute(self, context: bpy.types.Context) -> Outcome:
+        """Begin; a recording that was just chosen is asked about first."""
+        if self.was_asked or self.statement or bpy.app.background or context.window is None:
+            return super().execute(context)
+        names = [{"name": file.name} for file in self.files]
+        bpy.ops.gaussian_heads.personalize(
+            "INVOKE_DEFAULT", filepath=self.filepath, directory=self.directory, files=names
+        )
+        return CANCELLED
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """The agreement, then what is usual to change."""
+        layout = self.layout
+        if not self.was_asked:
+            # Beside the file browser.
+            layout.label(text="One video, or some photos", icon="FILE_MOVIE")
+            return
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        layout.prop(self, "person")
+        box = layout.box()
+        box.prop(self, "statement", placeholder="I am … and want this avatar of myself")
+        row = box.row()
+        row.use_property_split = False
+        row.prop(self, "is_agreed")
+        for name in ("author", "licence", "motion", "face", "minutes", "add_to_scene"):
+            layout.prop(self, name)
+
+    def run(self, context: bpy.types.Context) -> Outcome:
+        """Begin; ends here in background mode."""
+        request = self._request()
+        people.start(request, adds_to_scene=self.add_to_scene)
+        if not bpy.app.background and context.window is not None:
+            self.report({"INFO"}, "The person is being made beside Blender: see the sidebar.")
+            return {"FINISHED"}
+        avatar = people.finish()
+        if self.add_to_scene:
+            bpy.ops.gaussian_heads.import_avatar(filepath=str(avatar))
+        self.report({"INFO"}, f"Made '{avatar}'.")
+        return {"FINISHED"}
+
+    def _request(self) -> PersonalizeRequest:
+        if not self.is_agreed or not self.statement.strip():
+            raise PersonalizeError(CONSENT_SENTENCE)
+        options = ["--motion", self.motion, "--face", self.face]
+        if self.minutes > 0:
+            options += ["--minutes", f"{self.minutes:g}"]
+        inputs = tuple(chosen_paths(self)) if self.filepath or self.files else ()
+        name = self.person or (inputs[0].stem if inputs else "")
+        out = people.out_path(name)
+        return PersonalizeRequest(
+            inputs=inputs,
+            out=out,
+            consent=self.statement,
+            name=name,
+            author=self.author,
+            licence=self.licence,
+            options=(*options, "--work", str(out.with_suffix(".work"))),
+        )
+
+
+class GAUSSIAN_HEADS_OT_cancel_personalize(bpy.types.Operator):
+    """Stop making the person; the work is kept and goes on when the same recording is chosen again"""
+
+    bl_idname = "gaussian_heads.cancel_personalize"
+    bl_label = "Cancel"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Needs somebody being made."""
+        if people.current_process() is None:
+            cls.poll_message_set("Nobody is being made.")
+            return False
+        return True
+
+    def execute(self, context: bpy.types.Context) -> Outcome:
+        """Ask the process to stop."""
+        people.cancel()
+        return {"FINISHED"}
+
+
+CLASSES = (GAUSSIAN_HEADS_OT_personalize, GAUSSIAN_HEADS_OT_cancel_personalize)
