@@ -1,40 +1,65 @@
 """Expression codes for the monocular encoder's pictures: what faces do, in all the mixtures that are cheap to make.
 
-Captured frames of every person, upper and lower faces of different frames, and ARKit weights of speech, gaze,
-blinks, emotions and combinations through the prior's control map.
+Captured frames of every person, upper and lower faces of different frames, and expressions of
+`capture.expression_bank` through the prior's control map.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from ..core.avatar import Controls
-from ..core.spaces import ARKIT_BLENDSHAPES, ARKIT_INDEX, arkit_vector
-from .capture.performance import range_of_motion
-from .capture.performance_limits import plausible
-from .capture.performance_mixes import combination, emotion, gaze, look, uneven
-from .capture.performance_motion import MotionPool
-from .capture.sources import Sources
 from .dataset.reader import Subject
 from .networks.prior import UniversalPrior
 from .prior_bake import encode_subject
+from .prior_settings import TrainingError
 
-# Shares of the kinds of codes; what the data folder does not have goes to the others.
-SHARES = {
-    "captured": 0.22,
-    "mixed": 0.18,
-    "speech": 0.28,
-    "gaze": 0.12,
-    "combination": 0.08,
-    "emotion": 0.06,
-    "motion": 0.03,
-    "range": 0.03,
-}
+# Codes of captured frames and of mixed ones for every expression of the bank.
+CAPTURED_SHARE, MIXED_SHARE = 0.37, 0.3
 # Upper and lower face part between these heights (m, avatar frame), smoothly.
 PARTING_M, PARTING_WIDTH_M = -0.025, 0.012
-# How often a code gets another look or blink on top, and how large the jitter of codes is.
-LOOK_SHARE, BLINK_SHARE, JITTER = 0.35, 0.22, 0.1
+JITTER = 0.1
+
+
+@dataclass(frozen=True)
+class CodeBank:
+    """Codes to draw from, and what to put on top of them."""
+
+    codes: np.ndarray  # [C, D]
+    additions: np.ndarray  # [A, D]
+
+    def draw(self, rng: np.random.Generator) -> np.ndarray:
+        """A code with a look, a blink and some jitter of its own, `[D]` float32."""
+        code = self.codes[rng.integers(len(self.codes))]
+        added = self.additions[rng.integers(len(self.additions))]
+        jitter = JITTER * rng.random() * self.codes.std(0) * rng.standard_normal(len(code))
+        return (code + added + jitter).astype(np.float32)
+
+
+def bank_of_codes(
+    prior: UniversalPrior, controls: Controls, subjects: list[Subject], expressions: Path, seed: int
+) -> CodeBank:
+    """All codes, in random order; `expressions` is what `capture.expression_bank` wrote."""
+    if not expressions.is_file():
+        raise TrainingError(f"There is no '{expressions}': run capture.expression_bank first.")
+    with np.load(expressions) as stored:
+        weights, additions = stored["weights"], stored["additions"]
+    rng = np.random.default_rng(seed)
+    captured = captured_codes(prior, subjects)
+    count = max(round(CAPTURED_SHARE * len(weights)), 1)
+    strength = rng.uniform(0.4, 1.1, (count, 1)) ** (rng.random((count, 1)) < 0.5)
+    rows = [
+        strength * captured[rng.integers(len(captured), size=count)],
+        mixed_codes(prior, subjects, max(round(MIXED_SHARE * len(weights)), 1), rng),
+        weights @ controls.arkit52,
+    ]
+    codes = np.concatenate(rows).astype(np.float32)
+    added = (additions @ controls.arkit52).astype(np.float32)
+    return CodeBank(codes[rng.permutation(len(codes))], added)
 
 
 def captured_codes(prior: UniversalPrior, subjects: list[Subject]) -> np.ndarray:
@@ -65,72 +90,3 @@ def mixed_codes(
     with torch.no_grad():
         codes = [prior.encode(row[None], still)[0][0] for row in coefficients]
     return torch.stack(codes).numpy()
-
-
-def drawn_weights(
-    kind: str, count: int, motion: MotionPool, rng: np.random.Generator
-) -> np.ndarray:
-    """ARKit weights `[count, 52]` of one kind."""
-    makers = {
-        "speech": lambda: motion.speech(rng, False),
-        "motion": lambda: motion.captured(rng, False),
-        "gaze": lambda: gaze(rng),
-        "combination": lambda: combination(rng),
-        "emotion": lambda: emotion(rng, False),
-        "range": lambda: range_of_motion(int(rng.integers(1 << 12)), rng),
-    }
-    rows = []
-    for _ in range(count):
-        # Faces rest and move a little more often than they are seen at their utmost.
-        strength = np.float32(rng.uniform(0.25, 1.1) if rng.random() < 0.5 else 1.0)
-        rows.append(plausible(strength * makers[kind]()))
-    return np.stack(rows)
-
-
-def bank_of_codes(
-    prior: UniversalPrior,
-    controls: Controls,
-    subjects: list[Subject],
-    *,
-    data: Sources | None,
-    count: int,
-    seed: int,
-) -> np.ndarray:
-    """Codes `[about count, D]` in random order."""
-    rng = np.random.default_rng(seed)
-    motion = MotionPool(data) if data else None
-    captured = captured_codes(prior, subjects)
-    shares = {
-        kind: share
-        for kind, share in SHARES.items()
-        if kind not in ("speech", "motion")
-        or (motion is not None and motion.available["captured" if kind == "motion" else "speech"])
-    }
-    total, rows = sum(shares.values()), []
-    for kind, share in shares.items():
-        number = max(round(count * share / total), 1)
-        if kind == "captured":
-            strength = rng.uniform(0.4, 1.1, (number, 1)) ** (rng.random((number, 1)) < 0.5)
-            rows.append(strength * captured[rng.integers(len(captured), size=number)])
-        elif kind == "mixed":
-            rows.append(mixed_codes(prior, subjects, number, rng))
-        else:
-            rows.append(drawn_weights(kind, number, motion, rng) @ controls.arkit52)
-    codes = np.concatenate(rows).astype(np.float32)
-    return codes[rng.permutation(len(codes))]
-
-
-def varied_code(
-    code: np.ndarray, controls: Controls, spread: np.ndarray, rng: np.random.Generator
-) -> np.ndarray:
-    """A code of the bank with a look, a blink and some jitter of its own."""
-    added = np.zeros(len(ARKIT_BLENDSHAPES), np.float32)
-    if rng.random() < LOOK_SHARE:
-        added = np.maximum(added, np.float32(rng.uniform(0.2, 1.0)) * look(rng))
-    if rng.random() < BLINK_SHARE:
-        blink = arkit_vector({"eyeBlink": float(rng.uniform(0.1, 1.0))})
-        added = np.maximum(added, uneven(blink, rng, 0.1))
-    if rng.random() < 0.15:
-        added[ARKIT_INDEX["jawOpen"]] += np.float32(rng.uniform(0.02, 0.3))
-    jitter = JITTER * rng.random() * spread * rng.standard_normal(len(code))
-    return (code + added @ controls.arkit52 + jitter).astype(np.float32)

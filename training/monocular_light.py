@@ -137,7 +137,7 @@ def relit(
 def normals_of(quats: np.ndarray, means: np.ndarray, num_surface: int) -> np.ndarray:
     """Directions `[N, 3]` that light counts from: discs' own, and outwards for strands."""
     w, x, y, z = quats[:num_surface].T
-    squares = w * w + x * x + y * y + z * z
+    squares = np.maximum(w * w + x * x + y * y + z * z, np.float32(1e-12))
     normals = np.empty_like(means)
     normals[:num_surface, 0] = 2 * (x * z + w * y) / squares
     normals[:num_surface, 1] = 2 * (y * z - w * x) / squares

@@ -13,13 +13,12 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from ..core.avatar import Controls
 from ..core.avatar.pose import pose_gaussians, pose_points
 from ..core.camera import Camera, look_at
 from ..core.errors import GaussianHeadsError
@@ -27,17 +26,17 @@ from ..core.files import replace_on_success
 from ..core.gaussians import Gaussians
 from ..core.monocular.crops import CropWindow, window_of_landmarks
 from ..core.render.cpu import render
-from .capture.sources import StudioError, find_sources
 from .dataset import open_capture
 from .dataset.layout import TRAIN
 from .evaluate_metrics import LIPS_REACH_M
-from .monocular_codes import bank_of_codes, varied_code
+from .monocular_codes import CodeBank, bank_of_codes
 from .monocular_labels import Labels, gaze_angles, mouth_mm, seen_labels
 from .monocular_light import Groups, draw_look, normals_of, relit
 from .monocular_persons import RenderPerson, load_person
 from .networks.prior import UniversalParts, UniversalPrior
 from .prior_controls import load_controls
 from .prior_file import load_prior
+from .prior_settings import TrainingError
 
 logger = logging.getLogger(__name__)
 SHARD = 256
@@ -46,7 +45,7 @@ SHARD_PERSONS = 32
 # Side of the picture over that of the face's window, and its pixels.
 FACE_MARGIN, FACE_PX = 1.4, 224
 HEAD_MARGINS, HEAD_PX = (1.6, 4.5), 192
-BANK, SEED = 12000, 5
+SEED = 5
 # What the camera looks at (m, avatar frame), and how far away it is.
 TARGET_M = np.array([0.0, -0.045, 0.0])
 NEAREST_M, FARTHEST_M = 0.28, 3.0
@@ -110,12 +109,21 @@ def camera_of(shot: Shot, neck_pivot: np.ndarray) -> np.ndarray:
     return viewmat
 
 
+def window_camera(
+    shot: Shot, neck_pivot: np.ndarray, landmarks_m: np.ndarray, size_px: int
+) -> Camera:
+    """A camera whose picture is the face's window with its margin, for landmarks `[68, 3]` of a head at rest."""
+    still = replace(shot, head_pose=np.zeros(6))
+    viewmat = camera_of(still, neck_pivot)
+    seen = seen_labels(viewmat, still.head_pose, neck_pivot, landmarks_m).landmarks
+    return _seeing(window_of_landmarks(seen).scaled(FACE_MARGIN), viewmat, size_px)
+
+
 class FaceRenderer:
     """Draws persons of one prior; what all share is computed once."""
 
-    def __init__(self, prior: UniversalPrior, controls: Controls, codes: np.ndarray) -> None:
-        self.prior, self.controls, self.codes = prior, controls, codes
-        self.spread = codes.std(0)
+    def __init__(self, prior: UniversalPrior, codes: CodeBank) -> None:
+        self.codes = codes
         self.groups = groups_of(prior.parts)
         topology, anchors = prior.parts.topology, prior.parts.anchors
         self.irises = [
@@ -127,9 +135,7 @@ class FaceRenderer:
         self, person: RenderPerson, rng: np.random.Generator, mode: str = "face", shots: int = 1
     ) -> list[tuple[np.ndarray, Labels]]:
         """Pictures `[S, S, 4]` uint8 (straight alpha) of one expression, and labels; mode "face" or "head"."""
-        code = self.codes[rng.integers(len(self.codes))]
-        code = varied_code(code, self.controls, self.spread, rng)
-        face = self.pose(person, code)
+        face = self.pose(person, self.codes.draw(rng))
         return [self.shoot(person, face, draw_shot(rng), rng, mode) for _ in range(shots)]
 
     def pose(self, person: RenderPerson, code: np.ndarray) -> PosedFace:
@@ -226,6 +232,11 @@ def _zoomed(
             window.center_px[1] + margin * (moved[1] + 0.08 * window.side_px),
         )
         window = CropWindow(center, margin * window.side_px)
+    return _seeing(window, viewmat, size)
+
+
+def _seeing(window: CropWindow, viewmat: np.ndarray, size: int) -> Camera:
+    """The camera whose picture is a window of tangents of angles."""
     focal = size / window.side_px
     x, y = (size / 2 - focal * center for center in window.center_px)
     return Camera(viewmat, np.array([[focal, 0, x], [0, focal, y], [0, 0, 1.0]]), size, size)
@@ -272,7 +283,7 @@ def make_shards(
         rng = np.random.default_rng([seed, number, mode == "head"])
         paths = sorted(persons.glob("*.pt"))
         if not paths:
-            raise StudioError(f"There is nobody in '{persons}': run monocular_persons first.")
+            raise TrainingError(f"There is nobody in '{persons}': run monocular_persons first.")
         pictures, labels = [], []
         for index in rng.integers(len(paths), size=SHARD_PERSONS):
             person = load_person(paths[index])
@@ -284,15 +295,17 @@ def make_shards(
         logger.info("%s", name)
 
 
-def open_renderer(prior_folder: Path, data: Path, cache: Path) -> FaceRenderer:
-    """A renderer for the shipped or another prior; its codes are made once and kept in `cache`."""
-    prior, controls = load_prior(prior_folder), load_controls(prior_folder)
+def open_renderer(prior_folder: Path, data: Path, work: Path) -> FaceRenderer:
+    """A renderer for a prior; its codes are made once of `expressions.npz` and kept in the folder `work`."""
+    prior, cache = load_prior(prior_folder), work / "codes.npz"
     if not cache.is_file():
         subjects = open_capture(data).subjects(TRAIN)
-        codes = bank_of_codes(prior, controls, subjects, data=find_sources(), count=BANK, seed=SEED)
+        controls = load_controls(prior_folder)
+        bank = bank_of_codes(prior, controls, subjects, work / "expressions.npz", SEED)
         with replace_on_success(cache) as temporary:
-            np.save(temporary, codes)
-    return FaceRenderer(prior, controls, np.load(cache))
+            np.savez_compressed(temporary, codes=bank.codes, additions=bank.additions)
+    with np.load(cache) as stored:
+        return FaceRenderer(prior, CodeBank(stored["codes"], stored["additions"]))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -313,8 +326,7 @@ def main(arguments: list[str] | None = None) -> int:
     torch.set_num_threads(1)
     numbers = range(options.first, options.first + options.shards)
     try:
-        cache = options.out.parent / "codes.npy"
-        renderer = open_renderer(options.prior, options.data, cache)
+        renderer = open_renderer(options.prior, options.data, options.out.parent)
         make_shards(renderer, options.persons, options.out, options.mode, numbers, options.seed)
     except GaussianHeadsError as error:
         sys.stderr.write(f"{error}\n")
