@@ -193,7 +193,7 @@ def test_a_package_of_the_person_opens_and_draws_the_same(fitted, subject, tmp_p
     fidelity = person.export(tmp_path / "me.uhap", info, controls)
     avatar = Avatar.open(tmp_path / "me.uhap")
     assert fidelity.picture_db > 40
-    assert avatar.info.provenance.consent == "agreed to a test"
+    assert avatar.manifest.info.provenance.consent == "agreed to a test"
     gaussians = avatar.decode(np.zeros(dim, np.float32))
     assert gaussians.num_gaussians == len(person.head.neck_weights)
 

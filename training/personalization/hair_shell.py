@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.ndimage import binary_closing, binary_dilation, label
 from scipy.sparse import coo_matrix, diags
 from scipy.sparse.linalg import spsolve
 from scipy.spatial import cKDTree
@@ -32,6 +33,8 @@ THINNEST_M, INNER_LAYER = 0.0015, 0.55
 # A curtain: how far beside the head it hangs, how deep it is, how low it reaches below the eyes.
 CURTAIN_REACH_M, CURTAIN_DEPTH_M, CURTAIN_LOW_M, VOXEL_M = 0.09, 0.035, 0.26, 0.006
 EAR_Z = -0.075
+# A piece of it is at least so large, and so much of it is this near to the hair above.
+FEWEST_VOXELS, TOUCHING_M, TOUCHING_SHARE = 150, 0.018, 0.04
 
 
 @dataclass(frozen=True)
@@ -165,14 +168,31 @@ def _curtain(
     covered = _beside(parts, vertices, places, shell)
     covered[covered] = outlines.is_inside(places[covered])
     covered[covered] = _needed(places[covered], outlines, vertices, parts, shell)
-    filled = covered.reshape(shape)
-    if filled.sum() < 20:
+    filled = _hanging(covered.reshape(shape), voxels, shell)
+    if not filled.any():
         return empty
     padded = np.pad(filled, 1)
     slope = np.stack(np.gradient(padded.astype(float)), axis=-1)[1:-1, 1:-1, 1:-1]
     skin = filled & (np.linalg.norm(slope, axis=-1) > 0)
     points = voxels[skin]
     return Shell(points, unit(-slope[skin]), np.full(len(points), 0.8 * VOXEL_M))
+
+
+def _hanging(filled: np.ndarray, voxels: np.ndarray, shell: Shell) -> np.ndarray:
+    """Of filled voxels the pieces that are large and hang on the hair: others are clothes or a wrong matte."""
+    kept = np.zeros_like(filled)
+    if not len(shell.points) or filled.sum() < FEWEST_VOXELS:
+        return kept
+    pieces, count = label(filled)
+    tree = cKDTree(shell.points)
+    for piece in range(1, count + 1):
+        own = pieces == piece
+        if own.sum() < FEWEST_VOXELS:
+            continue
+        touching = tree.query(voxels[own], distance_upper_bound=TOUCHING_M)[0] < TOUCHING_M
+        if touching.sum() >= TOUCHING_SHARE * own.sum():
+            kept |= own
+    return kept
 
 
 def _curtain_box(vertices: np.ndarray, parts: UniversalParts) -> list[tuple[float, float]]:
@@ -229,8 +249,6 @@ def _needed(
 
 
 def _footprint(outlines: Silhouettes, frame: SubjectFrame, points: np.ndarray) -> np.ndarray:
-    from scipy.ndimage import binary_closing, binary_dilation
-
     row, column, shown = outlines.pixels(frame, points)
     mask = np.zeros(frame.rgba.shape[:2], bool)
     mask[row[shown], column[shown]] = True
