@@ -22,8 +22,9 @@ from .light_mix import LightMix, doubled, light_reach
 from .srgb import srgb_to_linear
 from .strands import Strands
 
-# Linear light below this is that of skin below a shirt, which nothing reaches; where a triangle is looked at.
-DARK, SKIN_PARTS = 0.06, ("face", "back_head")
+# Skin this much darker than a person's usual skin lies below a shirt, which no light reaches; where a triangle is
+# looked at.
+DARK_SHARE, SKIN_PARTS = 0.15, ("face", "back_head")
 SPOTS = np.array([[1, 1, 1], [8, 1, 1], [1, 8, 1], [1, 1, 8]]) / np.array([[3], [10], [10], [10]])
 
 
@@ -64,7 +65,9 @@ class FilmedHead:
         mesh, radiance = self.mesh, srgb_to_linear(self.texture)
         uv = mesh.uvs[:, :, None] * SPOTS.T[None, :, :, None]
         spots = sample_atlas(radiance, uv.sum(1).reshape(-1, 2))
-        is_dark = (spots.reshape(len(mesh.triangles), -1, 3).mean(2) < DARK).any(axis=1)
+        shown = spots.reshape(len(mesh.triangles), -1, 3).mean(2)
+        dark = DARK_SHARE * np.median(shown[mesh.part_mask("face")])
+        is_dark = (shown < dark).any(axis=1)
         is_low = (mesh.vertices[mesh.triangles][..., 1] < mesh.neck_pivot[1]).all(axis=1)
         kept = ~(is_dark & is_low & mesh.part_mask(*SKIN_PARTS))
         whole = self.topology
