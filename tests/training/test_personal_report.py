@@ -65,6 +65,7 @@ def test_a_good_recording_gets_no_hint():
         ({"lip_gap_mm": np.full(FRAMES, 6.0)}, "never part by more than 6 mm"),
         ({"turn_deg": np.linspace(-30.0, 9.6, FRAMES)}, "to the left by more than 10 degrees"),
         ({"turn_deg": np.linspace(-4.0, 30.0, FRAMES)}, "to the right by more than 4 degrees"),
+        ({"turn_deg": np.linspace(-4.0, 7.0, FRAMES)}, "to either side by more than 7 degrees"),
         ({"nod_deg": np.zeros(FRAMES)}, "never nods"),
         ({"eye_opening_mm": np.full(FRAMES, 9.0)}, "No frame shows closed eyes"),
         ({"eye_opening_mm": np.full(FRAMES, 0.4)}, "closed in 40 of 40 frames"),

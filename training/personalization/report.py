@@ -142,7 +142,7 @@ def report_page(found: Findings) -> str:
         ("Poses and expressions that were seen", _coverage(found.coverage, report)),
         ("Personal motion", _motion(report.motion)),
         ("Consent and provenance", _provenance(report)),
-        ("Settings", _table(report.settings.items())),
+        ("Settings", _table((n.replace("_", " "), v) for n, v in report.settings.items())),
         ("Times", _times(report)),
     ]
     body = "".join(
@@ -276,7 +276,7 @@ def _provenance(report: ReportInput) -> str:
         ),
         ("of the skin seen", f"{100 * _seen_share(subject):.0f} %"),
         ("texture", f"{scan.texture.shape[1]} x {scan.texture.shape[0]}"),
-        *report.facts.items(),
+        *((name.replace("_", " "), value) for name, value in report.facts.items()),
         ("made", datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")),
     ]
     note = (

@@ -136,10 +136,16 @@ def hints_of(coverage: Coverage, num_fitted: int) -> list[str]:
 
 def _pose_hints(coverage: Coverage) -> list[str]:
     hints = []
-    for side, reached in (("left", coverage.turn_deg.max()), ("right", -coverage.turn_deg.min())):
-        if reached < TURN_DEG:
+    left, right = float(coverage.turn_deg.max()), -float(coverage.turn_deg.min())
+    if max(left, right) < TURN_DEG:
+        hints.append(
+            f"The head never turns to either side by more than {max(left, right, 0.0):.0f} degrees: both "
+            "sides of the avatar are the prior's guess."
+        )
+    for side, reached in (("left", left), ("right", right)):
+        if reached < TURN_DEG <= max(left, right):
             hints.append(
-                f"The head never turns to the {side} by more than {max(reached, 0):.0f} degrees: that side "
+                f"The head never turns to the {side} by more than {max(reached, 0.0):.0f} degrees: that side "
                 "of the avatar is the prior's guess."
             )
     if np.ptp(coverage.nod_deg) < NOD_DEG:
