@@ -25,7 +25,7 @@ from ..blender.movie_strips import (
     movie_scene,
     movie_strips,
 )
-from ..blender.strips import require_same_rate
+from ..blender.strips import is_muted, require_same_rate
 from ..blender.watching import Watching, WatchingJob, WatchRequest, face_encoder
 from ..core.expression import ExpressionTrack
 from .base import CANCELLED, Outcome, ThinsKeys, active_avatar
@@ -183,7 +183,7 @@ class GAUSSIAN_HEADS_OT_expression_from_video(ThinsKeys, ListensBeside, bpy.type
         watching, watched = job.listenings[0], job.watched()
         obj = object_by_uid(watching.object_uid)
         result = self._key(context, obj, watched.track, watching.request.placement.first_frame)
-        for note in watched.notes:
+        for note in (*watched.notes, *self._covered(context)):
             self.report({"WARNING"}, note)
         self.report(
             {"INFO"},
@@ -191,6 +191,18 @@ class GAUSSIAN_HEADS_OT_expression_from_video(ThinsKeys, ListensBeside, bpy.type
             f"{result.num_keys:,} keys on {result.num_curves} curves.",
         )
         return {"FINISHED"}
+
+    def _covered(self, context: bpy.types.Context) -> list[str]:
+        """What a movie strip of the rendered scene does to its pictures."""
+        scene = context.scene
+        if self.filepath or not scene.render.use_sequencer:
+            return []
+        if all(is_muted(strip) for strip in movie_strips(scene)):
+            return []
+        return [
+            "Renders show the movie strip in place of the head: mute the strip, or turn Sequencer off in "
+            "Output > Post Processing."
+        ]
 
     def _key(
         self,

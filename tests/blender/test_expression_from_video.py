@@ -164,6 +164,14 @@ def test_notes_of_the_encoder_are_reported(head, strip, encoder, capfd):
     assert "only 40 pixels" in capfd.readouterr().out
 
 
+def test_a_strip_that_covers_the_render_is_told(scene, head, strip, encoder, capfd):
+    run()
+    assert "in place of the head" in capfd.readouterr().out
+    strip.mute = True
+    run()
+    assert "in place of the head" not in capfd.readouterr().out
+
+
 def test_what_cannot_work_is_said(scene, head, strip, encoder, ramp, tmp_path):
     with pytest.raises(RuntimeError, match="no movie strip 'Other'"):
         run(strip="Other")
