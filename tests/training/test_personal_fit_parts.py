@@ -264,7 +264,7 @@ def test_a_bare_head_grows_no_hair(parts):
 def test_floaters_go_and_unseen_hair_stays(outlines):
     normals = unit(np.array([[0.0, 0, 1], [0, 0, -1], [1, 0, 0], [0, 1, 0]]))
     points = (SKULL_M + 0.5 * HAIR_M) * normals + [0, 0, -SKULL_M]
-    shell = Shell(points, normals, np.full(4, 0.005))
+    shell = Shell(points, normals, np.full(4, 0.005), np.zeros(4))
     hair = HairGaussians.on(shell, np.full((4, 3), 0.5), HairSettings())
     density = HairDensity(FitSettings(), hair)
     density.grow_and_prune(hair, torch.Generator().manual_seed(0))

@@ -56,9 +56,9 @@ class PersonalFit(ResumableFit):
         self.outlines = Silhouettes(frames, subject.scan.neck_pivot)
         self.surface = Surface(prior.parts)
         self.head = first_head(prior, subject, settings)
-        if settings.growth.first_share < 1:
+        share = settings.growth.share_at_start(self.head.num_surface)
+        if share < 1:
             rng = np.random.default_rng(settings.seed)
-            share = settings.growth.first_share
             self.head.use_anchors(thinned(self.head.anchors, self.surface, share, rng))
         self._take_frames()
         self.hair = first_hair(self.head, self.outlines, settings)

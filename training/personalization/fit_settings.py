@@ -12,6 +12,10 @@ from ..fitted_gaussians import LearningRates
 GrowthRule = Literal["pixel", "mean", "random", "none"]
 
 
+# Where the budget is small, the fit starts with this share of it.
+ROOM_TO_GROW = 0.75
+
+
 @dataclass(frozen=True)
 class StageRates:
     """How much of its full rate each kind of number learns at in one stage, and the stage's share of the steps."""
@@ -40,11 +44,13 @@ class FitRates:
     identity_code: float = 2e-3
     maps: float = 1.5e-3
     color_affine: float = 2e-3
-    # Metres of a handle, radians and metres of a pose.
+    # Metres of a handle.
     shape_m: float = 1.2e-4
-    pose_rad: float = 4e-4
-    pose_m: float = 1.5e-4
-    codes: float = 3e-3
+    # Of one frame's pose and code: Adam, which sees each frame once in a round and goes on by itself between,
+    # moves them some thirty times as far at each visit.
+    pose_rad: float = 5e-5
+    pose_m: float = 8e-6
+    codes: float = 1e-3
     # Of the last layers, which learn at a tenth of it.
     decoder: float = 1e-3
     light: float = 1e-3
@@ -100,6 +106,12 @@ class GrowthSettings:
     # Anchors that no picture and no other view shows are dropped, and those more transparent than this.
     min_opacity: float = 0.02
     drops_idle: bool = True
+
+    def share_at_start(self, count: int) -> float:
+        """The share of `count` anchors that a fit starts with: a budget below them leaves room to grow."""
+        if self.max_anchors >= count:
+            return self.first_share
+        return min(self.first_share, ROOM_TO_GROW * self.max_anchors / count)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ TANGENT_SIGMA, NORMAL_SIGMA = 0.62, 0.3
 OPACITY = 0.85
 # A point is seen by cameras that its surface faces.
 FACING_COSINE, NEAREST_SEEN, MOST_COLORED = 0.15, 6, 12
-GREY = 0.5
+GREY, SURELY_HAIR_M = 0.5, 0.02
 # Adam's epsilon, in the loss per metre and per unit: gradients far below it move nothing, so that what shows only
 # through its rim keeps still.
 MEANS_EPS, EPS = 1e-4, 3e-7
@@ -135,10 +135,12 @@ def shell_colors(shell: Shell, outlines: Silhouettes, skin: np.ndarray) -> np.nd
     colors = np.full((len(shell.points), 3), GREY)
     colors[seen] = sums[seen] / weights[seen, None]
     if seen.any() and not seen.all():
-        # The other side of a head is like this one.
+        # Beside the hairline it may be skin that was seen. The other side of a head is like this one.
+        sure = seen & (shell.inside > SURELY_HAIR_M)
+        taken = sure if sure.any() else seen
         sides = np.array([[1.0, 1.0, 1.0], [-1.0, 1.0, 1.0]])
-        known = np.concatenate([shell.points[seen] * side for side in sides])
+        known = np.concatenate([shell.points[taken] * side for side in sides])
         near = cKDTree(known).query(shell.points[~seen], k=min(NEAREST_SEEN, len(known)))[1]
         near = near.reshape(len(near), -1)
-        colors[~seen] = np.tile(colors[seen], (2, 1))[near].mean(1)
+        colors[~seen] = np.tile(colors[taken], (2, 1))[near].mean(1)
     return colors

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from scipy.ndimage import binary_closing, binary_dilation, label
@@ -22,7 +22,7 @@ from .subject import SubjectFrame
 HAIRLINE_DEG = np.array([0.0, 30.0, 50.0, 64.0, 76.0, 88.0, 100.0, 118.0, 140.0, 180.0])
 HAIRLINE_M = np.array([0.056, 0.052, 0.034, 0.018, 0.002, -0.012, -0.008, -0.016, -0.05, -0.075])
 AXIS_Z = -0.06
-STEP_M = 0.002
+STEP_M, SKULL_M = 0.002, 0.09
 # Seen from this far beside its plane, a piece of surface makes the outline.
 OUTLINE_COSINE = 0.3
 NEIGHBOURS, STIFFNESS, USUAL_WEIGHT = 8, 0.6, 0.02
@@ -39,20 +39,21 @@ FEWEST_VOXELS, TOUCHING_M, TOUCHING_SHARE = 150, 0.018, 0.04
 
 @dataclass(frozen=True)
 class Shell:
-    """Points of hair `[M, 3]` (m) on the resting head, which way it faces there, and how far apart they are (m)."""
+    """Points of hair `[M, 3]` (m) on the resting head, and which way it faces there."""
 
     points: np.ndarray
     normals: np.ndarray
-    spacing: np.ndarray  # [M]
+    spacing: np.ndarray  # [M] m to the neighbours
+    inside: np.ndarray  # [M] m that the root lies within the hairline
 
 
 def hair_shell(
     parts: UniversalParts, vertices: np.ndarray, outlines: Silhouettes, settings: HairSettings
 ) -> Shell:
     """The hair that the mattes leave room for on a head with these vertices `[V, 3]` (m)."""
-    roots, normals = _scalp(parts, vertices, settings.spacing_m)
+    roots, normals, inside = _scalp(parts, vertices, settings.spacing_m)
     if not len(roots):
-        return Shell(*(np.zeros((0, 3)),) * 2, np.zeros(0))
+        return no_hair()
     outside = parts.topology.faces_of("face", "back_head")
     skin = vertices[parts.topology.triangles[outside]]
     room = _room(roots, normals, outlines, settings.thickest_m)
@@ -60,33 +61,37 @@ def hair_shell(
     tight[room >= settings.thickest_m] = 0.0
     thick = _smooth_thickness(roots, room, tight)
     grown = thick > THINNEST_M
-    layers = [_layer(roots[grown], normals[grown], thick[grown], 1.0, settings.spacing_m)]
+    spacing = np.full(len(roots), settings.spacing_m)
+    bare = Shell(roots, normals, spacing, inside)
+    layers = [_layer(bare, grown, thick, 1.0)]
     deep = thick > 0.008
     if deep.any():
-        layers.append(
-            _layer(roots[deep], normals[deep], thick[deep], INNER_LAYER, settings.spacing_m)
-        )
+        layers.append(_layer(bare, deep, thick, INNER_LAYER))
     layers.append(_curtain(parts, vertices, outlines, layers[0]))
-    return Shell(
-        *(np.concatenate([getattr(s, n) for s in layers]) for n in ("points", "normals", "spacing"))
-    )
+    names = [field.name for field in fields(Shell)]
+    return Shell(*(np.concatenate([getattr(s, name) for s in layers]) for name in names))
 
 
-def is_scalp(places: np.ndarray) -> np.ndarray:
-    """Mask `[N]` of places `[N, 3]` on the mean head where hair may grow."""
+def no_hair() -> Shell:
+    """A shell of no points."""
+    return Shell(np.zeros((0, 3)), np.zeros((0, 3)), np.zeros(0), np.zeros(0))
+
+
+def within_hairline_m(places: np.ndarray) -> np.ndarray:
+    """Metres `[N]` that places `[N, 3]` on the mean head lie above the lowest hairline."""
     turn = np.degrees(np.abs(np.arctan2(places[:, 0], places[:, 2] - AXIS_Z)))
-    return places[:, 1] > np.interp(turn, HAIRLINE_DEG, HAIRLINE_M)
+    return places[:, 1] - np.interp(turn, HAIRLINE_DEG, HAIRLINE_M)
 
 
 def _scalp(
     parts: UniversalParts, vertices: np.ndarray, spacing_m: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Evenly spread roots and the skull's smooth normals there."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Evenly spread roots, the skull's smooth normals there, and how far within the hairline they are (m)."""
     topology = parts.topology
     middle = parts.mean_vertices[topology.triangles].mean(1)
-    on_skin = topology.faces_of("face", "back_head") & is_scalp(middle)
+    on_skin = topology.faces_of("face", "back_head") & (within_hairline_m(middle) > 0)
     if not on_skin.any():
-        return np.zeros((0, 3)), np.zeros((0, 3))
+        return np.zeros((0, 3)), np.zeros((0, 3)), np.zeros(0)
     wanted = np.where(on_skin, spacing_m, np.inf)
     rng = np.random.default_rng(0)
     found = sample_anchors(vertices, topology.triangles, wanted, rng).anchors
@@ -95,7 +100,8 @@ def _scalp(
     corner_normals = vertex_normals(mesh)[topology.triangles]
     normals = unit(found.interpolate(corner_normals))
     near = cKDTree(roots).query(roots, k=min(40, len(roots)))[1]
-    return roots, unit(normals[near].mean(1))
+    inside = within_hairline_m(found.positions(parts.mean_vertices, topology.triangles))
+    return roots, unit(normals[near].mean(1)), inside
 
 
 def _room(
@@ -149,19 +155,22 @@ def _smooth_thickness(roots: np.ndarray, room: np.ndarray, tight: np.ndarray) ->
     return np.clip(spsolve(system.tocsc(), wanted), 0.0, room)
 
 
-def _layer(
-    roots: np.ndarray, normals: np.ndarray, thick: np.ndarray, share: float, spacing_m: float
-) -> Shell:
-    points = roots + (share * thick)[:, None] * normals
-    stretch = 1.0 + share * thick / 0.09
-    return Shell(points, normals, spacing_m * stretch)
+def _layer(bare: Shell, chosen: np.ndarray, thick: np.ndarray, share: float) -> Shell:
+    """The chosen roots, moved out by a share of the thickness (m) over each."""
+    out = share * thick[chosen]
+    normals = bare.normals[chosen]
+    return Shell(
+        bare.points[chosen] + out[:, None] * normals,
+        normals,
+        bare.spacing[chosen] * (1.0 + out / SKULL_M),
+        bare.inside[chosen],
+    )
 
 
 def _curtain(
     parts: UniversalParts, vertices: np.ndarray, outlines: Silhouettes, shell: Shell
 ) -> Shell:
     """Skin of the space beside head and neck that every matte covers and nothing else explains."""
-    empty = Shell(np.zeros((0, 3)), np.zeros((0, 3)), np.zeros(0))
     steps = [np.arange(low, high, VOXEL_M) for low, high in _curtain_box(vertices, parts)]
     voxels = np.stack(np.meshgrid(*steps, indexing="ij"), axis=-1)
     shape, places = voxels.shape[:3], voxels.reshape(-1, 3)
@@ -170,12 +179,13 @@ def _curtain(
     covered[covered] = _needed(places[covered], outlines, vertices, parts, shell)
     filled = _hanging(covered.reshape(shape), voxels, shell)
     if not filled.any():
-        return empty
+        return no_hair()
     padded = np.pad(filled, 1)
     slope = np.stack(np.gradient(padded.astype(float)), axis=-1)[1:-1, 1:-1, 1:-1]
     skin = filled & (np.linalg.norm(slope, axis=-1) > 0)
     points = voxels[skin]
-    return Shell(points, unit(-slope[skin]), np.full(len(points), 0.8 * VOXEL_M))
+    count = len(points)
+    return Shell(points, unit(-slope[skin]), np.full(count, 0.8 * VOXEL_M), np.zeros(count))
 
 
 def _hanging(filled: np.ndarray, voxels: np.ndarray, shell: Shell) -> np.ndarray:
