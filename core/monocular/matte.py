@@ -34,6 +34,8 @@ FILTER_PX = 320
 RADIUS_PX, EPSILON = 10, 4e-4
 # What the network is sure of stays, whatever the edges say.
 SURE = (0.02, 0.98)
+# Alpha below this counts as none, above the rest of 1 as all.
+TRACE = 0.15
 # Frames before and after that the network's alpha is averaged over, as windows move with the head.
 NEIGHBOUR_WEIGHT = 0.5
 # A background that differs more (of 255, mean) from frame to frame moves.
@@ -98,7 +100,8 @@ def refined(
     fine = (slopes * (pixels.astype(np.float32) / 255.0)).sum(-1) + offsets
     low, high = SURE
     fine = np.where((rough > low) & (rough < high), fine, rough)
-    return np.clip(fine, 0.0, 1.0).astype(np.float32)
+    # Faint traces are what the filter leaves beside edges.
+    return np.clip((fine - TRACE) / (1.0 - 2.0 * TRACE), 0.0, 1.0).astype(np.float32)
 
 
 @dataclass
