@@ -26,6 +26,7 @@ from gaussian_heads.training.networks.personal_motion import (  # noqa: E402
 )
 from gaussian_heads.training.personalization import motion as motion_module  # noqa: E402
 from gaussian_heads.training.personalization.motion import MotionSettings, fit_motion  # noqa: E402
+from gaussian_heads.training.personalization.motion_fit import MotionFit  # noqa: E402
 from gaussian_heads.training.personalization.motion_places import mouth_places  # noqa: E402
 from gaussian_heads.training.personalization.motion_sound import (  # noqa: E402
     OFFSETS_SEC,
@@ -266,17 +267,17 @@ def test_another_sound_does_not_fit(fitted, head, subject):
     targets = distil(head, made, fitted.mouth)
     decoder = fitted.decoder(head)
     vectors = fitted.vectors(made.windows)
-    jaw = np.arange(len(fitted.mouth.rows), len(fitted.mouth.rows) + 68)[66]
+    lips = slice(len(fitted.mouth.rows) + 48, len(fitted.mouth.rows) + 68)
+    wanted = 1e-2 * targets.moves[:, lips].float()
     errors = []
-    for shift in (0, 17):
+    for shift in (0, 9):
         moved = [
-            decoder(torch.from_numpy(np.concatenate([code, vector])))[5][66]
-            - head(torch.from_numpy(code))[5][66]
+            decoder(torch.from_numpy(np.concatenate([code, vector])))[5][48:]
+            - head(torch.from_numpy(code))[5][48:]
             for code, vector in zip(made.universal, np.roll(vectors, shift, 0), strict=True)
         ]
-        wanted = 1e-2 * targets.moves[:, jaw].float()
-        errors.append(float((torch.stack(moved) - wanted).norm(dim=1).mean()))
-    assert errors[0] < 0.6 * errors[1]
+        errors.append(float((torch.stack(moved) - wanted).norm(dim=2).mean()))
+    assert errors[0] < 0.7 * errors[1]
 
 
 def test_the_package_decodes_what_was_learned(fitted, head, tmp_path):
@@ -312,17 +313,17 @@ def test_a_stopped_fit_goes_on_as_if_nothing_had_happened(
         return fit_motion(head, subject, SOUND, arkit_controls(), QUICK, work=folder)
 
     whole = run(tmp_path / "whole")
-    follow = motion_module.MotionFit.follow
+    follow = MotionFit.follow
 
     def interrupted(fit, item):
         if fit.step == 43:
             raise KeyboardInterrupt
         follow(fit, item)
 
-    monkeypatch.setattr(motion_module.MotionFit, "follow", interrupted)
+    monkeypatch.setattr(MotionFit, "follow", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "stopped")
-    monkeypatch.setattr(motion_module.MotionFit, "follow", follow)
+    monkeypatch.setattr(MotionFit, "follow", follow)
     again = run(tmp_path / "stopped")
     assert again.scores == whole.scores
     for one, two in zip(again.network.parameters(), whole.network.parameters(), strict=True):
