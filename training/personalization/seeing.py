@@ -13,8 +13,8 @@ from .sightings import Sightings, face_size_px
 
 LEAST_CONFIDENCE = 0.02
 FEWEST_FRAMES = 20
-# Nobody films a face from nearer than this; a face is about so large.
-NEAREST_M, FACE_M = 0.6, 0.14
+# People sit about so far from a camera, or farther; a face is about so large.
+NEAREST_M, FACE_M = 0.75, 0.14
 FOCAL_DOUBT, KNOWN_FOCAL_DOUBT = 0.5, 0.02
 
 
