@@ -52,7 +52,7 @@ class EncoderSettings:
     minutes: float = 65.0
     batch: int = 48
     negatives: int = 3
-    rate: float = 1.2e-3
+    rate: float = 1e-3
     last_rate: float = 0.01
     warmup_steps: int = 100
     decay: float = 0.02
@@ -247,15 +247,17 @@ def open_fit(prior_folder: Path, work: Path, settings: EncoderSettings) -> Encod
 
 
 def begin_with(fit: EncoderFit, checkpoint: Path) -> None:
-    """Take what fits of another run's network; of a matrix that grew, its first columns."""
-    state = torch.load(checkpoint, weights_only=True)["network"]
+    """Take what fits of another run's network; matrices that grew start with their new columns at zero."""
+    state = torch.load(checkpoint, weights_only=True)["average"]
     own = fit.network.state_dict()
     for name, value in state.items():
-        if name in own and value.shape == own[name].shape:
+        if name not in own:
+            continue
+        if value.shape == own[name].shape:
             own[name].copy_(value)
-        elif name == "hidden.0.weight" and len(value) == len(own[name]):
-            shared = fit.network.hidden[0].in_features - fit.network.num_close
-            own[name][:, :shared] = value[:, :shared]
+        elif value.ndim == 2 and len(value) == len(own[name]):
+            own[name].zero_()
+            own[name][:, : value.shape[1]] = value
     fit.average.load_state_dict(own)
 
 

@@ -11,7 +11,7 @@
 | places | 68 + 12 maps      | 1x1 on fine, softmax over the picture: where each landmark is     |
 | eyes   | 96 each           | 48² of the crop about each eye and brow, upright: four 3x3        |
 | mouth  | 128               | 64² about the mouth, upright: four 3x3                            |
-| hidden | 288, 288          | stage 4 at all places, the places, eyes and mouth                 |
+| hidden | 288, 288          | stage 4 at all places, the places in crop and face, eyes, mouth   |
 
 Places are means of where a softmax lies (integral regression, Sun et al. 2018), exact below a pixel. What is small
 (lips that touch, an iris) is then looked at again where it is, in windows that turn and grow with the face (spatial
@@ -37,7 +37,7 @@ LEFT_EYE, RIGHT_EYE, MOUTH = slice(42, 48), slice(36, 42), slice(48, 68)
 # Windows: half their side and how far they lie above their landmarks, in distances between eyes and mouth.
 EYE_REACH, EYE_RISE, MOUTH_REACH = 0.45, 0.1, 0.62
 # Places are this much enlarged before the hidden layers; the last layer moves landmarks by a share.
-PLACES_GAIN, CORRECTION = 8.0, 0.3
+PLACES_GAIN, FRAME_GAIN, CORRECTION = 8.0, 3.0, 0.3
 # Sizes of the outputs of the last layer, in order; a rotation comes as two axes (Zhou et al. 2019).
 PARTS = {"code": 0, "log_error": 1, "presence": 1, "axes": 6, "origin": 2, "log_size": 1} | {
     "landmarks": 2 * NUM_LANDMARKS,
@@ -116,12 +116,10 @@ class FaceEncoder(nn.Module):
         for _ in config.widths:
             side = (side + 1) // 2
         self.num_close = 2 * config.eye_out + config.mouth_out
-        seen = 2 * (NUM_LANDMARKS + FREE_PLACES) + self.num_close
+        seen = 4 * (NUM_LANDMARKS + FREE_PLACES) + self.num_close
         self.hidden = nn.Sequential(
-            nn.Linear(config.neck * side * side + seen, config.hidden),
-            nn.ReLU(inplace=True),
-            nn.Linear(config.hidden, config.hidden),
-            nn.ReLU(inplace=True),
+            _dense(config.neck * side * side + seen, config.hidden),
+            _dense(config.hidden, config.hidden),
         )
         self.eye_hint = nn.Linear(config.eye_out, 3)
         self.mouth_hint = nn.Linear(config.mouth_out, 2 + config.code_dim)
@@ -166,6 +164,7 @@ class FaceEncoder(nn.Module):
             (PLACES_GAIN * (places - 0.5)).flatten(1),
             *eyes,
             mouth,
+            (FRAME_GAIN * in_face_frame(places)).flatten(1),
         ]
         # Millimetres are differences of places: more than eight bits.
         with torch.autocast(crops.device.type, enabled=False):
@@ -199,13 +198,7 @@ class FaceEncoder(nn.Module):
 
     def _close(self, pixels: Tensor, spots: Tensor) -> tuple[Tensor, Tensor]:
         """What the eyes `[2, B, eye_out]` and the mouth `[B, mouth_out]` look like."""
-        left, right, mouth = (spots[:, part].mean(1) for part in (LEFT_EYE, RIGHT_EYE, MOUTH))
-        down = mouth - 0.5 * (left + right)
-        # Along the eyes and across the nose: one of the two stays long in every view.
-        across = left - right + torch.stack([down[:, 1], -down[:, 0]], 1)
-        size = (0.5 * (down.square().sum(1) + (left - right).square().sum(1)) + 1e-4).sqrt()
-        across = functional.normalize(across, dim=1) * size[:, None]
-        below = torch.stack([-across[:, 1], across[:, 0]], 1)
+        left, right, mouth, across, below = face_frame(spots)
         side = self.config.eye_px
         rise = EYE_RISE * below
         # The right eye is mirrored: both look the same.
@@ -219,6 +212,28 @@ class FaceEncoder(nn.Module):
         return looks, lips
 
 
+def face_frame(spots: Tensor) -> tuple[Tensor, ...]:
+    """Middles of left eye, right eye and mouth of landmarks `[B, 68, 2]`, and the face's axes across and down.
+
+    The axes `[B, 2]` are square to each other and about as long as the eyes are from each other or from the mouth.
+    """
+    left, right, mouth = (spots[:, part].mean(1) for part in (LEFT_EYE, RIGHT_EYE, MOUTH))
+    down = mouth - 0.5 * (left + right)
+    # Along the eyes and across the nose: one of the two stays long in every view.
+    across = left - right + torch.stack([down[:, 1], -down[:, 0]], 1)
+    size = (0.5 * (down.square().sum(1) + (left - right).square().sum(1)) + 1e-4).sqrt()
+    across = functional.normalize(across, dim=1) * size[:, None]
+    return left, right, mouth, across, torch.stack([-across[:, 1], across[:, 0]], 1)
+
+
+def in_face_frame(places: Tensor) -> Tensor:
+    """Places `[B, P, 2]`, landmarks first, along the face's own axes: however the crop lies, they stay."""
+    left, right, _, across, below = face_frame(places[:, :NUM_LANDMARKS].detach())
+    apart = places - 0.5 * (left + right)[:, None]
+    axes = torch.stack([across, below], 2) / across.square().sum(1)[:, None, None]
+    return apart @ axes
+
+
 class CloseLook(nn.Module):
     """A small square of the crop to a row of numbers."""
 
@@ -228,10 +243,10 @@ class CloseLook(nn.Module):
         self.maps = nn.Sequential(
             _conv(3, a, 2), _conv(a, b, 2), _conv(b, c, 1), _conv(c, d, 2), _conv(d, d // 4, 1, 1)
         )
-        self.out = nn.Linear(d // 4 * (side_px // 8) ** 2, outputs)
+        self.out = _dense(d // 4 * (side_px // 8) ** 2, outputs)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        return functional.relu(self.out(self.maps(pixels).flatten(1)))
+        return self.out(self.maps(pixels).flatten(1))
 
 
 def _window(pixels: Tensor, center: Tensor, across: Tensor, below: Tensor, side_px: int) -> Tensor:
@@ -304,3 +319,11 @@ def _conv(inputs: int, outputs: int, stride: int, kernel: int = 3) -> nn.Sequent
         nn.BatchNorm2d(outputs),
         nn.ReLU(inplace=True),
     )
+
+
+def _dense(inputs: int, outputs: int) -> nn.Sequential:
+    """A full layer whose units cannot die: plain ones were nearly all silent after some hundred steps.
+
+    Without normalisation, whose noise would be the greater part of a small error.
+    """
+    return nn.Sequential(nn.Linear(inputs, outputs), nn.LeakyReLU(0.1))
