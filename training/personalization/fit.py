@@ -35,7 +35,7 @@ from .start import first_hair, first_head
 from .subject import SubjectFrame, VideoSubject
 
 logger = logging.getLogger(__name__)
-REPORT_STEPS = 50
+REPORT_STEPS = 25
 SSIM_PX = 256
 # However unsure, a frame counts a little.
 LEAST_CONFIDENCE = 0.2

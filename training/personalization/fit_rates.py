@@ -16,7 +16,7 @@ RATE_NAMES = {"base_colors": "colors", "reflections": "colors"}
 # Gradients far below it move nothing: what pictures hardly show keeps still.
 ANCHORS_EPS = 1e-7
 # Codes that nobody gave are looked for faster.
-FREE_CODES = 4.0
+FREE_CODES = 8.0
 
 
 def parameter_groups(fit: PersonalFit) -> list[dict[str, Any]]:
@@ -25,8 +25,8 @@ def parameter_groups(fit: PersonalFit) -> list[dict[str, Any]]:
     free = 1.0 if fit.settings.uses_codes else FREE_CODES
     listed = [
         ("own_code", head.own_code, "identity", rates.identity_code),
-        ("own_change_maps", head.own_change_maps, "identity", rates.maps),
-        ("own_correction_maps", head.own_correction_maps, "identity", rates.maps),
+        ("own_change_maps", head.own_change_maps, "identity", rates.change_maps),
+        ("own_correction_maps", head.own_correction_maps, "identity", rates.correction_maps),
         ("color_gain", head.color_gain, "identity", rates.color_affine),
         ("color_offset", head.color_offset, "identity", rates.color_affine),
         ("handles", head.handles.moves, "shape", rates.shape_m),

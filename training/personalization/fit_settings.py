@@ -42,8 +42,10 @@ class FitRates:
     """Adam's learning rates at their highest."""
 
     identity_code: float = 2e-3
-    maps: float = 1.5e-3
-    color_affine: float = 2e-3
+    correction_maps: float = 1e-3
+    # Many columns move one colour.
+    change_maps: float = 1e-4
+    color_affine: float = 1e-3
     # Metres of a handle.
     shape_m: float = 1.2e-4
     # Of one frame's pose and code: Adam, which sees each frame once in a round and goes on by itself between,
