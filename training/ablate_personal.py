@@ -13,6 +13,7 @@ import dataclasses
 import json
 import logging
 import shutil
+import signal
 import sys
 import time
 from pathlib import Path
@@ -120,6 +121,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    # A shell lets its background jobs ignore Ctrl-C; `kill` ends this as cleanly.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
         run(parse(arguments))
     except GaussianHeadsError as error:
