@@ -20,6 +20,10 @@ from gaussian_heads.training.personalization.frames import (  # noqa: E402
     spread_out,
 )
 from gaussian_heads.training.personalization.inputs import classify  # noqa: E402
+from gaussian_heads.training.personalization.matte_edges import (  # noqa: E402
+    one_piece,
+    without_background,
+)
 from gaussian_heads.training.personalization.pictures import window_around  # noqa: E402
 from gaussian_heads.training.personalization.reading import (  # noqa: E402
     find_faces,
@@ -79,6 +83,31 @@ def test_the_window_holds_head_and_shoulders_and_keeps_the_camera():
     small = np.diag(camera.K)[:2] * point[:2] / point[2] + camera.K[:2, 2]
     np.testing.assert_allclose(window.points(full), small, atol=1e-9)
     assert window.cut(np.zeros((1080, 1920, 3), np.uint8)).shape == (camera.height, camera.width, 3)
+
+
+def test_a_matte_is_one_piece_without_small_holes():
+    alpha = np.zeros((80, 80), np.float32)
+    alpha[10:70, 10:60] = 1.0
+    alpha[30:33, 30:33] = 0.0
+    alpha[20:30, 66:76] = 0.9
+    landmarks = np.full((68, 2), 40.0)
+    clean = one_piece(alpha, landmarks)
+    assert clean[31, 31] == 1.0 and clean[25, 70] == 0.0 and clean[40, 40] == 1.0
+    # A window between hair and shoulder is no mistake.
+    alpha[40:60, 20:40] = 0.0
+    assert one_piece(alpha, landmarks * 0 + (50, 20))[50, 30] == 0.0
+
+
+def test_edges_lose_the_colour_of_the_background():
+    alpha = np.repeat(np.clip((np.arange(60) - 20) / 10.0, 0, 1)[None], 40, axis=0)
+    person, behind = np.array([200.0, 150, 120]), np.array([0.0, 180, 255])
+    mixed = alpha[..., None] * person + (1 - alpha[..., None]) * behind
+    pixels = np.round(mixed).astype(np.uint8)
+    clean = without_background(pixels, alpha.astype(np.float32))
+    edge = (alpha > 0.05) & (alpha < 0.95)
+    before, after = (np.abs(p[edge] - person).mean() for p in (pixels.astype(float), clean))
+    assert after < 0.15 * before
+    np.testing.assert_array_equal(clean[alpha == 1], pixels[alpha == 1])
 
 
 def picture(path, value=90):
