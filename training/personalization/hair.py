@@ -19,7 +19,7 @@ from .silhouettes import COVERED, Silhouettes, unit
 TANGENT_SIGMA, NORMAL_SIGMA = 0.62, 0.3
 OPACITY = 0.85
 # A point is seen by cameras that its surface faces.
-FACING_COSINE, NEAREST_SEEN, MOST_COLORED = 0.15, 6, 12
+FACING_COSINE, NEAREST_SEEN, MOST_COLORED = 0.35, 6, 12
 GREY, SURELY_HAIR_M = 0.5, 0.02
 # Adam's epsilon, in the loss per metre and per unit: gradients far below it move nothing, so that what shows only
 # through its rim keeps still.
