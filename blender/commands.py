@@ -10,7 +10,7 @@ import importlib.util
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
@@ -21,6 +21,8 @@ from ..core.errors import GaussianHeadsError
 from ..core.timing import frame_rate, parse_frames
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from ..core.avatar import Avatar
     from ..core.expression import ExpressionTrack
     from ..core.speech import SpeechStyle
@@ -220,7 +222,7 @@ def _analyse(path: Path, options: argparse.Namespace) -> ExpressionTrack:
     fps, style = frame_rate(options.fps or USUAL_RATE), _style(options)
     line = ProgressLine("speech")
     waveform, sample_rate = load_audio(
-        path, _blender_decoder(), target_rate=SPEECH_RATE_HZ, progress=part(line, 0.0, DECODED_PART)
+        path, _other_decoder(), target_rate=SPEECH_RATE_HZ, progress=part(line, 0.0, DECODED_PART)
     )
     return SpeechModel.open(SPEECH_MODEL).track(
         waveform,
@@ -246,12 +248,14 @@ def _style(options: argparse.Namespace) -> SpeechStyle:
     return SpeechStyle(**given_style(options))
 
 
-def _blender_decoder() -> object | None:
-    """Blender's audio library for formats that libsndfile refuses, where Blender is at hand."""
+def _other_decoder() -> Callable[[Path], tuple[np.ndarray, int]]:
+    """For sound that libsndfile refuses, in videos for one: Blender's audio library, else PyAV."""
     if importlib.util.find_spec("bpy") is None:
-        return None
+        from ..core.video import read_sound
 
-    def decode(path: Path) -> tuple:
+        return read_sound
+
+    def decode(path: Path) -> tuple[np.ndarray, int]:
         from .sound import decode_with_aud
 
         return decode_with_aud(path)
