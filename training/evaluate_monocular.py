@@ -150,7 +150,8 @@ def measure(read: Read, metric: np.ndarray, spread_mm: float) -> dict[str, float
     decoded = np.stack(
         [_decoded_mouth(c.person, code) for c, code in zip(cases, found.code, strict=True)]
     )
-    gaze = np.degrees(found.gaze - np.stack([case.labels.gaze for case in cases]))
+    looks = np.stack([case.labels.gaze for case in cases])
+    gaze = np.degrees(found.gaze - looks)
     is_open = truth_mouth[:, 2:] > SEEN_MM
     wrong = found.code - np.stack([case.labels.code for case in cases])
     code_mm = np.sqrt(np.einsum("bd,de,be->b", wrong, metric, wrong))
@@ -165,9 +166,11 @@ def measure(read: Read, metric: np.ndarray, spread_mm: float) -> dict[str, float
         result[f"{name} through the code"] = np.abs(decoded[:, i] - truth_mouth[:, i]).mean()
     result |= {
         "gaze_deg": np.abs(gaze)[is_open].mean(),
-        "gaze_deg of looking straight ahead": np.degrees(
-            np.abs(np.stack([case.labels.gaze for case in cases]))
-        )[is_open].mean(),
+        "gaze_deg of looking straight ahead": np.degrees(np.abs(looks))[is_open].mean(),
+        "gaze_correlation sideways": _correlation(found.gaze[..., 0], looks[..., 0], is_open),
+        "gaze_correlation up and down": _correlation(found.gaze[..., 1], looks[..., 1], is_open),
+        "lip_gap_correlation": _correlation(found.mouth_mm[:, 0], truth_mouth[:, 0]),
+        "lids_correlation": _correlation(found.mouth_mm[:, 2:], truth_mouth[:, 2:]),
         "rotation_deg": np.degrees(np.arccos(cosine)).mean(),
         "landmarks_percent_of_eyes": 100 * (apart / eyes).mean(),
         "code_mm": code_mm.mean(),
@@ -181,6 +184,13 @@ def _decoded_mouth(person: RenderPerson, code: np.ndarray) -> np.ndarray:
     with torch.no_grad():
         landmarks = person.head(torch.from_numpy(code.astype(np.float32)))[5].numpy()
     return mouth_mm(landmarks, person.contact_mm)
+
+
+def _correlation(found: np.ndarray, wanted: np.ndarray, kept: np.ndarray | None = None) -> float:
+    """Pearson's, over what is kept."""
+    kept = np.ones(wanted.shape, bool) if kept is None else kept
+    spreads = found[kept].std(), wanted[kept].std()
+    return float(np.corrcoef(found[kept], wanted[kept])[0, 1]) if min(spreads) > 1e-9 else 0.0
 
 
 def _rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
