@@ -32,6 +32,7 @@ STEPS = {
     "quats": 1 / 2000,
     "weight": 1 / WEIGHT_STEPS,
     "sh": 1 / 80,
+    "place": 1 / 32,
 }
 
 
