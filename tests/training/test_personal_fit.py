@@ -198,6 +198,17 @@ def test_a_package_of_the_person_opens_and_draws_the_same(fitted, subject, tmp_p
     assert gaussians.num_gaussians == len(person.head.neck_weights)
 
 
+def test_surer_frames_count_more(prior, subject):
+    frames = [
+        dataclasses.replace(frame, confidence=0.02 if number == 0 else 0.4)
+        for number, frame in enumerate(subject.frames)
+    ]
+    unsure = dataclasses.replace(subject, frames=tuple(frames))
+    weights = PersonalFit(prior, unsure, SMALL_FIT).weights
+    assert np.mean(list(weights.values())) == pytest.approx(1.0)
+    assert weights["v0"] == pytest.approx(weights["v1"] / 2)
+
+
 def test_a_subject_without_frames_is_refused(prior, subject, tmp_path):
     nobody = VideoSubject((), subject.scan, subject.seen)
     with pytest.raises(AvatarError, match="no frame to fit to"):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -52,6 +52,9 @@ class PersonalFit(ResumableFit):
         frames = subject.fitted_frames
         self.frames = frames
         self.rows = {frame.name: row for row, frame in enumerate(frames)}
+        self.weights = (
+            _frame_weights(frames) if settings.uses_codes else dict.fromkeys(self.rows, 1.0)
+        )
         self.windows = Windows(frames, settings)
         self.outlines = Silhouettes(frames, subject.scan.neck_pivot)
         self.surface = Surface(prior.parts)
@@ -107,8 +110,9 @@ class PersonalFit(ResumableFit):
         window = self.windows.choose(frame, rng)
         background = torch.from_numpy(rng.random(3)).float()
         picture, splats = self.draw(frame, window, background)
-        confidence = max(frame.confidence, LEAST_CONFIDENCE) if self.settings.uses_codes else 1.0
-        loss = confidence * self._unlikeness(picture, splats, window, background, rng=rng)
+        loss = self.weights[frame.name] * self._unlikeness(
+            picture, splats, window, background, rng=rng
+        )
         rows = compared_rows(self, rng)
         loss = loss + sum(pulls(self, self.rows[frame.name], rows).values())
         self.optimizer.zero_grad(set_to_none=True)
@@ -220,6 +224,12 @@ class PersonalFit(ResumableFit):
             self._recent.clear()
         if self.after_step is not None:
             self.after_step(self)
+
+
+def _frame_weights(frames: Sequence[SubjectFrame]) -> dict[str, float]:
+    """How much each frame counts, by its confidence; one on average, so that pulls weigh the same for all subjects."""
+    sure = np.maximum([frame.confidence for frame in frames], LEAST_CONFIDENCE)
+    return dict(zip((frame.name for frame in frames), (sure / sure.mean()).tolist(), strict=True))
 
 
 def _patch(window: Window, rng: np.random.Generator) -> tuple[slice, slice]:
