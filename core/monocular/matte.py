@@ -29,6 +29,8 @@ PORTS = Ports(
     input_shape=(-1, CROP_PX, CROP_PX, 3),
     outputs={"alpha": (-1, CROP_PX // 2, CROP_PX // 2)},
 )
+# What is more than the first hangs together as a head; what is less than the second and closed in is a hole.
+PIECE, HOLE = 0.3, 0.5
 # The frame is reduced so far that the network's window has this many pixels before edges are sought.
 FILTER_PX = 320
 RADIUS_PX, EPSILON = 10, 4e-4
@@ -78,7 +80,23 @@ class HeadMatte:
     ) -> Float32[np.ndarray, "S S"]:
         """What the network says of `MARGIN` times the face's window."""
         picture = cut(pixels, _matte_window(face))
-        return self._network.run(picture[None])["alpha"][0]
+        return in_one_piece(self._network.run(picture[None])["alpha"][0])
+
+
+def in_one_piece(alpha: Float32[np.ndarray, "S S"]) -> Float32[np.ndarray, "S S"]:
+    """Alpha without islands, which do not hang together with the face, and without holes."""
+    size = len(alpha)
+    middle = np.zeros(alpha.shape, bool)
+    around = slice(size // 2 - size // 20, size // 2 + size // 20 + 1)
+    middle[around, around] = True
+    head = _reached(alpha > PIECE, middle & (alpha > PIECE))
+    if not head.any():
+        return alpha
+    border = np.ones(alpha.shape, bool)
+    border[1:-1, 1:-1] = False
+    outside = _reached(alpha < HOLE, border & (alpha < HOLE))
+    kept = np.where(_grown(_grown(head)), alpha, 0.0)
+    return np.where((alpha < HOLE) & ~outside, 1.0, kept).astype(np.float32)
 
 
 def refined(
@@ -154,6 +172,26 @@ def _steadied(
     cleaned = plate.taken_away(pixels, alpha)
     plate.learn(pixels, alpha)
     return cleaned
+
+
+def _reached(free: np.ndarray, start: np.ndarray) -> np.ndarray:
+    """What of `free` hangs together with `start`, side by side."""
+    reached, count = start, -1
+    while reached.sum() != count:
+        count = reached.sum()
+        for _ in range(4):
+            reached = _grown(reached) & free
+    return reached
+
+
+def _grown(mask: np.ndarray) -> np.ndarray:
+    """The mask and its neighbours on four sides."""
+    grown = mask.copy()
+    grown[1:] |= mask[:-1]
+    grown[:-1] |= mask[1:]
+    grown[:, 1:] |= mask[:, :-1]
+    grown[:, :-1] |= mask[:, 1:]
+    return grown
 
 
 def _matte_window(face: CropWindow) -> CropWindow:

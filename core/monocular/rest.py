@@ -8,7 +8,7 @@ from jaxtyping import Float32
 from .encoder import LEFT_LIDS, LIP_GAP, RIGHT_LIDS
 
 # Among the trusted frames, the share with the smallest lip gaps, and of these the most open eyes.
-CLOSED_SHARE, OPEN_SHARE = 0.4, 0.7
+CLOSED_SHARE, OPEN_SHARE = 0.2, 0.7
 # A code this far from the prior's neutral (RMS over channels) is an expression and no resting face.
 MOST_RMS = 1.0
 # With so few frames at rest a half of what they say is believed.

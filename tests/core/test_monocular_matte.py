@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from gaussian_heads.core.monocular.crops import CropWindow
 from gaussian_heads.core.monocular.guided_filter import box_mean, guided_filter
-from gaussian_heads.core.monocular.matte import MARGIN, BackgroundPlate, refined
+from gaussian_heads.core.monocular.matte import MARGIN, BackgroundPlate, in_one_piece, refined
 
 FACE = CropWindow((150.0, 110.0), 80.0)
 
@@ -87,3 +87,17 @@ def test_a_moving_camera_has_no_plate():
     alpha = np.full((60, 80), 0.5, np.float32)
     pixels = rng.integers(0, 256, (60, 80, 3), dtype=np.uint8)
     assert np.array_equal(plate.taken_away(pixels, alpha), alpha)
+
+
+def test_islands_go_and_holes_are_filled():
+    y, x = np.mgrid[:80, :80]
+    true = (np.hypot(x - 40, y - 40) < 20).astype(np.float32)
+    true[55:, 20:60] = 1.0
+    alpha = true.copy()
+    alpha[5:12, 60:70] = 0.8
+    alpha[30:33, 36:40] = 0.1
+    assert np.array_equal(in_one_piece(alpha), true)
+    # The edge of the head itself stays as soft as it is.
+    soft = box_mean(true, 2)
+    assert np.abs(in_one_piece(soft) - soft).max() < 0.2
+    assert np.array_equal(in_one_piece(np.zeros((80, 80), np.float32)), np.zeros((80, 80)))
