@@ -77,6 +77,10 @@ def sightings_of_views(
     views: Sequence[CalibratedImage], readings: Sequence[EncodedVideo]
 ) -> Sightings:
     """Pictures of one moment from known cameras."""
+    read = _first_frames(readings)
+    # One moment has one expression: what all views say of it together.
+    weights = np.maximum(read["confidence"], 1e-3) ** 2
+    read["codes"][:] = np.average(read["codes"], axis=0, weights=weights)
     return Sightings(
         names=tuple(view.name for view in views),
         times_sec=np.zeros(len(views)),
@@ -84,7 +88,7 @@ def sightings_of_views(
         viewmats=np.stack([view.camera.viewmat for view in views]),
         K=np.stack([view.camera.K for view in views]),
         focal_doubt=0.0,
-        **_first_frames(readings),
+        **read,
     )
 
 
