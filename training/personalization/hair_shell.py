@@ -34,7 +34,9 @@ THINNEST_M, INNER_LAYER = 0.0015, 0.55
 CURTAIN_REACH_M, CURTAIN_DEPTH_M, CURTAIN_LOW_M, VOXEL_M = 0.09, 0.035, 0.26, 0.006
 EAR_Z = -0.075
 # A piece of it is at least so large, and so much of it is this near to the hair above.
-FEWEST_VOXELS, TOUCHING_M, TOUCHING_SHARE = 150, 0.018, 0.04
+FEWEST_VOXELS, TOUCHING_M, TOUCHING_SHARE = 150, 0.026, 0.04
+# Space nearer to the shell than this belongs to it, unless it lies outside of it.
+FREE_M = 0.014
 
 
 @dataclass(frozen=True)
@@ -230,7 +232,7 @@ def _beside(
     if len(shell.points):
         own, index = cKDTree(shell.points).query(places)
         is_out &= (((places - shell.points[index]) * shell.normals[index]).sum(1) > 0.002) | (
-            own > 0.03
+            own > FREE_M
         )
     garment = np.zeros(len(vertices), bool)
     garment[np.unique(triangles[parts.topology.faces_of("garment")])] = True
