@@ -19,6 +19,7 @@ from gaussian_heads.blender.shots.requests import AnimateRequest
 from gaussian_heads.blender.sound import decode_with_aud
 from gaussian_heads.core.audio import load_audio
 from gaussian_heads.core.errors import AudioError, AvatarError, GaussianHeadsError, RenderError
+from gaussian_heads.core.synthetic import video_note
 from PIL import Image
 
 STILL = {"head": 0.0, "brows": 0.0, "gaze": 0.0, "blinks_per_min": 0.0}
@@ -146,6 +147,7 @@ def test_video_with_sound(request_of, analyser, tmp_path):
     loudest = np.abs(samples).max(axis=1).argmax() / rate
     # A tenth of a frame, and what AAC smears.
     assert loudest == pytest.approx(5.5 / 24, abs=0.01)
+    assert "Small Head" in video_note(request.out)
     # The last frame outlasts the sound: what follows it is silence.
     assert np.abs(samples[int(0.499 * rate) :]).max() < 1e-3
 
