@@ -228,12 +228,16 @@ def test_an_anchor_grows_by_the_pixels_that_ask_for_it():
 
 
 def test_handles_at_rest_change_nothing_and_move_what_is_near(parts):
-    handles = ShapeHandles(parts.mean_vertices, np.zeros((0, 3)))
+    follows = parts.mean_vertices[:, 1] > -0.06
+    handles = ShapeHandles(parts.mean_vertices, np.zeros((0, 3)), follows.astype(np.float32))
     rows = torch.arange(len(parts.mean_vertices))
     assert not handles(rows).any() and handles.roughness_mm().item() == 0
     with torch.no_grad():
         handles.moves[:] = torch.tensor([0.0, 0.001, 0.0])
-    np.testing.assert_allclose(handles(rows).detach()[:, 1], 1e-3, rtol=1e-5)
+    moved = handles(rows).detach().numpy()[:, 1]
+    high, low = parts.mean_vertices[:, 1] > 0.06, parts.mean_vertices[:, 1] < -0.085
+    np.testing.assert_allclose(moved[high], 1e-3, rtol=0.02)
+    assert moved[low].min() > 4e-3
 
 
 def test_hair_is_as_thick_as_the_mattes_say(parts, outlines):

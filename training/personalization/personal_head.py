@@ -54,7 +54,8 @@ class PersonalHead(nn.Module):
         self.color_gain = nn.Parameter(torch.ones(3))
         self.color_offset = nn.Parameter(torch.zeros(3))
         landmarks = prior.parts.mean_vertices[prior.parts.topology.landmarks68]
-        self.handles = ShapeHandles(prior.parts.mean_vertices, landmarks)
+        topology = prior.parts.topology
+        self.handles = ShapeHandles(prior.parts.mean_vertices, landmarks, topology.neck_weights)
         self.register_buffer("pivot", torch.from_numpy(scan.neck_pivot.astype(np.float32)))
         self.prior.anchors = PersonalAnchors.of(prior, tensors)
         self._texels = maker.texels
