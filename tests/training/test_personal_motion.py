@@ -330,6 +330,19 @@ def test_a_stopped_fit_goes_on_as_if_nothing_had_happened(
         torch.testing.assert_close(one, two)
 
 
+def test_a_checkpoint_of_another_head_is_not_gone_on_from(head, subject, no_listening, tmp_path):
+    brief = replace(QUICK, steps=4, picture_steps=0)
+    fit_motion(head, subject, SOUND, arkit_controls(), brief, work=tmp_path)
+    other = SmallHead()
+    other.means_basis.mul_(2.0)
+    shares = []
+    fit_motion(
+        other, subject, SOUND, arkit_controls(), brief,
+        work=tmp_path, progress=lambda share, preview=None: shares.append(round(share, 3)),
+    )  # fmt: skip
+    assert shares[-4:] == [0.4, 0.6, 0.8, 1.0]
+
+
 def test_a_silent_film_is_refused(head, subject, monkeypatch, tmp_path):
     silent = HeardSpeech.of(
         np.zeros((400, 52), np.float32), np.zeros(400, np.float32), RATE_HZ,

@@ -42,9 +42,9 @@ class MotionSettings:
     """How the personal motion is learned."""
 
     shape: MotionShape = field(default_factory=MotionShape)
-    steps: int = 500
+    steps: int = 400
     # The last steps also follow pictures.
-    picture_steps: int = 100
+    picture_steps: int = 80
     batch_frames: int = 16
     batch_places: int = 400
     rate: float = 3e-3
@@ -63,6 +63,8 @@ class MotionSettings:
     picture_weight: float = 30.0
     seed: int = 7
     checkpoint_steps: int = 200
+    # What it is learned from; the fit fills it in, so that no checkpoint of another head is gone on from.
+    data: str = ""
 
 
 @dataclass(frozen=True)
