@@ -71,7 +71,7 @@ def encode(options: argparse.Namespace) -> None:
 
 def personalize(options: argparse.Namespace) -> None:
     """Make an avatar of a person in a process with PyTorch; Ctrl-C stops it, the same words go on."""
-    from .personalizing import PersonalizeProcess, PersonalizeRequest, torch_python
+    from .personalizing import PersonalizeProcess, PersonalizeRequest
 
     request = PersonalizeRequest(
         inputs=tuple(options.input),
@@ -84,7 +84,7 @@ def personalize(options: argparse.Namespace) -> None:
         options=tuple(_passed_on(options)),
     )
     request.check()
-    python = torch_python(options.python)
+    python = _python_of(options.python)
     log_path = Path(tempfile.gettempdir()) / LOG_NAME
     if options.work is not None:
         log_path = options.work / LOG_NAME
@@ -102,6 +102,17 @@ def personalize(options: argparse.Namespace) -> None:
     report = out.with_suffix(".report.html")
     if report.is_file():
         sys.stdout.write(f"{report}\n")
+
+
+def _python_of(environment: Path | None) -> Path:
+    """The Python with PyTorch; in Blender, that of the preferences where no other is named."""
+    if environment is None and "bpy" in sys.modules:
+        from .people import environment_python
+
+        return environment_python()
+    from .personalizing import torch_python
+
+    return torch_python(environment)
 
 
 def _passed_on(options: argparse.Namespace) -> list[str]:
