@@ -38,6 +38,8 @@ SEEN_WEIGHT = 1.5
 # Doubt of the model's colours, of single texels, of gains and of offsets, all of 1.
 COLOR_NOISE, GAIN_DOUBT, OFFSET_DOUBT = 0.12, 0.5, 0.15
 NEIGHBOURS, REACH_M = 24, 0.03
+# What the inside of the mouth, which the pictured light hardly reaches, may be multiplied by.
+INSIDE_GAINS = (0.6, 1.4)
 
 
 @dataclass(frozen=True)
@@ -100,8 +102,7 @@ class TextureMaker:
         )
         share = np.clip(weights / SEEN_WEIGHT, 0.0, 1.0)
         color, gain, offset = self._model_colors(colors, share)
-        model = gain * self._model_texture(color) + offset * self.covered[..., None]
-        model = np.clip(model, 0.0, 1.0)
+        model = np.clip(self._in_this_light(self._model_texture(color), gain, offset), 0.0, 1.0)
         guessed = self._completed(colors, share, model[self.rows, self.columns])
         texture, seen = model, np.zeros(model.shape[:2], np.float32)
         texture[self.rows, self.columns] = share[:, None] * colors + (1 - share)[:, None] * guessed
@@ -173,6 +174,14 @@ class TextureMaker:
             left = np.abs(wanted - system @ solution)
             trust = min(300 / len(rows), 1.0) / COLOR_NOISE**2 / (1 + (left / COLOR_NOISE) ** 2)
         return solution[:num_modes], 1 + solution[num_modes : num_modes + 3], solution[-3:]
+
+    def _in_this_light(
+        self, texture: np.ndarray, gain: np.ndarray, offset: np.ndarray
+    ) -> np.ndarray:
+        """The model's texture under the picture's light; what is shut in is only brighter or darker."""
+        outside = np.append(self.topology.faces_of(*PICTURED), False)[self.triangle] & self.covered
+        inside = np.clip(gain.mean(), *INSIDE_GAINS) * texture
+        return np.where(outside[..., None], gain * texture + offset, inside)
 
     def _uv(self, rows: np.ndarray) -> np.ndarray:
         column, row = self.columns[rows], self.rows[rows]
