@@ -123,6 +123,19 @@ def test_colours_are_read_off_where_they_are_seen(prior, identity):
     assert behind.any() and np.isfinite(guess.texture).all() and guess.texture[behind].mean() > 0.05
 
 
+def test_coloured_light_does_not_colour_the_inside_of_the_mouth(prior, identity):
+    maker = TextureMaker(prior.parts.topology, identity, 64)
+    black = np.zeros((64, 64, 3))
+    gain, offset = np.array([0.8, 1.2, 1.6]), np.array([-0.1, 0.1, 0.2])
+    assert not maker._in_this_light(black, gain, offset).any()
+    gray = maker._in_this_light(np.full((64, 64, 3), 0.5), gain, offset)
+    faces = prior.parts.topology.faces_of("mouth_cavity", "gums", "tongue", "teeth")
+    inside = np.append(faces, False)[maker.triangle] & maker.covered
+    assert inside.any() and np.ptp(gray[inside], axis=1).max() == 0
+    skin = np.append(prior.parts.topology.faces_of("face"), False)[maker.triangle] & maker.covered
+    np.testing.assert_allclose(gray[skin][0], 0.5 * gain + offset)
+
+
 def test_outliers_do_not_stain_the_mean():
     colors = np.full((9, 4, 3), 0.4, np.float32)
     colors[:2] = 0.95

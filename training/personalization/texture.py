@@ -36,10 +36,11 @@ ROUNDS = 3
 # Weight that makes a texel count as seen.
 SEEN_WEIGHT = 1.5
 # Doubt of the model's colours, of single texels, of gains and of offsets, all of 1.
-COLOR_NOISE, GAIN_DOUBT, OFFSET_DOUBT = 0.12, 0.5, 0.15
+COLOR_NOISE, GAIN_DOUBT, OFFSET_DOUBT = 0.12, 0.5, 0.06
 NEIGHBOURS, REACH_M = 24, 0.03
 # What the inside of the mouth, which the pictured light hardly reaches, may be multiplied by.
 INSIDE_GAINS = (0.6, 1.4)
+BRIGHT = 0.25
 
 
 @dataclass(frozen=True)
@@ -181,7 +182,9 @@ class TextureMaker:
         """The model's texture under the picture's light; what is shut in is only brighter or darker."""
         outside = np.append(self.topology.faces_of(*PICTURED), False)[self.triangle] & self.covered
         inside = np.clip(gain.mean(), *INSIDE_GAINS) * texture
-        return np.where(outside[..., None], gain * texture + offset, inside)
+        # Black stays black in any light.
+        lit = np.clip(texture.mean(axis=2, keepdims=True) / BRIGHT, 0.0, 1.0)
+        return np.where(outside[..., None], gain * texture + lit * offset, inside)
 
     def _uv(self, rows: np.ndarray) -> np.ndarray:
         column, row = self.columns[rows], self.rows[rows]
