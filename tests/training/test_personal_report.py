@@ -14,6 +14,7 @@ pytest.importorskip("torch")
 
 from gaussian_heads.core.camera import Camera
 from gaussian_heads.training.evaluate_metrics import Score
+from gaussian_heads.training.personalization.fit_curve import CURVE_COLUMNS, add_row, read_curve
 from gaussian_heads.training.personalization.report import (
     Findings,
     ReportInput,
@@ -238,3 +239,17 @@ def test_shown_frames_differ():
     chosen = shown_frames(subject(10))
     assert len(chosen) == 4 == len({frame.name for frame in chosen})
     assert all(frame.is_held_out for frame in chosen)
+
+
+def test_a_curve_survives_a_fit_that_is_taken_up_again(tmp_path: Path):
+    path = tmp_path / "fit.curve.csv"
+    rows = [
+        dict(zip(CURVE_COLUMNS, (step, "anchors", 1.0, 20.0 + step, 5, 6), strict=True))
+        for step in (50, 100, 150)
+    ]
+    for row in (*rows, {**rows[1], "psnr_db": 99.0}):
+        add_row(path, row)
+    found = read_curve(path)
+    assert [row["step"] for row in found] == ["50", "100"] and found[1]["psnr_db"] == "99.0"
+    path.write_text("a,b\n1,2\n")
+    assert read_curve(path) == [] == read_curve(tmp_path / "none.csv")

@@ -75,7 +75,13 @@ class PersonalFit(ResumableFit):
         self._find_neighbours()
         self.after_step: Callable[[PersonalFit], None] | None = None
         self._recent: list[float] = []
+        self.mean_db = float("nan")  # of the last steps' windows
         self._started_sec = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Since the fit was made or taken up again."""
+        return time.monotonic() - self._started_sec
 
     def parts(self) -> dict[str, Stateful]:
         """All that changes from step to step, which also changes in number."""
@@ -215,11 +221,13 @@ class PersonalFit(ResumableFit):
 
     def _report(self, psnr_db: float) -> None:
         self._recent.append(psnr_db)
-        if len(self._recent) == REPORT_STEPS:
+        # Multiples of it: a fit that goes on reports at the same steps.
+        if (self.step + 1) % REPORT_STEPS == 0:
+            self.mean_db = float(np.mean(self._recent))
             stage = self.settings.stage_at(self.progress()).name
             logger.info(
                 "step %d/%d (%s): %.2f dB, %.0f s", self.step + 1, self.settings.steps, stage,
-                np.mean(self._recent), time.monotonic() - self._started_sec,
+                self.mean_db, self.seconds,
             )  # fmt: skip
             self._recent.clear()
         if self.after_step is not None:

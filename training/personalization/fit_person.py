@@ -19,7 +19,8 @@ from ..evaluate_metrics import BACKGROUND, Score, composite, score
 from ..networks.prior import BakedHead, UniversalPrior
 from ..prior_person import NeutralScan
 from .drawing import draw_decoded
-from .fit import PersonalFit
+from .fit import REPORT_STEPS, PersonalFit
+from .fit_curve import CURVE, add_row
 from .fit_settings import FitSettings
 from .frame_windows import whole
 from .subject import SubjectFrame, VideoSubject
@@ -91,7 +92,7 @@ def fit_person(
         raise AvatarError("There is no frame to fit to: give a video with a face in it.")
     work.mkdir(parents=True, exist_ok=True)
     fit = PersonalFit(prior, subject, settings)
-    fit.after_step = lambda fit: _tell(fit, work, progress)
+    fit.after_step = lambda fit: _after_step(fit, work, progress)
     fit.run(subject.fitted_frames, work / CHECKPOINT)
     fit.save(work / CHECKPOINT)
     preview(fit, work / PREVIEW)
@@ -129,6 +130,17 @@ def preview(fit: PersonalFit, path: Path) -> None:
     sheet = Image.fromarray((np.concatenate(columns, axis=1) * 255 + 0.5).astype(np.uint8))
     with replace_on_success(path) as temporary:
         sheet.save(temporary, "PNG")
+
+
+def _after_step(fit: PersonalFit, work: Path, progress: Progress | None) -> None:
+    done = fit.step + 1
+    if done % REPORT_STEPS == 0:
+        surface, free = fit.num_gaussians
+        stage = fit.settings.stage_at(fit.progress()).name
+        row = {"step": done, "stage": stage, "seconds": round(fit.seconds, 1)}
+        row |= {"psnr_db": round(fit.mean_db, 3), "surface": surface, "free": free}
+        add_row(work / CURVE, row)
+    _tell(fit, work, progress)
 
 
 def _tell(fit: PersonalFit, work: Path, progress: Progress | None) -> None:

@@ -5,7 +5,6 @@ One HTML file that needs nothing else: pictures and charts lie inside it.
 
 from __future__ import annotations
 
-import csv
 import html
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from ...core.avatar import Controls
 from ...core.files import replace_on_success
 from ..evaluate_metrics import REGIONS, composite
 from ..prior_bake import bake_head
+from .fit_curve import CURVE_COLUMNS, read_curve
 from .fit_person import FittedPerson
 from .report_drawing import bar_chart, line_chart, picture, scatter_chart
 from .report_measures import (
@@ -33,7 +33,6 @@ from .report_measures import (
 )
 from .subject import SubjectFrame, VideoSubject
 
-CURVE_COLUMNS = ("step", "stage", "seconds", "psnr_db", "surface", "free")
 SHOWN_FRAMES, MAX_POINTS = 4, 400
 STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;max-width:1080px;margin:2em auto;padding:0 1em;color:#222}"
@@ -212,13 +211,10 @@ def shown_frames(subject: VideoSubject) -> list[SubjectFrame]:
 
 
 def _curves(path: Path | None) -> str:
-    if path is None or not path.is_file():
+    rows = [] if path is None else read_curve(path)
+    if not rows:
         return ""
-    with path.open(encoding="utf8", newline="") as stream:
-        rows = list(csv.DictReader(stream))
     rows = rows[:: max(len(rows) // MAX_POINTS, 1)]
-    if not rows or not set(CURVE_COLUMNS) <= set(rows[0]):
-        return ""
     columns = {
         name: [float(row[name]) for row in rows] for name in CURVE_COLUMNS if name != "stage"
     }
