@@ -5,6 +5,7 @@ The package `mediapipe` and a model file (`face_landmarker.task`) are the user's
 
 from __future__ import annotations
 
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,8 @@ class FaceLandmarker:
 
     def __init__(self, detector: object, image_of: object) -> None:
         self._detector, self._image_of = detector, image_of
+        # Left to the end of the process it would be closed when half of the package is gone.
+        weakref.finalize(self, detector.close)
 
     @classmethod
     def open(cls, path: Path | str) -> FaceLandmarker:

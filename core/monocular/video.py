@@ -19,7 +19,7 @@ from .encoded import EncodedVideo
 from .encoder import FaceReadings, MonocularEncoder
 from .finder import FaceFinder
 from .pose import FACING, VideoCamera, head_poses, rotation_vectors
-from .refinement import refined_measures
+from .refinement import corrected_codes, refined_measures
 from .smoothing import Timing, bridged, smooth_codes, smooth_measures, smooth_poses
 from .tracking import FaceChoice, FaceSource, FaceTracker, TrackedFrame
 
@@ -103,10 +103,14 @@ def encode_tracked(
     confidence = np.where(is_present, spread(readings.confidence), 0.0).astype(np.float32)
     shot = np.array([frame.shot for frame in tracked], np.int32)
     timing = Timing(float(fps), np.maximum(confidence, 1e-3).astype(np.float64), shot)
-    mouth_mm = spread(_measures_mm(known, readings)).astype(np.float64)
+    measures_mm = _measures_mm(known, readings)
+    codes = readings.code
+    if measures_mm is not readings.mouth_mm:
+        codes = corrected_codes(codes, measures_mm - readings.mouth_mm, code_space)
+    mouth_mm = spread(measures_mm).astype(np.float64)
     gaze_rad = spread(readings.gaze).astype(np.float64)
     codes = smooth_codes(
-        spread(readings.code), mouth_mm, gaze_rad, offsets=_offsets(code_space), timing=timing
+        spread(codes), mouth_mm, gaze_rad, offsets=_offsets(code_space), timing=timing
     )
     turns, places = smooth_poses(
         spread(rotation_vectors(FACING @ rotations)), spread(positions), timing

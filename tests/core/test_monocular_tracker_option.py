@@ -4,9 +4,12 @@ import sys
 
 import numpy as np
 import pytest
+from gaussian_heads.core.assets import avatar_path
+from gaussian_heads.core.avatar import Avatar
 from gaussian_heads.core.errors import ModelError
+from gaussian_heads.core.measure import signed_lip_gap
 from gaussian_heads.core.monocular.landmarker import TO_68, FaceLandmarker
-from gaussian_heads.core.monocular.refinement import refined_measures
+from gaussian_heads.core.monocular.refinement import corrected_codes, refined_measures
 from gaussian_heads.core.monocular.tracking import FaceTracker
 
 from .tiny_monocular import GAP_MM, Squares, draw_face, open_encoder, video
@@ -52,3 +55,23 @@ def test_a_missing_model_or_package_is_named(tmp_path, monkeypatch):
 
 def test_the_68_points_are_different_ones_of_478():
     assert len(TO_68) == len(set(TO_68)) == 68 and max(TO_68) < 468
+
+
+def test_codes_are_moved_to_the_measures_they_missed():
+    avatar = Avatar.open(avatar_path("builtin:maya"), threads=1)
+    codes = np.zeros((3, avatar.code_dim))
+    missed_mm = np.array([[4.0, 0.0, 0.0, 0.0], [0.0, 9.0, -3.0, 0.0], [0.0, 0.0, 0.0, 0.0]])
+    found = corrected_codes(codes, missed_mm, avatar.code_space)
+    still, opened, winking = (
+        avatar.landmarks(code.astype(np.float32)) for code in (codes[0], found[0], found[1])
+    )
+    gaps = 1e3 * signed_lip_gap(np.stack([still, opened]))
+    assert gaps[1] - gaps[0] == pytest.approx(4.0, abs=0.8)
+    left, right = (
+        1e3 * ((still - winking)[[u], 1] - (still - winking)[[d], 1]).mean()
+        for u, d in ((43, 47), (38, 40))
+    )
+    assert left > 1.5 and abs(right) < 0.7
+    assert np.array_equal(found[2], codes[2])
+    # Nobody ships in this space: the codes stay as they are.
+    assert np.array_equal(corrected_codes(codes, missed_mm, "elsewhere"), codes)
