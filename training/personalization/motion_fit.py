@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from .motion import MotionSettings
 
 MM_PER_UNIT = 1e3 * MOVE_UNIT_M
+# Frames are half believed whose lips are so many times further off than those of half of all frames.
+BELIEVED = 2.0
 TINY, GATE_PENALTY = 1e-5, 1e-4
 # Lips this near (mm) are shut, and a person's way does not open them.
 SHUT_MM = 0.5
@@ -213,8 +215,8 @@ class _Trust:
 
     def judge(self, off_mm: Tensor) -> None:
         """Believe frames as near as most are."""
-        middle = off_mm.median().clamp(min=1e-3)
-        self.shares = 1.0 / (1.0 + (off_mm / middle) ** 4)
+        common = BELIEVED * off_mm.median().clamp(min=1e-3)
+        self.shares = 1.0 / (1.0 + (off_mm / common) ** 4)
 
     def state_dict(self) -> dict[str, Any]:
         """All of it."""
