@@ -20,7 +20,7 @@ TANGENT_SIGMA, NORMAL_SIGMA = 0.62, 0.3
 OPACITY = 0.85
 # A point is seen by cameras that its surface faces.
 FACING_COSINE, NEAREST_SEEN, MOST_COLORED = 0.35, 6, 12
-GREY, SURELY_HAIR_M = 0.5, 0.02
+GREY, SURELY_HAIR_M = 0.5, 0.045
 # Adam's epsilon, in the loss per metre and per unit: gradients far below it move nothing, so that what shows only
 # through its rim keeps still.
 MEANS_EPS, EPS = 1e-4, 3e-7
@@ -135,7 +135,7 @@ def shell_colors(shell: Shell, outlines: Silhouettes, skin: np.ndarray) -> np.nd
     colors = np.full((len(shell.points), 3), GREY)
     colors[seen] = sums[seen] / weights[seen, None]
     if seen.any() and not seen.all():
-        # Beside the hairline it may be skin that was seen. The other side of a head is like this one.
+        # Beside the hairline and behind the ears it may be skin that was seen. The other side of a head is like this one.
         sure = seen & (shell.inside > SURELY_HAIR_M)
         taken = sure if sure.any() else seen
         sides = np.array([[1.0, 1.0, 1.0], [-1.0, 1.0, 1.0]])
