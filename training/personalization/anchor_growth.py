@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 LOOKS = [(yaw, pitch) for yaw in (-100, -50, 0, 50, 100, 180) for pitch in (-20, 20)]
 LOOK_PX, LOOK_DISTANCE_M = 320, 1.1
 NUM_EXPRESSIONS = 5
+# Anchors that stand closer than this are not thinned (m).
+FINE_M = 0.95e-3
 
 
 def thinned(
@@ -28,9 +30,10 @@ def thinned(
     """An even subset of anchors that cover as much, each with the mean colour of those it stands for.
 
     Eyes, teeth and what else lies inside stay as they are: few frames show them, and all expressions need them.
+    So do lips and lids, which are fine from the start.
     """
-    inside = anchors.hidden[:, 0].numpy() > 0
-    places, rows, nearest = surface.thin(anchors.places, share, rng, fixed=inside)
+    fixed = (anchors.hidden[:, 0].numpy() > 0) | (anchors.places.spacing < FINE_M)
+    places, rows, nearest = surface.thin(anchors.places, share, rng, fixed=fixed)
     made = anchors.taken(places, torch.from_numpy(rows))
     wider = places.spacing / anchors.places.spacing[rows]
     colors = anchors.base_colors.detach()
