@@ -52,7 +52,9 @@ def write_video(
             stream.codec_context.sample_aspect_ratio = pixel_aspect
         if rotation_deg:
             stream.set_display_rotation(rotation_deg)
-        tone = container.add_stream("pcm_s16le", rate=RATE_HZ) if sound_from_sec is not None else None
+        tone = (
+            container.add_stream("pcm_s16le", rate=RATE_HZ) if sound_from_sec is not None else None
+        )
         if tone:
             tone.layout = "mono"
         container.start_encoding()
