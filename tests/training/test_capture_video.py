@@ -8,6 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+pytest.importorskip("scipy", reason="the studio needs the training extra (scipy)")
+
 from gaussian_heads.core.audio import SPEECH_RATE_HZ
 from gaussian_heads.core.spaces import ARKIT_BLENDSHAPES, ARKIT_INDEX, arkit_vector
 from gaussian_heads.training.capture.sources import StudioError

@@ -7,21 +7,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+
+pytest.importorskip("torch", reason="the performance needs the training extra (PyTorch, scipy)")
+
 from gaussian_heads.core.audio import SPEECH_RATE_HZ
 from gaussian_heads.core.avatar.pose import pose_points
 from gaussian_heads.core.spaces import ARKIT_INDEX
 from gaussian_heads.core.spaces.eye_angles import eye_angles
-from gaussian_heads.training.filmed_head import FilmedHead
-from gaussian_heads.training.head_folder import HeadFolder, HeadMesh, LightState
-
-pytest.importorskip("torch")
-
 from gaussian_heads.training.capture.video_performance import (
     Performance,
     asked_for,
     with_turn,
 )
 from gaussian_heads.training.capture.video_sentences import Speech, phrases_of, speech_of
+from gaussian_heads.training.filmed_head import FilmedHead
+from gaussian_heads.training.head_folder import HeadFolder, HeadMesh, LightState
 from gaussian_heads.training.speech_recordings import Recording
 
 

@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from scipy.spatial.transform import Rotation
 
-pytest.importorskip("torch")
+pytest.importorskip("torch", reason="the measures need the training extra (PyTorch, scipy)")
 
 from gaussian_heads.core.camera import Camera, look_at
 from gaussian_heads.core.gaussians import Gaussians
@@ -30,6 +29,7 @@ from gaussian_heads.training.evaluate_personal_sheet import save_small, write_sh
 from gaussian_heads.training.evaluate_personal_ways import Placed, similarity
 from gaussian_heads.training.personalization.fit_settings import FitSettings
 from gaussian_heads.training.prior_settings import TrainingError
+from scipy.spatial.transform import Rotation
 
 
 def test_a_similarity_is_found_again():
