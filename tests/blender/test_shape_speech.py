@@ -186,7 +186,7 @@ def test_the_panels_say_what_to_do(scene, character):
 
 def test_the_panel_shows_how_far_listening_is(scene, character, monkeypatch):
     obj = character(["jawOpen"])
-    job = SimpleNamespace(progress=0.25, is_waiting=False, left_sec=None)
+    job = SimpleNamespace(progress=0.25, is_waiting=False, left_sec=None, doing="Listening")
     monkeypatch.setattr(exchange, "running_job", lambda o: job if o == obj else None)
     drawn = draw(exchange.GAUSSIAN_HEADS_PT_shape_keys)
     assert drawn.progresses == [0.25] and drawn.operators[-1] == "gaussian_heads.cancel_bake"

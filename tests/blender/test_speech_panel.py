@@ -133,7 +133,13 @@ def test_settings_need_a_head(scene):
 
 def test_running_analysis_shows_progress_and_cancel(scene, head, strip, monkeypatch):
     listening = SimpleNamespace(object_uid=head.session_uid, line_id="")
-    job = SimpleNamespace(listenings=[listening], progress=0.25, is_waiting=False, left_sec=90.0)
+    job = SimpleNamespace(
+        listenings=[listening],
+        progress=0.25,
+        is_waiting=False,
+        left_sec=90.0,
+        doing="Listening",
+    )
     monkeypatch.setattr(jobs, "_jobs", [job])
     drawn = draw(speech.GAUSSIAN_HEADS_PT_speech)
     assert drawn.progresses == [0.25] and "gaussian_heads.cancel_bake" in drawn.operators

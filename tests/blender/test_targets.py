@@ -85,7 +85,7 @@ def test_renders_look_where_the_target_is_at_their_frame(
         )
         return code
 
-    monkeypatch.setattr(gathering, "expression_code", record)
+    monkeypatch.setattr(gathering, "decoder_code", record)
     scene.frame_set(5)
     drawn.clear()
     scene.frame_start, scene.frame_end, scene.frame_step = 1, 9, 8
