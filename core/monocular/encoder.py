@@ -36,6 +36,8 @@ PORTS = Ports(
 LIP_GAP, MOUTH_WIDTH, LEFT_LIDS, RIGHT_LIDS = range(4)
 # Whatever a picture shows, codes of unit variance stay within this.
 MAX_CODE = 12.0
+# Log of the metres that a crop's side may span; float32, whatever numpy makes of mixed numbers.
+LOG_SIZES = np.log(np.float32([0.01, 10.0]))
 BATCH = 8
 
 
@@ -111,7 +113,7 @@ class MonocularEncoder:
         found = self._network.run(crops)
         found["code"] = np.clip(found["code"], -MAX_CODE, MAX_CODE)
         found["rotation"] = _nearest_rotations(found["rotation"])
-        found["log_size"] = np.clip(found["log_size"], np.log(0.01), np.log(10.0))
+        found["log_size"] = np.clip(found["log_size"], *LOG_SIZES)
         return FaceReadings(**found)
 
 

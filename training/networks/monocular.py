@@ -230,7 +230,9 @@ def in_face_frame(places: Tensor) -> Tensor:
     """Places `[B, P, 2]`, landmarks first, along the face's own axes: however the crop lies, they stay."""
     left, right, _, across, below = face_frame(places[:, :NUM_LANDMARKS].detach())
     apart = places - 0.5 * (left + right)[:, None]
-    axes = torch.stack([across, below], 2) / across.square().sum(1)[:, None, None]
+    # Places that all fall together have no axes: nothing is divided by nothing.
+    size = across.square().sum(1).clamp(min=1e-4)
+    axes = torch.stack([across, below], 2) / size[:, None, None]
     return apart @ axes
 
 
