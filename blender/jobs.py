@@ -70,8 +70,12 @@ class SpeechJob(QueuedJob):
     def _do(self, progress: Progress) -> None:
         self._listen_to_all(self._open_analyser(), progress)
 
-    def _clean_up(self) -> None:
-        self._scratch.cleanup()
+    def _run(self, progress: Progress) -> None:
+        try:
+            super()._run(progress)
+        finally:
+            # Also where it was stopped before its turn.
+            self._scratch.cleanup()
 
     def _listen_to_all(self, analyser: Analyser, progress: Progress) -> None:
         lengths = [each.request.sound.placement.duration_sec for each in self.listenings]

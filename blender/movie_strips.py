@@ -8,7 +8,13 @@ import bpy
 
 from ..core.errors import VideoError
 from ..core.video_placement import VideoPlacement
-from .strips import scene_rate, strip_timing, visible_timing
+from .strips import (
+    named_or_active,
+    scene_rate,
+    scene_with_strips,
+    strips_of,
+    visible_timing,
+)
 
 # Scene frames that all of the content takes, and how much of it is cut off hard at both ends.
 _CONTENT_NAMES = (
@@ -20,17 +26,12 @@ _CONTENT_NAMES = (
 
 def movie_scene(context: bpy.types.Context) -> bpy.types.Scene:
     """The scene with the movie strips: the edited one, the 3D scene, or one that a workspace edits."""
-    edited = [getattr(context, "sequencer_scene", None), context.scene]
-    edited += [getattr(workspace, "sequencer_scene", None) for workspace in bpy.data.workspaces]
-    return next((scene for scene in edited if scene and movie_strips(scene)), context.scene)
+    return scene_with_strips(context, "MOVIE")
 
 
 def movie_strips(scene: bpy.types.Scene) -> list[bpy.types.Strip]:
     """Every movie strip of `scene`, also inside meta strips, from left to right."""
-    if scene.sequence_editor is None:
-        return []
-    found = [strip for strip in scene.sequence_editor.strips_all if strip.type == "MOVIE"]
-    return sorted(found, key=lambda strip: (strip_timing(strip)[1], strip.channel))
+    return strips_of(scene, "MOVIE")
 
 
 def choose_movie(scene: bpy.types.Scene, name: str = "") -> bpy.types.Strip:
@@ -41,19 +42,14 @@ def choose_movie(scene: bpy.types.Scene, name: str = "") -> bpy.types.Strip:
             "The sequencer has no movie strip: add one in the Video Sequencer with Add > Movie, or "
             "choose a file."
         )
-    if name:
-        named = [strip for strip in strips if strip.name == name]
-        if not named:
-            raise VideoError(f"There is no movie strip '{name}': choose one that is there.")
-        return named[0]
-    active = scene.sequence_editor.active_strip
-    if active is not None and active.type == "MOVIE":
-        return active
-    if len(strips) > 1:
+    chosen = named_or_active(scene, strips, name)
+    if chosen is None and name:
+        raise VideoError(f"There is no movie strip '{name}': choose one that is there.")
+    if chosen is None:
         raise VideoError(
             f"The sequencer has {len(strips)} movie strips: choose the one with the face."
         )
-    return strips[0]
+    return chosen
 
 
 def movie_path(strip: bpy.types.Strip) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from abc import ABC, abstractmethod
 
 from ..core.progress import AnalysisCancelled, Progress
 from .work import Work
@@ -13,7 +14,7 @@ TURN_POLL_SEC = 0.1
 ESTIMATE_SEC, ESTIMATE_PART = 1.0, 0.03
 
 
-class QueuedJob:
+class QueuedJob(ABC):
     """One thread beside the interface, which touches nothing of Blender's; `_do` is what it does."""
 
     # What it is doing, for the person who waits.
@@ -63,18 +64,13 @@ class QueuedJob:
         return elapsed_sec * (1.0 - done) / done
 
     def _run(self, progress: Progress) -> None:
-        try:
-            with _Turn(progress):
-                self._began_sec = time.monotonic()
-                self._do(progress)
-        finally:
-            self._clean_up()
+        with _Turn(progress):
+            self._began_sec = time.monotonic()
+            self._do(progress)
 
+    @abstractmethod
     def _do(self, progress: Progress) -> None:
-        raise NotImplementedError
-
-    def _clean_up(self) -> None:
-        """What must happen however the work ended."""
+        """The work itself, in the thread."""
 
 
 class _Turn:

@@ -20,9 +20,14 @@ def sequencer_scene(context: bpy.types.Context) -> bpy.types.Scene:
     From 5.0 on every workspace names the scene that its Sequencer shows, which may differ from the 3D
     scene; without any sound strip this is the 3D scene.
     """
+    return scene_with_strips(context, "SOUND")
+
+
+def scene_with_strips(context: bpy.types.Context, kind: str) -> bpy.types.Scene:
+    """The first of those scenes that has strips of a kind; the 3D scene where none has."""
     edited = [getattr(context, "sequencer_scene", None), context.scene]
     edited += [getattr(workspace, "sequencer_scene", None) for workspace in bpy.data.workspaces]
-    return next((scene for scene in edited if scene and sound_strips(scene)), context.scene)
+    return next((scene for scene in edited if scene and strips_of(scene, kind)), context.scene)
 
 
 def require_same_rate(scene: bpy.types.Scene, edited: bpy.types.Scene) -> None:
@@ -43,9 +48,14 @@ def strip_collection(scene: bpy.types.Scene) -> bpy.types.bpy_prop_collection:
 
 def sound_strips(scene: bpy.types.Scene) -> list[bpy.types.Strip]:
     """Every sound strip of `scene`, also inside meta strips, from left to right."""
+    return strips_of(scene, "SOUND")
+
+
+def strips_of(scene: bpy.types.Scene, kind: str) -> list[bpy.types.Strip]:
+    """Every strip of a kind ("SOUND", "MOVIE"), also inside meta strips, from left to right."""
     if scene.sequence_editor is None:
         return []
-    found = [strip for strip in scene.sequence_editor.strips_all if strip.type == "SOUND"]
+    found = [strip for strip in scene.sequence_editor.strips_all if strip.type == kind]
     return sorted(found, key=lambda strip: (strip_timing(strip)[1], strip.channel))
 
 
@@ -56,19 +66,26 @@ def choose_strip(scene: bpy.types.Scene, name: str = "") -> bpy.types.Strip:
         raise AudioError(
             "The sequencer has no sound strip: add one in the Video Sequencer with Add > Sound."
         )
-    if name:
-        named = [strip for strip in strips if strip.name == name]
-        if not named:
-            raise AudioError(f"There is no sound strip '{name}': choose one that is there.")
-        return named[0]
-    active = scene.sequence_editor.active_strip
-    if active is not None and active.type == "SOUND":
-        return active
-    if len(strips) > 1:
+    chosen = named_or_active(scene, strips, name)
+    if chosen is None and name:
+        raise AudioError(f"There is no sound strip '{name}': choose one that is there.")
+    if chosen is None:
         raise AudioError(
             f"The sequencer has {len(strips)} sound strips: choose which one the head speaks."
         )
-    return strips[0]
+    return chosen
+
+
+def named_or_active(
+    scene: bpy.types.Scene, strips: list[bpy.types.Strip], name: str = ""
+) -> bpy.types.Strip | None:
+    """Of some `strips` the one called `name`; without a name the active one, or the only one."""
+    if name:
+        return next((strip for strip in strips if strip.name == name), None)
+    active = scene.sequence_editor.active_strip
+    if active is not None and active.type == strips[0].type:
+        return active
+    return strips[0] if len(strips) == 1 else None
 
 
 def placement(scene: bpy.types.Scene, strip: bpy.types.Strip) -> SoundPlacement:

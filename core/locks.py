@@ -15,6 +15,10 @@ POLL_SEC = 0.1
 _FAR_BYTE = 1 << 40
 
 
+class InUseError(GaussianHeadsError):
+    """Another process holds the file."""
+
+
 @contextmanager
 def held(path: Path, wait_sec: float = 0.0) -> Iterator[None]:
     """Hold the file `path`, made if need be, for this process alone; waits `wait_sec` for another one."""
@@ -22,7 +26,7 @@ def held(path: Path, wait_sec: float = 0.0) -> Iterator[None]:
     with path.open("ab") as stream:
         while not _lock(stream.fileno()):
             if time.monotonic() >= last_sec:
-                raise GaussianHeadsError(
+                raise InUseError(
                     f"Another process is at work on '{path}': wait until it ends, or end it."
                 )
             time.sleep(POLL_SEC)

@@ -13,15 +13,13 @@ import dataclasses
 import json
 import logging
 import shutil
-import signal
-import sys
 import time
 from pathlib import Path
 
 import torch
 
-from ..core.errors import GaussianHeadsError
 from ..core.files import replace_on_success
+from .commands import run_command
 from .personalization.fit_person import fit_person
 from .personalization.fit_settings import FitSettings
 from .personalization.following import GUESS
@@ -121,18 +119,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    # A shell lets its background jobs ignore Ctrl-C; `kill` ends this as cleanly.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
-    try:
-        run(parse(arguments))
-    except GaussianHeadsError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    except KeyboardInterrupt:
-        sys.stderr.write("Stopped: the same command goes on from here.\n")
-        return 130
-    return 0
+    return run_command(lambda: run(parse(arguments)))
 
 
 if __name__ == "__main__":

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import warnings
-
 import numpy as np
 import onnx
 import torch
@@ -14,11 +11,11 @@ from torch import nn
 from ..core.errors import AvatarError
 from .export_layout import widen_columns
 from .networks.mesh_head import WEIGHT_STEPS
+from .onnx_graph import traced
 from .row_steps import row_steps
 
 OUTPUTS = ("means", "quats", "scales", "opacities", "colors", "landmarks")
 VIEW_OUTPUT = "sh"
-OPSET = 18
 # Below this many numbers a tensor is not worth an extra node.
 MIN_PACKED_SIZE = 512
 # Weights whose names end so have rows of very different size (m): each is stored with a step of its own.
@@ -45,28 +42,11 @@ def export_onnx(decoder: nn.Module, code_dim: int, *, has_half_floats: bool = Fa
         for name, value in module.named_buffers(recurse=False):
             # What is not persistent would become a nameless constant, which nothing packs.
             module.register_buffer(name, value)
-    buffer = io.BytesIO()
     outputs = [*OUTPUTS, VIEW_OUTPUT] if getattr(decoder, "has_sh", False) else list(OUTPUTS)
-    with warnings.catch_warnings():
-        # The exporter warns about its own internals, nothing a caller could mend.
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            decoder.eval(),
-            (torch.zeros(code_dim),),
-            buffer,
-            input_names=["code"],
-            output_names=outputs,
-            opset_version=OPSET,
-            dynamo=False,
-            # Folding would unpack what is meant to stay small; onnxruntime folds when it loads.
-            do_constant_folding=False,
-        )
-    model = onnx.load_from_string(buffer.getvalue())
+    # Folding would unpack what is meant to stay small; onnxruntime folds when it loads.
+    model = traced(decoder, torch.zeros(code_dim), ["code"], outputs, folds_constants=False)
     widen_columns(model)
     pack_weights(model, has_half_floats=has_half_floats)
-    model.doc_string = ""
-    for node in model.graph.node:
-        node.doc_string = ""
     onnx.checker.check_model(model)
     return model.SerializeToString()
 

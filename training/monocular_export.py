@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import io
-import warnings
 from pathlib import Path
 
 import onnx
@@ -15,9 +13,9 @@ from torch import Tensor, nn
 from ..core.files import replace_on_success
 from .channel_bytes import store_bytes
 from .networks.monocular import FaceEncoder, Readings
+from .onnx_graph import traced
 
 KIND, VERSION = "gaussian_heads.encoder", 1
-OPSET = 18
 
 
 class EncoderGraph(nn.Module):
@@ -34,28 +32,17 @@ class EncoderGraph(nn.Module):
 
 def export_encoder(network: FaceEncoder, path: Path, *, code_space: str) -> None:
     """Write a network, its weights stored as bytes with a step for each output channel."""
-    graph = EncoderGraph(folded(network)).eval()
+    graph = EncoderGraph(folded(network))
     side = network.config.crop_px
     names = list(Readings._fields)
-    buffer = io.BytesIO()
-    with warnings.catch_warnings():
-        # The exporter warns about its own internals, nothing a caller could mend.
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            graph,
-            (torch.zeros(2, side, side, 3, dtype=torch.uint8),),
-            buffer,
-            input_names=["crops"],
-            output_names=names,
-            dynamic_axes={name: {0: "batch"} for name in ("crops", *names)},
-            opset_version=OPSET,
-            dynamo=False,
-        )
-    model = onnx.load_from_string(buffer.getvalue())
+    model = traced(
+        graph,
+        torch.zeros(2, side, side, 3, dtype=torch.uint8),
+        ["crops"],
+        names,
+        axes={name: {0: "batch"} for name in ("crops", *names)},
+    )
     store_bytes(model)
-    model.doc_string = ""
-    for node in model.graph.node:
-        node.doc_string = ""
     metadata = {"kind": KIND, "version": str(VERSION), "code_space": code_space}
     helper.set_model_props(model, metadata)
     onnx.checker.check_model(model)

@@ -10,9 +10,9 @@ made is kept: a run that was stopped goes on.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import logging
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,8 +20,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..core.errors import GaussianHeadsError
 from ..core.files import replace_on_success
+from ..core.locks import InUseError, held
+from .commands import run_command
 from .dataset import open_capture
 from .dataset.layout import STRAND_GROUPS, TRAIN
 from .dataset.reader import Subject
@@ -162,17 +163,16 @@ def make_persons(prior: UniversalPrior, data: Path, out: Path, mixes: int, seed:
     for i in range(max(len(names), len(subjects))):
         for name in [s.name for s in subjects[i : i + 1]] + names[i : i + 1]:
             path = out / f"{name}.pt"
-            claim = out / f"{name}.claim"
-            if path.is_file() or claim.is_file():
-                continue
-            claim.touch()
-            if name.startswith("mix"):
-                scan = mixed_scan(subjects, np.random.default_rng([seed, int(name[3:])]))
-            else:
-                scan = NeutralScan.of(subjects[i])
-            save_person(path, bake_person(prior, name, scan))
-            claim.unlink()
-            logger.info("%s", path.name)
+            # What another process is at work on, it makes; a lock ends with its process, however that ends.
+            with contextlib.suppress(InUseError), held(out / f"{name}.lock"):
+                if path.is_file():
+                    continue
+                if name.startswith("mix"):
+                    scan = mixed_scan(subjects, np.random.default_rng([seed, int(name[3:])]))
+                else:
+                    scan = NeutralScan.of(subjects[i])
+                save_person(path, bake_person(prior, name, scan))
+                logger.info("%s", path.name)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -188,14 +188,11 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(1)
-    try:
-        make_persons(
+    return run_command(
+        lambda: make_persons(
             load_prior(options.prior), options.data, options.out, options.mixes, options.seed
         )
-    except GaussianHeadsError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    return 0
+    )
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import sys
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -21,11 +20,11 @@ import torch
 
 from ..core.avatar.pose import pose_gaussians, pose_points
 from ..core.camera import Camera, look_at
-from ..core.errors import GaussianHeadsError
 from ..core.files import replace_on_success
 from ..core.gaussians import Gaussians
 from ..core.monocular.crops import CropWindow, window_of_landmarks
 from ..core.render.cpu import render
+from .commands import run_command
 from .dataset import open_capture
 from .dataset.layout import TRAIN
 from .evaluate_metrics import LIPS_REACH_M
@@ -325,13 +324,12 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(1)
     numbers = range(options.first, options.first + options.shards)
-    try:
+
+    def draw() -> None:
         renderer = open_renderer(options.prior, options.data, options.out.parent)
         make_shards(renderer, options.persons, options.out, options.mode, numbers, options.seed)
-    except GaussianHeadsError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    return 0
+
+    return run_command(draw)
 
 
 if __name__ == "__main__":

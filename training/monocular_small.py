@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import logging
 import sys
 import time
-import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,9 +21,9 @@ from ..core.files import replace_on_success
 from ..core.monocular.network import VERSION, Ports
 from .channel_bytes import store_bytes
 from .monocular_scenes import HeadPictures, SceneCamera
+from .onnx_graph import traced
 
 logger = logging.getLogger(__name__)
-OPSET = 18
 REPORT_STEPS, SAVE_SEC = 100, 60.0
 # Weights are averaged over about so many steps, which steadies batch norms as well.
 AVERAGE_STEPS = 200
@@ -165,26 +163,9 @@ def export_small(
     network: nn.Module, ports: Ports, out: Path, *, size_px: int, axes: dict[str, dict[int, str]]
 ) -> int:
     """Write a network of pictures `[B, H, W, 3]` uint8 as ONNX with byte weights; returns the file's bytes."""
-    buffer = io.BytesIO()
     example = torch.zeros((1, size_px, size_px, 3), dtype=torch.uint8)
-    with warnings.catch_warnings():
-        # The exporter warns about its own internals, nothing a caller could mend.
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            network.eval(),
-            (example,),
-            buffer,
-            input_names=[ports.input],
-            output_names=list(ports.outputs),
-            dynamic_axes=axes,
-            opset_version=OPSET,
-            dynamo=False,
-        )
-    model = onnx.load_from_string(buffer.getvalue())
+    model = traced(network, example, [ports.input], ports.outputs, axes=axes)
     store_bytes(model)
-    model.doc_string = ""
-    for node in model.graph.node:
-        node.doc_string = ""
     onnx.helper.set_model_props(model, {"kind": ports.kind, "version": VERSION})
     onnx.checker.check_model(model)
     data = model.SerializeToString()

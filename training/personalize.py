@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import signal
 import sys
 from pathlib import Path
 
 import torch
 
 from ..core.assets import ASSETS
-from ..core.errors import AvatarError, GaussianHeadsError
+from ..core.errors import AvatarError
+from .commands import run_command
 from .personalization.fit_settings import FitSettings
 from .personalization.inputs import classify
 from .personalization.personal_export import PersonStatement
@@ -27,29 +27,23 @@ from .personalization.reading import require_consent
 from .personalization.stages import Reporter, open_work
 
 PRIOR = ASSETS / "prior"
-INTERRUPTED = 130
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
     options = parse(arguments)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
     # Small tensors gain nothing from threads; what does divides its work itself.
     torch.set_num_threads(1)
-    try:
-        order = order_of(options)
-        reporter = Reporter(STAGES, sys.stdout if options.json_progress else None)
-        with open_work(options.work or options.out.with_suffix(".work"), reporter) as work:
-            package = Personalization(order, work).run()
-    except GaussianHeadsError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    except KeyboardInterrupt:
-        sys.stderr.write("Stopped: the same command goes on from here.\n")
-        return INTERRUPTED
+    return run_command(lambda: personalize(options))
+
+
+def personalize(options: argparse.Namespace) -> None:
+    """Run the stages that are not done yet and write the package."""
+    order = order_of(options)
+    reporter = Reporter(STAGES, sys.stdout if options.json_progress else None)
+    with open_work(options.work or options.out.with_suffix(".work"), reporter) as work:
+        package = Personalization(order, work).run()
     sys.stderr.write(f"{package}: {package.stat().st_size / 1e6:.2f} MB\n")
-    return 0
 
 
 def order_of(options: argparse.Namespace) -> Order:

@@ -29,13 +29,13 @@ from .networks.speech import (
     normalise,
     past_mean,
 )
+from .onnx_graph import OPSET
 from .speech_inventory import ALL_PHONES
 from .speech_phones import BILABIALS, SILENCE
 from .speech_visemes import STYLES, MouthDecoder
 
 SAMPLES_STEP = 2 * HOP
 KIND, VERSION = "gaussian_heads.speech", 2
-OPSET = 18
 # Effort is loudness about a frame against that of the loud parts of the seconds before: slope per decade of
 # power around its usual value in vowels.
 EFFORT_SLOPE, EFFORT_CENTRE, EFFORT_LOW, EFFORT_HIGH = 0.5, -0.5, 0.6, 1.4

@@ -161,6 +161,7 @@ time.sleep(60)
         return "Z" in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
     wait_for(is_gone)
+    assert is_gone()
 
 
 def test_the_real_script_says_what_an_environment_lacks(tmp_path):

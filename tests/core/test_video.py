@@ -190,7 +190,7 @@ def test_a_truncated_video_is_refused(tmp_path, name, share):
     path = write_video(tmp_path / name, counted_frames(100, seed=1), is_fast_start=True)
     whole = path.read_bytes()
     path.write_bytes(whole[: int(len(whole) * share)])
-    sentence_of(path)
+    assert name in sentence_of(path)
 
 
 def test_a_video_with_damage_all_over_is_refused(tmp_path):

@@ -32,18 +32,8 @@ def base_landmarks() -> np.ndarray:
     return points
 
 
-def write_encoder(
-    path: Path,
-    *,
-    metadata: Mapping[str, str] | None = None,
-    input_name: str = "crops",
-    without: str = "",
-    code_width: int = CODE_DIM,
-    gain: float = 1.0,
-) -> Path:
-    """Write the encoder; the options make it differ from the contract."""
-    from onnx import TensorProto, checker, helper, numpy_helper, save
-
+def encoder_constants(code_width: int, gain: float) -> dict[str, np.ndarray]:
+    """What the nodes take beside the crops."""
     steps = ((np.arange(160) + 0.5) / 160).astype(np.float32)
     to_code = np.zeros((2, code_width), np.float32)
     to_code[0, ARKIT_INDEX["jawOpen"]] = gain
@@ -51,7 +41,7 @@ def write_encoder(
     to_mm = np.zeros((2, 4), np.float32)
     to_mm[0, 0], to_mm[1, 2:] = GAP_MM, LIDS_MM
     one = np.float32(1.0)
-    constants = {
+    return {
         "bytes": np.float32(255.0),
         "red": np.array(0), "green": np.array(1), "blue": np.array(2),
         "x": steps[None, None], "y": steps[None, :, None],
@@ -63,7 +53,13 @@ def write_encoder(
         "none": np.float32(0.0), "error": np.float32(-2.0),
         "log_side": np.float32(np.log(SIDE_M)), "look": np.zeros((1, 2, 2), np.float32), "unit": one,
     }  # fmt: skip
-    nodes = [
+
+
+def encoder_nodes(input_name: str) -> list[tuple]:
+    """The graph: kind, inputs, output and options of each node."""
+    from onnx import TensorProto
+
+    return [
         ("Cast", [input_name], "float", {"to": TensorProto.FLOAT}),
         ("Div", ["float", "bytes"], "scaled", {}),
         *((("Gather", ["scaled", c], f"{c}_plane", {"axis": 3})) for c in ("red", "green", "blue")),
@@ -100,6 +96,19 @@ def write_encoder(
         ("Add", ["zero_cube", "look"], "gaze", {}),
     ]  # fmt: skip
 
+
+def write_encoder(
+    path: Path,
+    *,
+    metadata: Mapping[str, str] | None = None,
+    input_name: str = "crops",
+    without: str = "",
+    code_width: int = CODE_DIM,
+    gain: float = 1.0,
+) -> Path:
+    """Write the encoder; the options make it differ from the contract."""
+    from onnx import TensorProto, checker, helper, numpy_helper, save
+
     def value(name: str, *shape: int) -> object:
         return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["B", *shape])
 
@@ -110,11 +119,17 @@ def write_encoder(
     ]  # fmt: skip
     picture = helper.make_tensor_value_info(input_name, TensorProto.UINT8, ["B", 160, 160, 3])
     graph = helper.make_graph(
-        [helper.make_node(kind, ins, [out], **options) for kind, ins, out, options in nodes],
+        [
+            helper.make_node(kind, ins, [out], **options)
+            for kind, ins, out, options in encoder_nodes(input_name)
+        ],
         "encoder",
         [picture],
         [output for output in outputs if output.name != without],
-        [numpy_helper.from_array(np.asarray(array), name) for name, array in constants.items()],
+        [
+            numpy_helper.from_array(np.asarray(array), name)
+            for name, array in encoder_constants(code_width, gain).items()
+        ],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
     helper.set_model_props(model, ENCODER_METADATA if metadata is None else dict(metadata))

@@ -84,7 +84,7 @@ def fit(studio):
 
 
 def test_persons_are_those_of_the_capture_and_mixes(studio):
-    names = sorted(path.name for path in (studio / "work/persons").iterdir())
+    names = sorted(path.name for path in (studio / "work/persons").glob("*.pt"))
     assert names == ["mix000.pt", "s0000.pt", "s0001.pt"]
     mixed = monocular_persons.load_person(studio / "work/persons/mix000.pt")
     own = monocular_persons.load_person(studio / "work/persons/s0000.pt")

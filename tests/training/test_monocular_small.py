@@ -97,7 +97,8 @@ def test_training_learns_goes_on_and_writes_what_opens(
         network = train_small(recipe, heads, tmp_path, SmallSettings(0.06, 6, 3))
     finally:
         torch.set_num_threads(threads)
-    assert len(losses) > first >= 3 and np.mean(losses[-3:]) < losses[0]
+    # A single scene may be hard: the middle of what came after the restart counts.
+    assert len(losses) > first >= 3 and np.median(losses[first:]) < losses[0]
     size = module.RECIPE.export(network, tmp_path / "network.onnx")
     assert size < 250_000
     open_file.open(tmp_path / "network.onnx", num_threads=1)

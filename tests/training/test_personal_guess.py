@@ -50,8 +50,6 @@ def prior():
 
 @pytest.fixture(scope="module")
 def identity(prior):
-    if not (PRIOR / IDENTITY_FILE).is_file():
-        pytest.skip("the model of people is not here")
     return load_identity(PRIOR, prior.parts)
 
 

@@ -24,9 +24,9 @@ REACH_M, MOVES_M = 0.014, 0.0004
 LIGHT_SHARE = 0.5
 
 
-def both(name: str) -> dict[str, float]:
-    """The left and right control of one name, fully on."""
-    return {f"{name}Left": 1.0, f"{name}Right": 1.0}
+def both(name: str, weight: float = 1.0) -> dict[str, float]:
+    """The left and right control of one name."""
+    return {f"{name}Left": weight, f"{name}Right": weight}
 
 
 # The states that are baked, the most visible first. Whoever uses them parts left from right.

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import argparse
 import logging
-import signal
-import sys
 import time
 from functools import partial
 from pathlib import Path
 
-from ...core.errors import GaussianHeadsError
+from ..commands import run_command
 from ..dataset import layout
 from .ict import load_model
 from .lighting import RIGS
@@ -159,17 +157,7 @@ class Progress:
 def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    # A shell lets its background jobs ignore Ctrl-C; `kill` ends this as cleanly.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
-    try:
-        return 1 if run(parse(arguments)) else 0
-    except GaussianHeadsError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    except KeyboardInterrupt:
-        sys.stderr.write("Stopped: the same command goes on from here.\n")
-        return 130
+    return run_command(lambda: 1 if run(parse(arguments)) else 0)
 
 
 if __name__ == "__main__":

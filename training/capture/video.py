@@ -12,8 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import signal
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -22,8 +20,8 @@ from pathlib import Path
 import numpy as np
 
 from ...core.camera import Camera
-from ...core.errors import GaussianHeadsError
 from ...core.files import replace_on_success
+from ..commands import run_command
 from ..dataset.layout import HELD_OUT, TRAIN, write_png
 from ..dataset.stored import read_image
 from ..filmed_head import FilmedHead
@@ -240,20 +238,12 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
     options = parse(arguments)
     amounts = Amounts(options.frames, options.held_out)
     order = Order(options.seed, options.side, amounts, min(options.states, len(STATES)))
-    try:
-        make_video(order, find_sources(options.data), options.out, threads=options.threads)
-    except GaussianHeadsError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    except KeyboardInterrupt:
-        sys.stderr.write("Stopped: the same command goes on from here.\n")
-        return 130
-    return 0
+    return run_command(
+        lambda: make_video(order, find_sources(options.data), options.out, threads=options.threads)
+    )
 
 
 if __name__ == "__main__":

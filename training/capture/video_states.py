@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-NEUTRAL = "neutral"
+from .bake_states import NEUTRAL, both
+from .bake_states import STATES as BAKED_STATES
 
 
 def look_aside(weight: float, towards: str) -> dict[str, float]:
@@ -13,40 +14,12 @@ def look_aside(weight: float, towards: str) -> dict[str, float]:
     return {f"eyeLookOut{towards}": weight, f"eyeLookIn{other}": weight}
 
 
-def both(name: str, weight: float = 1.0) -> dict[str, float]:
-    """The left and right control of one name."""
-    return {f"{name}Left": weight, f"{name}Right": weight}
-
-
-STATES: Mapping[str, Mapping[str, float]] = {
-    NEUTRAL: {},
-    "jawOpen": {"jawOpen": 1.0},
-    # Between closed lips and a wide mouth light does not grow evenly: speech lives here.
+# Made for this: between closed lips and a wide mouth light does not grow evenly, and speech lives here.
+MIXED: Mapping[str, Mapping[str, float]] = {
     "jawOpen30": {"jawOpen": 0.3},
     "jawOpen10": {"jawOpen": 0.1},
     "partLips": {"jawOpen": 0.06, **both("mouthLowerDown", 0.2), **both("mouthUpperUp", 0.1)},
     "partFunnel": {"jawOpen": 0.06, "mouthFunnel": 0.3},
-    "mouthSmile": both("mouthSmile"),
-    "mouthPucker": {"mouthPucker": 1.0},
-    "mouthFunnel": {"mouthFunnel": 1.0},
-    "eyeBlink": both("eyeBlink"),
-    "mouthLowerDown": both("mouthLowerDown"),
-    "mouthUpperUp": both("mouthUpperUp"),
-    "mouthClose": {"jawOpen": 1.0, "mouthClose": 1.0},
-    "mouthStretch": both("mouthStretch"),
-    "browInnerUp": {"browInnerUp": 1.0},
-    "browDown": both("browDown"),
-    "browOuterUp": both("browOuterUp"),
-    "mouthPress": both("mouthPress"),
-    "mouthRollLower": {"mouthRollLower": 1.0},
-    "mouthRollUpper": {"mouthRollUpper": 1.0},
-    "eyeWide": both("eyeWide"),
-    "eyeSquint": both("eyeSquint"),
-    "noseSneer": both("noseSneer"),
-    "mouthFrown": both("mouthFrown"),
-    "cheekSquint": both("cheekSquint"),
-    "eyeLookDown": both("eyeLookDown"),
-    "eyeLookUp": both("eyeLookUp"),
     "lookLeft": look_aside(0.75, "Left"),
     "lookRight": look_aside(0.75, "Right"),
     "lookLeft30": look_aside(0.3, "Left"),
@@ -55,12 +28,53 @@ STATES: Mapping[str, Mapping[str, float]] = {
     "openFunnel": {"jawOpen": 1.0, "mouthFunnel": 1.0},
     "openLips": {"jawOpen": 0.3, **both("mouthLowerDown"), **both("mouthUpperUp")},
     "tightLips": {"mouthFunnel": 1.0, "mouthPucker": 1.0},
-    "tongueOut": {"tongueOut": 1.0},
-    "cheekPuff": {"cheekPuff": 1.0},
-    "mouthShrugLower": {"mouthShrugLower": 1.0},
-    "mouthShrugUpper": {"mouthShrugUpper": 1.0},
-    "mouthDimple": both("mouthDimple"),
-    "mouthLeft": {"mouthLeft": 1.0},
-    "mouthRight": {"mouthRight": 1.0},
-    "jawForward": {"jawForward": 1.0},
+}
+# In this order, whatever the number of states that are baked; names of one control stand in `bake_states`.
+ORDER = (
+    NEUTRAL,
+    "jawOpen",
+    "jawOpen30",
+    "jawOpen10",
+    "partLips",
+    "partFunnel",
+    "mouthSmile",
+    "mouthPucker",
+    "mouthFunnel",
+    "eyeBlink",
+    "mouthLowerDown",
+    "mouthUpperUp",
+    "mouthClose",
+    "mouthStretch",
+    "browInnerUp",
+    "browDown",
+    "browOuterUp",
+    "mouthPress",
+    "mouthRollLower",
+    "mouthRollUpper",
+    "eyeWide",
+    "eyeSquint",
+    "noseSneer",
+    "mouthFrown",
+    "cheekSquint",
+    "eyeLookDown",
+    "eyeLookUp",
+    "lookLeft",
+    "lookRight",
+    "lookLeft30",
+    "lookRight30",
+    "openSmile",
+    "openFunnel",
+    "openLips",
+    "tightLips",
+    "tongueOut",
+    "cheekPuff",
+    "mouthShrugLower",
+    "mouthShrugUpper",
+    "mouthDimple",
+    "mouthLeft",
+    "mouthRight",
+    "jawForward",
+)
+STATES: Mapping[str, Mapping[str, float]] = {
+    name: MIXED.get(name) or BAKED_STATES[name] for name in ORDER
 }

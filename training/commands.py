@@ -1,0 +1,26 @@
+"""How commands of the training end: 0, one sentence and 1, or 130 where they were stopped."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable
+
+from ..core.errors import GaussianHeadsError
+
+FAILED, INTERRUPTED = 1, 130
+
+
+def run_command(work: Callable[[], int | None]) -> int:
+    """Do the `work` of a command that resumes; returns the exit code, its own or that of how it ended."""
+    # A shell lets its background jobs ignore Ctrl-C; `kill` ends a command as cleanly.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    try:
+        return work() or 0
+    except GaussianHeadsError as error:
+        sys.stderr.write(f"{error}\n")
+        return FAILED
+    except KeyboardInterrupt:
+        sys.stderr.write("Stopped: the same command goes on from here.\n")
+        return INTERRUPTED
