@@ -26,8 +26,8 @@ METRIC_CODES = 24
 IRISES = ("iris_left", "iris_right")
 # Eyes that are open less than this (mm) do not show where they look.
 SEEN_MM = 4.0
-# Errors of gaze below this (degrees) count by their squares.
-GAZE_DEG = 8.0
+# Errors of gaze below this (degrees) count by their squares, and those of an eye's close look below this of its spread.
+GAZE_DEG, EYE_HINT = 4.0, 0.3
 # Sigma of the spot (in cells of the maps) that a place should make.
 SPOT_CELLS = 1.0
 # Usual radius of irises about the eye's centre, and how far that lies behind the corners of the lids.
@@ -52,12 +52,12 @@ class LossWeights:
     rotation_deg: float = 0.08
     origin_px: float = 0.15
     log_size: float = 3.0
-    gaze_deg: float = 0.3
+    gaze_deg: float = 0.5
     mouth_mm: float = 0.5
     presence: float = 1.0
     log_error: float = 0.2
     places: float = 0.6
-    eye_hints: float = 1.0
+    eye_hints: float = 1.5
     mouth_hints: float = 1.0
 
 
@@ -105,7 +105,8 @@ def hint_losses(hints: Hints, batch: Batch, errors: CodeErrors) -> dict[str, Ten
     eyes, share = hints.eyes[:, faces], torch.cat([seen, seen, torch.ones_like(seen)], 2)
     lips = (batch.mouth_mm[:, :2] - torch.tensor(LIPS_MM[0])) / torch.tensor(LIPS_MM[1])
     mouth = torch.cat([lips, batch.code / errors.std], 1)
-    wrong = functional.smooth_l1_loss(eyes, torch.cat([gaze, lids], 2), reduction="none")
+    wanted = torch.cat([gaze, lids], 2)
+    wrong = functional.smooth_l1_loss(eyes, wanted, reduction="none", beta=EYE_HINT)
     return {
         "places": (missed * inside).mean(),
         "eye_hints": (share * wrong).mean(),

@@ -16,7 +16,7 @@ from gaussian_heads.training.fit_head import view_colors  # noqa: E402
 from gaussian_heads.training.networks.prior import UniversalParts  # noqa: E402
 from gaussian_heads.training.personalization import posing  # noqa: E402
 from gaussian_heads.training.personalization.anchor_density import AnchorDensity  # noqa: E402
-from gaussian_heads.training.personalization.anchor_growth import replace_rows  # noqa: E402
+from gaussian_heads.training.personalization.anchor_growth import replace_rows, thinned  # noqa: E402
 from gaussian_heads.training.personalization.fit_settings import (  # noqa: E402
     FitSettings,
     GrowthSettings,
@@ -160,18 +160,37 @@ def test_halves_of_an_anchor_stay_on_the_surface_beside_it(parts):
 
 def test_thinning_leaves_an_even_subset(parts):
     surface = Surface(parts)
-    fixed = np.arange(len(parts.anchors)) < 40
-    rng = np.random.default_rng(0)
-    taken, rows, nearest = surface.thin(parts.anchors, 0.4, rng, fixed=fixed)
+    count = len(parts.anchors)
+    shares = np.where(np.arange(count) < 40, 1.0, 0.4)
+    order = np.random.default_rng(0).permutation(count)
+    taken, rows, nearest = surface.thin(parts.anchors, shares, order)
     assert (rows[:40] == np.arange(40)).all()
-    assert 0.25 < (len(rows) - 40) / (len(parts.anchors) - 40) < 0.6
+    assert 0.25 < (len(rows) - 40) / (count - 40) < 0.6
     assert (nearest[rows] == np.arange(len(rows))).all()
-    np.testing.assert_allclose(taken.spacing[:40], 0.008)
     covered = (taken.spacing**2).sum() / (parts.anchors.spacing**2).sum()
-    assert covered == pytest.approx(1.0, rel=0.05)
+    assert covered == pytest.approx(1.0, rel=1e-6)
+    own = np.bincount(nearest, minlength=len(rows))
+    np.testing.assert_allclose(taken.spacing[own == 1], 0.008)
 
 
-def test_adam_remembers_the_anchors_that_stay(parts):
+def test_more_anchors_stay_where_colours_differ(parts):
+    surface, anchors = Surface(parts), _anchors(parts)
+    is_left = surface.positions(parts.anchors)[:, 0] > 0.01
+    with torch.no_grad():
+        noise = torch.rand(len(anchors), 3) * torch.from_numpy(is_left)[:, None]
+        anchors.base_colors.copy_(0.5 + 0.5 * noise)
+    shares = {}
+    for evenly in (True, False):
+        rng = np.random.default_rng(0)
+        taken = thinned(anchors, surface, 0.6, rng, evenly=evenly)
+        assert len(taken) == pytest.approx(0.6 * len(anchors), rel=0.25)
+        kept = surface.positions(taken.places)[:, 0] > 0.01
+        shares[evenly] = kept.mean() / is_left.mean()
+    assert shares[True] == pytest.approx(1.0, abs=0.1)
+    assert shares[False] > 1.25
+
+
+def _anchors(parts):
     count = len(parts.anchors)
     values = {
         "base_colors": torch.rand(count, 3), "reflections": torch.rand(count, 3),
@@ -180,7 +199,12 @@ def test_adam_remembers_the_anchors_that_stay(parts):
         "gains": torch.zeros(count, 3), "hidden": torch.zeros(count, 1),
         "scales_m": torch.rand(count, 3), "opacities": torch.rand(count),
     }  # fmt: skip
-    anchors = PersonalAnchors(parts.anchors, values)
+    return PersonalAnchors(parts.anchors, values)
+
+
+def test_adam_remembers_the_anchors_that_stay(parts):
+    anchors = _anchors(parts)
+    count = len(anchors)
     groups = [
         {"params": [getattr(anchors, n)], "name": f"anchors.{n}", "lr": 0.1}
         for n in ("logits", "light")

@@ -22,18 +22,32 @@ LOOK_PX, LOOK_DISTANCE_M = 320, 1.1
 NUM_EXPRESSIONS = 5
 # Anchors that stand closer than this are not thinned (m).
 FINE_M = 0.95e-3
+# Detail is told among so many neighbours, and counts within this range of its mean.
+DETAIL_NEIGHBOURS, DETAIL_RANGE = 8, (0.1, 6.0)
+# However many others have to go, this share of them stays.
+LEAST_SHARE = 0.15
 
 
 def thinned(
-    anchors: PersonalAnchors, surface: Surface, share: float, rng: np.random.Generator
+    anchors: PersonalAnchors,
+    surface: Surface,
+    share: float,
+    rng: np.random.Generator,
+    *,
+    evenly: bool,
 ) -> PersonalAnchors:
-    """An even subset of anchors that cover as much, each with the mean colour of those it stands for.
+    """A subset of anchors that cover as much, each with the mean colour of those it stands for.
 
     Eyes, teeth and what else lies inside stay as they are: few frames show them, and all expressions need them.
-    So do lips and lids, which are fine from the start.
+    So do lips and lids, which are fine from the start. Of the others more stay where colours differ, unless `evenly`.
     """
     fixed = (anchors.hidden[:, 0].numpy() > 0) | (anchors.places.spacing < FINE_M)
-    places, rows, nearest = surface.thin(anchors.places, share, rng, fixed=fixed)
+    detail = np.ones(len(anchors)) if evenly else _detail(anchors, surface)
+    others = max(int((~fixed).sum()), 1)
+    shares = _shares(detail, fixed, max(1 - (1 - share) * len(anchors) / others, LEAST_SHARE))
+    # Where colours are alike it does not matter who stays.
+    order = np.argsort(-detail * rng.uniform(0.5, 1.0, len(detail)), kind="stable")
+    places, rows, nearest = surface.thin(anchors.places, shares, order)
     made = anchors.taken(places, torch.from_numpy(rows))
     wider = places.spacing / anchors.places.spacing[rows]
     colors = anchors.base_colors.detach()
@@ -45,6 +59,30 @@ def thinned(
         made.start_base_colors.copy_(made.base_colors)
         made.scales_m.mul_(torch.from_numpy(wider).float()[:, None])
     return made
+
+
+def _detail(anchors: PersonalAnchors, surface: Surface) -> np.ndarray:
+    """How much colours differ around each anchor `[N]`, over what they do on average."""
+    near = surface.neighbours(anchors.places, DETAIL_NEIGHBOURS)
+    colors = anchors.base_colors.detach().numpy()
+    apart = np.abs(colors[near] - colors[:, None]).mean((1, 2))
+    apart = apart[near].mean(1)
+    return apart / max(float(apart.mean()), 1e-9)
+
+
+def _shares(detail: np.ndarray, fixed: np.ndarray, share: float) -> np.ndarray:
+    """What share of the anchors around each stays `[N]`: all fixed ones and `share` of the others, by the detail."""
+    weights = np.sqrt(np.clip(detail, *DETAIL_RANGE))
+    low, high = 0.0, 1.0 / max(float(weights.min()), 1e-9)
+    for _ in range(40):
+        middle = 0.5 * (low + high)
+        if np.minimum(middle * weights[~fixed], 1.0).mean() < share:
+            low = middle
+        else:
+            high = middle
+    shares = np.clip(high * weights, 0.02, 1.0)
+    shares[fixed] = 1.0
+    return shares
 
 
 def regrow(fit: PersonalFit, rng: np.random.Generator) -> None:

@@ -62,7 +62,9 @@ class PersonalFit(ResumableFit):
         share = settings.growth.share_at_start(self.head.num_surface)
         if share < 1:
             rng = np.random.default_rng(settings.seed)
-            self.head.use_anchors(thinned(self.head.anchors, self.surface, share, rng))
+            evenly = settings.growth.rule == "random"
+            fewer = thinned(self.head.anchors, self.surface, share, rng, evenly=evenly)
+            self.head.use_anchors(fewer)
         self._take_frames()
         self.hair = first_hair(self.head, self.outlines, settings)
         self.head.to(settings.device).remake()

@@ -13,7 +13,7 @@ GrowthRule = Literal["pixel", "mean", "random", "none"]
 
 
 # Where the budget is small, the fit starts with this share of it.
-ROOM_TO_GROW = 0.75
+ROOM_TO_GROW = 0.85
 
 
 @dataclass(frozen=True)

@@ -129,36 +129,39 @@ class Surface:
         return made, np.concatenate([np.arange(len(places)), chosen])
 
     def thin(
-        self, places: UniversalAnchors, share: float, rng: np.random.Generator, *, fixed: np.ndarray
+        self, places: UniversalAnchors, shares: np.ndarray, order: np.ndarray
     ) -> tuple[UniversalAnchors, np.ndarray, np.ndarray]:
-        """An even subset of the anchors: they, their rows, and the kept one nearest to each.
+        """A subset of the anchors: they, their rows, and the kept one nearest to each.
 
-        No two that stay are nearer than a spacing that the `share` asks for; those of the mask `fixed` all stay.
+        No two that stay are nearer than a spacing that their `shares` `[N]` ask for; first come, first kept in
+        `order` `[N]`, and those with a share of one all stay.
         """
         points = self.positions(places)
-        reach = places.spacing * (THIN_REACH / share**0.5)
+        reach = places.spacing * (THIN_REACH / shares**0.5)
         group = self.parts.topology.part[places.triangle].astype(float)
         shifted = np.concatenate([points, group[:, None]], axis=1)
         near = cKDTree(shifted).query_ball_point(shifted, reach)
+        fixed = shares >= 1.0
         kept, gone = fixed.copy(), fixed.copy()
-        for row in rng.permutation(len(places)):
+        for row in order:
             if not gone[row]:
                 kept[row] = True
                 gone[near[row]] = True
         rows = np.flatnonzero(kept)
         nearest = cKDTree(shifted[rows]).query(shifted)[1]
-        wider = (np.sum(~fixed) / max(np.sum(kept & ~fixed), 1)) ** 0.5
+        # Each stands for the area of those that it is the nearest to.
+        area = np.bincount(nearest, places.spacing**2, len(rows))
         taken = replace(
             places,
             triangle=places.triangle[rows],
             barycentric=places.barycentric[rows],
-            spacing=places.spacing[rows] * np.where(fixed[rows], 1.0, wider),
+            spacing=np.sqrt(area),
         )
         return taken, rows, nearest
 
-    def neighbours(self, places: UniversalAnchors) -> np.ndarray:
-        """The three nearest of each on its own sheet `[N, 3]`."""
-        return neighbours(self.mesh, places)
+    def neighbours(self, places: UniversalAnchors, count: int = 3) -> np.ndarray:
+        """The nearest of each on its own sheet `[N, count]`."""
+        return neighbours(self.mesh, places, count)
 
     def mirrored(self, places: UniversalAnchors) -> np.ndarray:
         """The anchor nearest to each one's mirror image `[N]`."""

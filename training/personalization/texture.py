@@ -17,6 +17,7 @@ from ..head_light import sample_atlas
 from ..head_rig import vertex_normals
 from ..prior_anchors import head_mesh
 from ..prior_identity import IdentityModel
+from .hair_shell import within_hairline_m
 
 TEXTURE_PX = 512
 # What is read off pictures; the inside of the mouth comes from the model.
@@ -38,6 +39,8 @@ SEEN_WEIGHT = 1.5
 # Doubt of the model's colours, of single texels, of gains and of offsets, all of 1.
 COLOR_NOISE, GAIN_DOUBT, OFFSET_DOUBT = 0.12, 0.5, 0.06
 NEIGHBOURS, REACH_M = 24, 0.03
+# So far within the hairline (m) skin is scalp for sure.
+SCALP_M = 0.006
 # What the inside of the mouth, which the pictured light hardly reaches, may be multiplied by.
 INSIDE_GAINS = (0.6, 1.4)
 BRIGHT = 0.25
@@ -85,6 +88,7 @@ class TextureMaker:
         self.padding = _padding(self.covered)
         vertices = identity.mean[: topology.num_vertices]
         self.points = self._at_texels(vertices)
+        self.is_scalp = self.is_skin & (within_hairline_m(self.points) > SCALP_M)
         self.mirrored = self._mirrored()
 
     def _at_texels(self, values: np.ndarray) -> np.ndarray:
@@ -208,7 +212,8 @@ class TextureMaker:
         filled = filled + lent[:, None] * change[mirrored]
         known = known + lent
         result = model.copy()
-        for mask in (self.is_skin, ~self.is_skin):
+        groups = (self.is_scalp, self.is_skin & ~self.is_scalp, ~self.is_skin)
+        for mask in groups:
             sources = np.flatnonzero(mask & (known > 0.25))
             targets = np.flatnonzero(mask & (share < 1.0))
             if len(sources) < NEIGHBOURS or not len(targets):
@@ -221,7 +226,9 @@ class TextureMaker:
             mean = np.einsum(
                 "nk,nkc->nc", weight, (filled / np.maximum(known, 1e-6)[:, None])[sources][near]
             )
-            fade = np.exp(-distance[:, :1] / REACH_M) if mask is self.is_skin else 1.0
+            # Skin far away differs less; hair and clothes go on as they are.
+            fades = mask is groups[1]
+            fade = np.exp(-distance[:, :1] / REACH_M) if fades else 1.0
             own = np.clip(known[targets], 0, 1)[:, None]
             direct = filled[targets] / np.maximum(known[targets], 1e-6)[:, None]
             result[targets] += own * direct + (1 - own) * (0.35 + 0.65 * fade) * mean
