@@ -32,23 +32,32 @@ from .prior_settings import TrainingError
 
 LOG = logging.getLogger(__name__)
 FULL = "full"
+FEWER_SHARE = 0.7
+RUNS = (FULL, "no_codes", "no_density", "no_prior", "fixed", "fewer")
 
 
-def variants(settings: FitSettings, num_surface: int | None = None) -> dict[str, FitSettings]:
+def variants(
+    settings: FitSettings, num_anchors: int, counts: tuple[int, int] | None = None
+) -> dict[str, FitSettings]:
     """Settings by name: everything, and without the encoder's codes, density control, and the prior.
 
-    Without density control anchors are split by chance, at the same times, until there are as many as the full
-    head ended with: `num_surface`.
+    Without density control anchors are split by chance, at the same times, until there are as many on the surface and
+    free as the full head ended with: `counts`. "fixed" has the prior's `num_anchors` and never changes their number,
+    "fewer" has the control and FEWER_SHARE of them.
     """
-    growth = settings.growth
+    growth, hair = settings.growth, settings.hair
     chance = dataclasses.replace(growth, rule="random")
-    if num_surface is not None:
-        chance = dataclasses.replace(chance, max_anchors=num_surface)
+    if counts is not None:
+        chance = dataclasses.replace(chance, max_anchors=counts[0])
+        hair = dataclasses.replace(hair, max_gaussians=counts[1])
+    fewer = dataclasses.replace(growth, max_anchors=round(FEWER_SHARE * num_anchors))
     return {
         FULL: settings,
         "no_codes": dataclasses.replace(settings, uses_codes=False),
-        "no_density": dataclasses.replace(settings, growth=chance),
+        "no_density": dataclasses.replace(settings, growth=chance, hair=hair),
         "no_prior": dataclasses.replace(settings, uses_prior=False),
+        "fixed": dataclasses.replace(settings, growth=dataclasses.replace(growth, rule="none")),
+        "fewer": dataclasses.replace(settings, growth=fewer),
     }
 
 
@@ -65,12 +74,11 @@ def run(options: argparse.Namespace) -> dict[str, dict[str, float]]:
         out = options.out / f"{name}.uhap"
         if out.is_file() and name in records:
             continue
-        count = records.get(FULL, {}).get("surface")
-        chosen = variants(settings, count).get(name)
-        if chosen is None:
-            raise TrainingError(
-                f"There is no run '{name}': choose of {', '.join(variants(settings))}."
-            )
+        whole = records.get(FULL)
+        if whole is None and name == "no_density":
+            raise TrainingError("no_density has as many Gaussians as 'full': run that first.")
+        counts = None if whole is None else (whole["surface"], whole["free"])
+        chosen = variants(settings, len(prior.parts.anchors), counts)[name]
         records[name] = _fitted(name, chosen, subject, prior, options)
         work = out.with_suffix(".work") / "guess"
         work.mkdir(parents=True, exist_ok=True)
@@ -108,8 +116,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--work", type=Path, required=True, help="work folder of a personalization")
     parser.add_argument("--out", type=Path, required=True)
-    names = list(variants(FitSettings()))
-    parser.add_argument("--runs", nargs="+", choices=names, default=names)
+    parser.add_argument("--runs", nargs="+", choices=RUNS, default=RUNS)
     parser.add_argument("--steps", type=int, default=FitSettings().steps)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--prior", type=Path, default=Path("assets/prior"))

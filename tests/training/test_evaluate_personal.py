@@ -163,9 +163,13 @@ def test_pictures_stay_small(tmp_path: Path):
 
 def test_ablations_leave_out_one_part_each():
     settings = FitSettings(steps=77)
-    found = variants(settings, num_surface=40_000)
+    found = variants(settings, 58_000, (40_000, 9_000))
     assert found["full"] == settings and all(run.steps == 77 for run in found.values())
     assert not found["no_codes"].uses_codes and found["no_codes"].uses_prior
     assert not found["no_prior"].uses_prior and found["no_prior"].uses_codes
     assert found["no_density"].growth.rule == "random"
     assert found["no_density"].growth.max_anchors == 40_000
+    assert found["no_density"].hair.max_gaussians == 9_000
+    assert found["fixed"].growth.rule == "none"
+    assert found["fewer"].growth.rule == "pixel"
+    assert found["fewer"].growth.max_anchors == round(0.7 * 58_000)
