@@ -39,6 +39,10 @@ FACE_ITEMS = (
     ("right", "Right", "The face on the right"),
 )
 
+# What is chosen beside the file browser counts for the watching that begins with it.
+OPTIONS = ("first_frame", "mode", "parts", "strength", "smoothing_ms", "use_rest", "face")
+OPTIONS += ("tolerance", "destination")
+
 
 class GAUSSIAN_HEADS_OT_expression_from_video(ThinsKeys, ListensBeside, bpy.types.Operator):
     """Watch the face in a movie strip or a video file and key the active head with what it does"""
@@ -135,8 +139,9 @@ class GAUSSIAN_HEADS_OT_expression_from_video(ThinsKeys, ListensBeside, bpy.type
         if not self.use_file or context.window is None or bpy.app.background:
             return super().execute(context)
         # What the file browser ends cannot wait: another one does, and makes the step to undo.
+        chosen = {name: getattr(self, name) for name in OPTIONS}
         bpy.ops.gaussian_heads.expression_from_video(
-            "INVOKE_DEFAULT", filepath=self.filepath, first_frame=self.first_frame
+            "INVOKE_DEFAULT", filepath=self.filepath, **chosen
         )
         return CANCELLED
 
@@ -148,7 +153,7 @@ class GAUSSIAN_HEADS_OT_expression_from_video(ThinsKeys, ListensBeside, bpy.type
         is_head = not has_shape_keys(_active(context))
         if is_head:
             layout.prop(self, "mode", expand=True)
-        if self.filepath:
+        if self.filepath or self.use_file:
             layout.prop(self, "first_frame")
         layout.row(align=True).prop(self, "parts")
         layout.prop(self, "strength", slider=True)

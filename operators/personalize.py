@@ -26,6 +26,10 @@ FACE_ITEMS = (
     ("left", "Left", "The face on the left"),
     ("right", "Right", "The face on the right"),
 )
+# What the dialog asks.
+ASKED = ("person", "statement", "is_agreed", "author", "licence", "motion", "face", "minutes")
+ASKED += ("add_to_scene",)
+MISSING = "Say who agreed to what and tick the box: nothing is made before"
 
 
 class GAUSSIAN_HEADS_OT_personalize(GuardedOperator, bpy.types.Operator):
@@ -56,8 +60,11 @@ class GAUSSIAN_HEADS_OT_personalize(GuardedOperator, bpy.types.Operator):
     filter_movie: BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
     filter_image: BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
     was_asked: BoolProperty(options={"HIDDEN", "SKIP_SAVE"})
+    was_refused: BoolProperty(options={"HIDDEN", "SKIP_SAVE"})
 
-    person: StringProperty(name="Name", description="What the avatar is called")
+    person: StringProperty(
+        name="Name", description="What the avatar is called", options={"SKIP_SAVE"}
+    )
     statement: StringProperty(
         name="Statement",
         description="Who agreed to what; it goes into the avatar with the date and a digest of the file",
@@ -108,14 +115,15 @@ class GAUSSIAN_HEADS_OT_personalize(GuardedOperator, bpy.types.Operator):
         )
 
     def execute(self, context: bpy.types.Context) -> Outcome:
-        """Begin; a recording that was just chosen is asked about first."""
-        if self.was_asked or self.statement or bpy.app.background or context.window is None:
+        """Begin; a recording that was just chosen is asked about first, and again while nobody agreed."""
+        if bpy.app.background or context.window is None:
             return super().execute(context)
-        names = [{"name": file.name} for file in self.files]
-        bpy.ops.gaussian_heads.personalize(
-            "INVOKE_DEFAULT", filepath=self.filepath, directory=self.directory, files=names
-        )
-        return CANCELLED
+        if self.was_asked and not self._has_agreement():
+            # The dialog closed when it was confirmed: it comes back with what was typed.
+            return self._ask(was_refused=True, **{name: getattr(self, name) for name in ASKED})
+        if not self.was_asked and not self.statement:
+            return self._ask()
+        return super().execute(context)
 
     def draw(self, context: bpy.types.Context) -> None:
         """The agreement, then what is usual to change."""
@@ -126,12 +134,11 @@ class GAUSSIAN_HEADS_OT_personalize(GuardedOperator, bpy.types.Operator):
             return
         layout.use_property_split = True
         layout.use_property_decorate = False
+        paths = chosen_paths(self)
+        text = paths[0].name if len(paths) == 1 else f"{len(paths)} photos"
+        layout.label(text=text, icon="FILE_MOVIE")
         layout.prop(self, "person")
-        box = layout.box()
-        box.prop(self, "statement", placeholder="I am … and want this avatar of myself")
-        row = box.row()
-        row.use_property_split = False
-        row.prop(self, "is_agreed")
+        self._draw_agreement(layout.box())
         for name in ("author", "licence", "motion", "face", "minutes", "add_to_scene"):
             layout.prop(self, name)
 
@@ -148,8 +155,32 @@ class GAUSSIAN_HEADS_OT_personalize(GuardedOperator, bpy.types.Operator):
         self.report({"INFO"}, f"Made '{avatar}'.")
         return {"FINISHED"}
 
+    def _draw_agreement(self, layout: bpy.types.UILayout) -> None:
+        layout.prop(self, "statement", placeholder="I am … and want this avatar of myself")
+        row = layout.row()
+        row.use_property_split = False
+        row.prop(self, "is_agreed")
+        if not self._has_agreement():
+            row = layout.row()
+            row.alert = self.was_refused
+            row.label(text=MISSING, icon="ERROR" if self.was_refused else "INFO")
+
+    def _has_agreement(self) -> bool:
+        return self.is_agreed and bool(self.statement.strip())
+
+    def _ask(self, **given: object) -> Outcome:
+        names = [{"name": file.name} for file in self.files]
+        bpy.ops.gaussian_heads.personalize(
+            "INVOKE_DEFAULT",
+            filepath=self.filepath,
+            directory=self.directory,
+            files=names,
+            **given,
+        )
+        return CANCELLED
+
     def _request(self) -> PersonalizeRequest:
-        if not self.is_agreed or not self.statement.strip():
+        if not self._has_agreement():
             raise PersonalizeError(CONSENT_SENTENCE)
         options = ["--motion", self.motion, "--face", self.face]
         if self.minutes > 0:

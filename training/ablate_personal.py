@@ -32,7 +32,7 @@ from .prior_settings import TrainingError
 
 LOG = logging.getLogger(__name__)
 FULL = "full"
-FEWER_SHARE = 0.7
+FEWER_SHARE = 0.65
 RUNS = (FULL, "no_codes", "no_density", "no_prior", "fixed", "fewer")
 
 

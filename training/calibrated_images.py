@@ -21,6 +21,7 @@ from ..core.errors import AvatarError
 from ..core.files import replace_on_success
 
 CAMERAS_FILE = "cameras.json"
+SHAPES = {"viewmat": (4, 4), "K": (3, 3)}
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def load_images(folder: Path, state: str = "") -> list[CalibratedImage]:
     path = folder / CAMERAS_FILE
     if not path.is_file():
         raise AvatarError(f"There is no '{path}': name a folder of pictures with their cameras.")
-    views = json.loads(path.read_text("utf8"))["views"]
+    views = _views(path)
     files = {view: folder / (f"{state}_{view}.png" if state else f"{view}.png") for view in views}
     images = [_load(file, views[view]) for view, file in files.items() if file.is_file()]
     if not images:
@@ -51,15 +52,39 @@ def load_images(folder: Path, state: str = "") -> list[CalibratedImage]:
     return images
 
 
-def _load(file: Path, entry: dict) -> CalibratedImage:
-    with Image.open(file) as image:
-        if "A" not in image.getbands():
-            raise AvatarError(
-                f"'{file}' has no alpha: cut out what is to be fitted, or render it transparent."
-            )
-        rgba = np.array(image.convert("RGBA"))
+def _views(path: Path) -> dict[str, dict[str, np.ndarray]]:
+    """The matrices that a `cameras.json` holds, by view."""
+    try:
+        views = json.loads(path.read_text("utf8"))["views"]
+        found = {
+            view: {name: np.array(entry[name], np.float64) for name in SHAPES}
+            for view, entry in views.items()
+        }
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise AvatarError(
+            f"'{path}' is not as cameras are written ({error!r}): docs/TRAINING.md shows how."
+        ) from error
+    for view, matrices in found.items():
+        for name, shape in SHAPES.items():
+            if matrices[name].shape != shape:
+                raise AvatarError(
+                    f"'{path}' has a '{name}' of shape {matrices[name].shape} for '{view}': it must be {shape}."
+                )
+    return found
+
+
+def _load(file: Path, entry: dict[str, np.ndarray]) -> CalibratedImage:
+    try:
+        with Image.open(file) as image:
+            if "A" not in image.getbands():
+                raise AvatarError(
+                    f"'{file}' has no alpha: cut out what is to be fitted, or render it transparent."
+                )
+            rgba = np.array(image.convert("RGBA"))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise AvatarError(f"'{file}' cannot be read ({error}): write it again.") from error
     height, width = rgba.shape[:2]
-    camera = Camera(np.array(entry["viewmat"]), np.array(entry["K"]), width, height)
+    camera = Camera(entry["viewmat"], entry["K"], width, height)
     return CalibratedImage(file.stem, rgba, camera)
 
 

@@ -21,6 +21,11 @@ def run_command(work: Callable[[], int | None]) -> int:
     except GaussianHeadsError as error:
         sys.stderr.write(f"{error}\n")
         return FAILED
+    except OSError as error:
+        # Full disks and folders that are closed to us show where something is written, which is everywhere.
+        where = f" '{error.filename}'" if error.filename else ""
+        sys.stderr.write(f"{error.strerror or error}{where}: check path and disk.\n")
+        return FAILED
     except KeyboardInterrupt:
         sys.stderr.write("Stopped: the same command goes on from here.\n")
         return INTERRUPTED

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import sys
+import tempfile
 from pathlib import Path
 
 import torch
@@ -51,8 +52,9 @@ def order_of(options: argparse.Namespace) -> Order:
     require_consent(options.consent, is_synthetic=options.synthetic)
     if options.out.suffix != ".uhap":
         raise AvatarError(f"'{options.out}' must end in .uhap: change --out.")
-    if options.minutes is not None and options.minutes <= 0:
+    if options.minutes is not None and not options.minutes > 0:
         raise AvatarError("--minutes must be above 0.")
+    require_place(options.out)
     settings = fit_settings(options)
     statement = PersonStatement(
         name=options.name or options.out.stem.capitalize(),
@@ -96,6 +98,20 @@ def fit_settings(options: argparse.Namespace) -> FitSettings:
         hair = dataclasses.replace(hair, max_gaussians=round(hair.max_gaussians * share))
         settings = dataclasses.replace(settings, growth=growth, hair=hair)
     return settings
+
+
+def require_place(out: Path) -> None:
+    """Refuse at once, and not after the fit, a package that could not be written."""
+    if out.is_dir():
+        raise AvatarError(f"'{out}' is a folder: give --out another name.")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out.parent):
+            pass
+    except OSError as error:
+        raise AvatarError(
+            f"Nothing can be written in '{out.parent}' ({error.strerror}): choose another folder for --out."
+        ) from error
 
 
 def device_of(wanted: str) -> str:

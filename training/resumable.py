@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import logging
 import math
+import pickle
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,6 +19,8 @@ from ..core.files import replace_on_success
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
+# What PyTorch says of files that are cut off, empty or no checkpoints.
+BROKEN = (RuntimeError, EOFError, ValueError, LookupError, OSError, pickle.UnpicklingError)
 
 
 class ResumableSettings(Protocol):
@@ -86,17 +90,24 @@ class ResumableFit(ABC):
         return last + (1 - last) * 0.5 * (1 + math.cos(math.pi * self.progress()))
 
     def save(self, path: Path) -> None:
-        """Write a checkpoint."""
+        """Write a checkpoint; raises `OSError` where the disk is full."""
         state = {name: part.state_dict() for name, part in self.parts().items()}
         state |= {"settings": dataclasses.asdict(self.settings), "step": self.step}
+        # PyTorch's own writer hides what the disk says.
+        whole = io.BytesIO()
+        torch.save(state, whole)
         with replace_on_success(path) as temporary:
-            torch.save(state, temporary)
+            temporary.write_bytes(whole.getbuffer())
 
     def resume(self, path: Path) -> None:
         """Stand where a checkpoint was made, if there is one of this run."""
         if not path.is_file():
             return
-        state = torch.load(path, weights_only=True)
+        try:
+            state = torch.load(path, weights_only=True)
+        except BROKEN as error:
+            logger.info("'%s' is broken (%s): starting anew", path, str(error).partition("\n")[0])
+            return
         if not self.is_same_run(state["settings"]):
             logger.info("'%s' was made with other settings: starting anew", path)
             return

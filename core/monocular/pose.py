@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float, Float32, Float64
 
 from ..camera import Camera, intrinsics
+from ..errors import VideoError
 from ..gaussians import matrix_to_quat
 from .crops import CropWindow
 from .encoder import FaceReadings
@@ -16,6 +17,8 @@ from .encoder import FaceReadings
 # Focal length over the picture's longer side where nothing is known: about what phones film with (a lens
 # of 36 mm on full frame); webcams see wider, portrait lenses narrower.
 USUAL_FOCAL = 1.0
+# Beyond these shares of it no lens that films people lies; millimetres given for pixels do.
+LEAST_FOCAL, MOST_FOCAL = 0.2, 50.0
 # The avatar's axes to those of a camera that it looks into: +Y is up, the camera's y down.
 FACING = np.diag([1.0, -1.0, -1.0])
 
@@ -31,9 +34,18 @@ class VideoCamera:
 
     @classmethod
     def of(cls, width: int, height: int, focal_px: float | None = None) -> VideoCamera:
-        """The camera of pictures of this size; a usual focal length where none is given."""
+        """The camera of pictures of this size; a usual focal length where none is given.
+
+        Raises `VideoError` for a focal length that no lens has.
+        """
+        side = max(width, height)
         if focal_px is None:
-            return cls(width, height, USUAL_FOCAL * max(width, height))
+            return cls(width, height, USUAL_FOCAL * side)
+        if not LEAST_FOCAL * side <= focal_px <= MOST_FOCAL * side:
+            raise VideoError(
+                f"A focal length of {focal_px:g} pixels is none of a picture with {width} x {height} pixels: "
+                f"give pixels, usually {0.7 * side:.0f} to {2.5 * side:.0f}, or leave it out."
+            )
         return cls(width, height, float(focal_px), is_assumed=False)
 
     @property

@@ -65,6 +65,7 @@ def encode_video(
     """
     choices = choices or EncodingChoices()
     video = VideoFile.open(path)
+    camera = VideoCamera.of(video.info.width, video.info.height, choices.focal_px)
     rate = fps or video.info.fps
     if not isinstance(encoder, MonocularEncoder):
         encoder = MonocularEncoder.open(encoder) if encoder else MonocularEncoder.open()
@@ -77,7 +78,6 @@ def encode_video(
     frames = _reported(shrunk.watch(frames), progress, choices.begin_sec, end_sec)
     tracked = list(map(shrunk.at_full_size, following.follow(frames)))
     _require_frames(path, tracked, 1 if video.info.num_frames == 1 else LEAST_SEC * float(rate))
-    camera = VideoCamera.of(video.info.width, video.info.height, choices.focal_px)
     encoded = encode_tracked(tracked, camera, encoder.code_space, rate)
     return replace(encoded, notes=tuple(_notes(encoded, following)))
 

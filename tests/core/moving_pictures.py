@@ -33,8 +33,10 @@ def write_video(
     matrix=None,
     ticks_ms=None,
     sound_from_sec=None,
+    speech=None,
     is_fast_start=False,
 ):
+    """`ticks_ms` are the frames' times; `speech` is sound, [S] and its rate, coded as phones do."""
     import av
 
     options = {"movflags": "faststart"} if is_fast_start and path.suffix == ".mp4" else {}
@@ -55,6 +57,8 @@ def write_video(
         tone = (
             container.add_stream("pcm_s16le", rate=RATE_HZ) if sound_from_sec is not None else None
         )
+        if speech:
+            tone = container.add_stream("aac", rate=speech[1])
         if tone:
             tone.layout = "mono"
         container.start_encoding()
@@ -69,8 +73,19 @@ def write_video(
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
         if tone:
-            container.mux(_tone(tone, sound_from_sec))
+            container.mux(_spoken(tone, *speech) if speech else _tone(tone, sound_from_sec))
     return path
+
+
+def _spoken(stream, samples, rate):
+    import av
+
+    frame = av.AudioFrame.from_ndarray(samples[None].astype(np.float32), "fltp", "mono")
+    frame.sample_rate, frame.time_base, frame.pts = rate, Fraction(1, rate), 0
+    context = stream.codec_context
+    pieces = av.AudioResampler("fltp", "mono", rate, frame_size=context.frame_size)
+    parts = [*pieces.resample(frame), *pieces.resample(None)]
+    return [packet for part in [*parts, None] for packet in stream.encode(part)]
 
 
 def _tone(stream, from_sec):

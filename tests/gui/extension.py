@@ -13,6 +13,8 @@ from .window import PACKAGE, ROOT, RealBlender
 
 KEPT_WHEELS = ROOT / "build" / "gui_wheels"
 PLATFORM = "linux-x64"
+# What the wheel of the C rasteriser is made of.
+NATIVE_SOURCES = ("*.py", "*.toml", "src/*", "gaussian_heads_native/*.py")
 
 
 class NoPackage(Exception):
@@ -97,7 +99,13 @@ def _fetch(folder: Path, version: str, words: list[str]) -> None:
 
 
 def _native_wheel() -> Path:
-    """The C rasteriser's wheel, built now."""
-    build = [sys.executable, ROOT / "native" / "build_wheels.py", PLATFORM]
-    subprocess.run(build, check=True, stdout=subprocess.DEVNULL)
-    return next((ROOT / "wheels").glob("gaussian_heads_native-*manylinux*.whl"))
+    """The C rasteriser's wheel, built anew where a source is newer."""
+    sources = (path for name in NATIVE_SOURCES for path in (ROOT / "native").glob(name))
+    changed_ns = max(path.stat().st_mtime_ns for path in sources)
+    pattern = "gaussian_heads_native-*manylinux*.whl"
+    made = next((ROOT / "wheels").glob(pattern), None)
+    if made is None or made.stat().st_mtime_ns < changed_ns:
+        build = [sys.executable, ROOT / "native" / "build_wheels.py", PLATFORM]
+        subprocess.run(build, check=True, stdout=subprocess.DEVNULL)
+        made = next((ROOT / "wheels").glob(pattern))
+    return made

@@ -21,7 +21,7 @@ from .window import NoBlender, RealBlender
 
 SIZE = (1440, 900)
 # A software driver on a busy computer: what takes a second elsewhere may take many here.
-PATIENCE_SEC = 60
+PATIENCE_SEC = float(os.environ.get("GAUSSIAN_HEADS_GUI_PATIENCE_SEC", "60"))
 LOOK_SEC = 0.3
 
 

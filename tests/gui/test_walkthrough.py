@@ -4,8 +4,6 @@ Each test is one step and needs those before it; docs/WALKTHROUGH.md is made of 
 """
 
 import json
-import os
-import shutil
 import sys
 
 import numpy as np
@@ -15,11 +13,21 @@ from PIL import Image
 
 pytest.importorskip("Xlib", reason="needs python-xlib, one of the development extras")
 
-from .extension import NoPackage, build_zip
-from .pictures import SEEN, check_picture
+from .beginning import (
+    NOWHERE,
+    add_avatar,
+    check_log,
+    confirm_install,
+    drop_zip,
+    head_pixels,
+    open_tab,
+    opened_session,
+    view_middle,
+)
+from .pictures import check_picture
 from .playback import measure, said
-from .session import LOOK_SEC, Session
-from .window import ROOT, NoBlender
+from .session import LOOK_SEC
+from .window import ROOT
 
 SOUND = ROOT / "assets" / "audio" / "sample.flac"
 DROPPED = "hello.wav"
@@ -27,30 +35,18 @@ DROPPED = "hello.wav"
 VIDEO_FRAMES = 24
 # Part of the timeline at which the sample's first word opens the mouth.
 WIDE_OPEN = 0.083
-# Where the pointer changes nothing: a corner of the view.
-NOWHERE = (150, 760)
 # What is keyed of the only head.
 CURVES = "curves(avatars()[0])"
-MODULE = "bl_ext.user_default.gaussian_heads"
 FIGURES = ROOT / "out" / "gui" / "playback.json"
 
 
 @pytest.fixture(scope="module")
 def session(blender):
-    folder = blender.root / "tmp" / f"gaussian_heads_walk_{os.getpid()}"
-    folder.mkdir(parents=True)
-    try:
-        build_zip(blender, folder)
+    def prepare(folder):
         soundfile.write(folder / DROPPED, *soundfile.read(SOUND))
-        with Session(blender, folder) as opened:
-            yield opened
-    except (NoPackage, NoBlender) as missing:
-        pytest.skip(str(missing))
-    finally:
-        SEEN.mkdir(parents=True, exist_ok=True)
-        for left in (*folder.glob("*.log"), *folder.glob("failed.png")):
-            shutil.copy(left, SEEN)
-        shutil.rmtree(folder)
+
+    with opened_session(blender, "walk", prepare) as opened:
+        yield opened
 
 
 @pytest.fixture(autouse=True)
@@ -61,9 +57,7 @@ def _steps(steps):
 @pytest.fixture
 def view(session):
     """The middle of what the 3D view shows free of panels."""
-    left, top, right, bottom = session.box("VIEW_3D")
-    panels = session.box("VIEW_3D", "UI")
-    return (left + min(right, panels[0])) / 2, (top + bottom) / 2
+    return view_middle(session)
 
 
 def is_skin(rgb):
@@ -77,42 +71,10 @@ def face(session):
     return np.asarray(session.photograph().crop(box), float).reshape(-1, 3).mean(axis=0)
 
 
-def head_pixels(session):
-    """The head's part of the screen `[H, W, 3]`."""
-    left, top, right, bottom = session.box("VIEW_3D")
-    x, y = session.ask("on_screen(0, 0, -0.03)")
-    box = [max(left, x - 150), max(top, y - 150), x + 150, min(bottom, y + 150)]
-    return np.asarray(session.photograph().crop([int(side) for side in box]), float)
-
-
 def test_install_by_dropping_the_zip(session):
-    session.click("Continue")
-    session.rest()
-    # The splash screen goes with a click beside it.
-    session.hands.click(*NOWHERE)
-    session.rest()
-    left, top, right, bottom = session.box("VIEW_3D")
-    zip_path = session.inside(session.folder / "gaussian_heads.zip")
-    session.hands.drop([f"file://{zip_path}"], left + 0.3 * (right - left), bottom - 200)
-    session.see("Install from Disk")
+    drop_zip(session)
     check_picture(session.photograph(), "01_install")
-    session.hands.press("Return")
-    session.until(f"{MODULE!r} in bpy.context.preferences.addons", seconds=120)
-    # Away from the pop-up.
-    session.hands.click(left + 150, bottom - 60)
-    session.rest()
-
-
-def open_tab(session):
-    """Show the sidebar and its tab; while it slides in, a click may miss."""
-    session.point(*NOWHERE)
-    session.hands.press("n")
-    for _ in range(3):
-        session.rest(1)
-        session.click("Gaussian Heads", turned=True)
-        if session.find("Five-Minute Previz"):
-            return
-    session.see("Five-Minute Previz")
+    confirm_install(session)
 
 
 def test_the_tab_says_how_to_begin(session):
@@ -120,15 +82,8 @@ def test_the_tab_says_how_to_begin(session):
     check_picture(session.photograph(), "02_tab")
 
 
-def test_add_an_avatar(session, view):
-    session.click("Add", box=session.box("VIEW_3D", "UI"))
-    session.until("len(avatars()) == 1")
-    session.until("bpy.data.objects['Cube'].hide_get()")
-    session.until("view_3d().spaces[0].region_3d.view_distance < 2")
-    session.point(*view)
-    session.hands.press("KP_1")
-    session.hands.move(*NOWHERE)
-    session.rest(2)
+def test_add_an_avatar(session):
+    add_avatar(session)
     assert is_skin(face(session)), "Maya is seen from the front"
     check_picture(session.photograph(), "03_avatar")
 
@@ -340,6 +295,4 @@ def test_previz_in_a_new_file(session, view):
 
 
 def test_nothing_went_wrong(session):
-    log = session.log.read_text("utf8", errors="replace")
-    for bad in ("Traceback", "SIGSEGV", " ERROR "):
-        assert bad not in log, log
+    check_log(session)

@@ -40,6 +40,8 @@ def classify(paths: Sequence[Path]) -> Input:
     for path in paths:
         if not path.exists():
             raise VideoError(f"'{path}' does not exist: check the path.")
+        if not path.is_file() and not path.is_dir():
+            raise VideoError(f"'{path}' is a device and no file: record a video with it first.")
     folders = [path for path in paths if path.is_dir()]
     if folders:
         if len(paths) > 1:

@@ -26,7 +26,7 @@ from ..prior_settings import TrainingError
 from .motion_drawing import MouthPainter
 from .motion_fit import MotionFit
 from .motion_places import MouthPlaces, mouth_places
-from .motion_sound import OFFSETS_SEC, chosen, listen, spoken
+from .motion_sound import OFFSETS_SEC, Spoken, chosen, listen, spoken
 from .motion_targets import distil
 from .subject import VideoSubject
 
@@ -123,13 +123,7 @@ def fit_motion(
     `work`. Raises TrainingError where the person hardly speaks.
     """
     settings, told = settings or MotionSettings(), progress or _untold
-    frames = spoken(subject.fitted_frames, listen(*sound), controls)
-    frames = frames.take(np.flatnonzero(frames.talks > 0.0))
-    if len(frames) < LEAST_FRAMES:
-        raise TrainingError(
-            f"Only {len(frames)} frames of the video show the person speaking, personal motion needs "
-            f"{LEAST_FRAMES} or more: film some sentences, or leave out --motion personal."
-        )
+    frames = require_speech(subject, sound, controls)
     head = head.eval().requires_grad_(False)
     use = np.abs(frames.windows.reshape(-1, 52)).mean(axis=0) * 3.0
     mouth = mouth_places(head, controls, use)
@@ -142,6 +136,20 @@ def fit_motion(
     scores = fit.finish()
     logger.info("personal motion: %s", scores)
     return FittedMotion(fit.network, mouth, fit.channels, scores, fit.nearness)
+
+
+def require_speech(
+    subject: VideoSubject, sound: tuple[np.ndarray, int], controls: Controls
+) -> Spoken:
+    """The fitted frames in which the person speaks; raises TrainingError where they are too few."""
+    frames = spoken(subject.fitted_frames, listen(*sound), controls)
+    frames = frames.take(np.flatnonzero(frames.talks > 0.0))
+    if len(frames) < LEAST_FRAMES:
+        raise TrainingError(
+            f"Only {len(frames)} frames of the video show the person speaking, personal motion needs "
+            f"{LEAST_FRAMES} or more: film some sentences, or leave out --motion personal."
+        )
+    return frames
 
 
 def _untold(share: float, preview: Path | None = None) -> None:

@@ -110,18 +110,32 @@ def score_motion(
 
 def closure_j(times_sec: np.ndarray, gaps_mm: np.ndarray, phones: Sequence[Phone]) -> float:
     """Share of p, b, m that close less that of open vowels that do; not a number without either."""
-    gaps_mm = np.maximum(gaps_mm, 0.0)
-    closed_mm = CLOSED_SHARE * np.percentile(gaps_mm, OPEN_PERCENTILE)
-    hits, false = [], []
-    for name, start, end in phones:
-        if end > times_sec[-1]:
-            continue
-        if name in BILABIALS and end - start >= LEAST_BILABIAL_SEC:
-            moments = np.arange(start - BEFORE_SEC, end + AFTER_SEC, 0.01)
-            hits.append(np.interp(moments, times_sec, gaps_mm).min() <= closed_mm)
-        elif name in OPEN_VOWELS and end - start > LEAST_VOWEL_SEC:
-            false.append(np.interp((start + end) / 2, times_sec, gaps_mm) <= closed_mm)
+    hits = bilabials_closed(times_sec, gaps_mm, phones)
+    closed_mm = _closed_mm(gaps_mm)
+    false = [
+        np.interp((start + end) / 2, times_sec, np.maximum(gaps_mm, 0.0)) <= closed_mm
+        for name, start, end in phones
+        if name in OPEN_VOWELS and LEAST_VOWEL_SEC < end - start and end <= times_sec[-1]
+    ]
     return float(np.mean(hits) - np.mean(false)) if hits and false else float("nan")
+
+
+def bilabials_closed(
+    times_sec: np.ndarray, gaps_mm: np.ndarray, phones: Sequence[Phone]
+) -> list[bool]:
+    """Which p, b and m (long enough, and before the curve's end) the lips close at; gaps `[T]` in any one unit."""
+    closed_mm = _closed_mm(gaps_mm)
+    hits = []
+    for name, start, end in phones:
+        if name in BILABIALS and end - start >= LEAST_BILABIAL_SEC and end <= times_sec[-1]:
+            moments = np.arange(start - BEFORE_SEC, end + AFTER_SEC, 0.01)
+            gaps = np.interp(moments, times_sec, np.maximum(gaps_mm, 0.0))
+            hits.append(bool(gaps.min() <= closed_mm))
+    return hits
+
+
+def _closed_mm(gaps_mm: np.ndarray) -> float:
+    return CLOSED_SHARE * float(np.percentile(np.maximum(gaps_mm, 0.0), OPEN_PERCENTILE))
 
 
 def pixels_of(points: np.ndarray, camera: object) -> np.ndarray:

@@ -6,7 +6,6 @@ import dataclasses
 import datetime
 import json
 import logging
-import shutil
 import sys
 import time
 from dataclasses import dataclass
@@ -34,7 +33,7 @@ from ..strands import strands_of
 from .fit_person import FittedPerson, fit_person
 from .fit_settings import FitSettings
 from .guessing import GuessStage
-from .inputs import Input
+from .inputs import SCAN_VERTICES, Input
 from .personal_export import PersonStatement, describe_person
 from .reading import Reader, find_faces, read_input
 from .report import ReportInput, report_summary, write_report
@@ -43,6 +42,7 @@ from .subject import VideoSubject
 from .subject_files import load_subject
 
 logger = logging.getLogger(__name__)
+SCAN_TEXTURE = "texture.png"
 STAGES = ("read", "find", "encode", "guess", "fit", "motion", "export", "report")
 Motion = Literal["universal", "personal"]
 # Steps of the trial that tells how long a step takes, and bounds of what a time allows.
@@ -85,6 +85,7 @@ class Personalization:
         order, given = self.order, self.order.given
         base = {"files": given.digest(), "kind": given.kind}
         self._stage("read", base, lambda folder, progress: read_input(given))
+        self._require_sound()
         base |= {"focal_px": order.focal_px, "face": order.face}
         base |= {"tracker": str(order.tracker or ""), "finder": _stamp(FINDER)}
         self._stage("find", base, self._find)
@@ -99,7 +100,7 @@ class Personalization:
         self._stage("motion", base, self._move)
         base |= {"statement": dataclasses.asdict(order.statement), "out": str(order.out.resolve())}
         if not order.out.is_file():
-            shutil.rmtree(self.folder("export"), ignore_errors=True)
+            self.work.forget("export")
         self._stage("export", base, self._export)
         self._stage("report", base, self._report)
         return order.out
@@ -115,6 +116,14 @@ class Personalization:
         if seconds > 1:
             logger.info("%s took %.0f s", name, seconds)
 
+    def _require_sound(self) -> None:
+        """Personal motion without sound is refused before anything is fitted."""
+        if self.order.motion == "personal" and not self.record["read"].get("has_sound"):
+            raise VideoError(
+                "Personal motion is learnt from a talking video with sound: give one, or leave out "
+                "--motion personal."
+            )
+
     def _find(self, folder: Path, progress: Progress) -> dict[str, Any]:
         if self.order.given.kind == "scan":
             return {}
@@ -124,7 +133,9 @@ class Personalization:
         order = self.order
         if order.given.kind == "scan":
             return {}
-        face = order.face if order.given.kind == "video" else "largest"
+        # Somebody may stand behind a person who is photographed.
+        is_film = order.given.kind == "video"
+        face = "largest" if order.face == "only" and not is_film else order.face
         return Reader.open(order.tracker, face, order.focal_px).encode(
             order.given, folder, progress
         )
@@ -139,6 +150,8 @@ class Personalization:
         return make(given, self.folder("encode"), folder)
 
     def _fit(self, folder: Path, progress: Progress) -> dict[str, Any]:
+        if self.order.motion == "personal":
+            self._require_speech()
         settings = self._settings(folder)
         begin = time.monotonic()
         self.person = self._fitted(folder, settings, progress)
@@ -149,6 +162,12 @@ class Personalization:
             "free_gaussians": free,
             "seconds": round(time.monotonic() - begin, 1),
         }
+
+    def _require_speech(self) -> None:
+        """Who hardly speaks is not fitted for an hour first."""
+        from .motion import require_speech
+
+        require_speech(self._subject(), sound_of(self.order.given), load_controls(self.order.prior))
 
     def _settings(self, folder: Path) -> FitSettings:
         """The settings with the steps that the wanted minutes allow; a resumed fit keeps its own."""
@@ -196,15 +215,9 @@ class Personalization:
         order = self.order
         if order.motion == "universal":
             return None
-        if order.given.kind != "video":
-            raise VideoError(
-                "Personal motion is learnt from a talking video with sound: give one, or leave out "
-                "--motion personal."
-            )
         from .motion import fit_motion
 
-        samples, rate = read_sound(order.given.paths[0])
-        sound = (samples.mean(axis=1), rate)
+        sound = sound_of(order.given)
         controls = load_controls(order.prior)
         return fit_motion(
             self._the_person().head,
@@ -292,16 +305,26 @@ def dated(statement: PersonStatement, digest: str, given: Input) -> PersonStatem
     return dataclasses.replace(statement, consent=consent, source=source)
 
 
+def sound_of(given: Input) -> tuple[np.ndarray, int]:
+    """The mono sound `[S]` of a video and its rate (Hz)."""
+    samples, rate = read_sound(given.paths[0])
+    return samples.mean(axis=1), rate
+
+
 def read_scan(folder: Path, prior: UniversalPrior, identity: IdentityModel) -> NeutralScan:
     """A neutral scan on the prior's topology, as docs/TRAINING.md lays it out."""
-    vertices = read_array(folder / "vertices.npy").astype(np.float64)
+    vertices = read_array(folder / SCAN_VERTICES)
     topology = prior.parts.topology
-    if vertices.shape != (topology.num_vertices, 3) or not np.isfinite(vertices).all():
+    wanted = (topology.num_vertices, 3)
+    if vertices.shape != wanted or not np.isfinite(vertices).all():
         raise VideoError(
-            f"'{folder}' holds {vertices.shape[0]} vertices, the prior's mesh has {topology.num_vertices}: "
+            f"'{folder / SCAN_VERTICES}' has shape {vertices.shape}, the prior's mesh {wanted}, all finite: "
             "bring the scan to the prior's topology."
         )
-    texture = read_image(folder / "texture.png")[..., :3] / np.float32(255)
+    vertices, picture = vertices.astype(np.float64), read_image(folder / SCAN_TEXTURE)
+    if picture.ndim != 3 or picture.shape[2] < 3 or picture.dtype != np.uint8:
+        raise VideoError(f"'{folder / SCAN_TEXTURE}' has no colours of 8 bits: save it as RGB.")
+    texture = picture[..., :3] / np.float32(255)
     path = folder / "strands.npz"
     strands = strands_of(read_arrays(path)) if path.is_file() else {}
     # Eyeballs and pivot are not in the mesh: those of the nearest of the model's people.

@@ -15,6 +15,7 @@ from ...core.measure import measure_landmarks
 from ...core.monocular.pose import rotation_matrices
 from ...core.render.mesh import draw_mesh
 from ...core.spaces import ARKIT_BLENDSHAPES
+from ..dataset.layout import Topology
 from ..evaluate_metrics import MIN_REGION_PX, STRAND_SLACK_M, Score, region_masks, score
 from .fit_person import FittedPerson
 from .gathering import posed_vertices
@@ -246,37 +247,48 @@ def likeness_of(person: FittedPerson, first: FittedPerson, subject: VideoSubject
 
 @torch.no_grad()
 def frame_regions(person: FittedPerson, frame: SubjectFrame) -> dict[str, np.ndarray]:
-    """Masks [H, W] of mouth, eyes, skin and hair of a frame, where the fitted mesh lies.
-
-    Hair is where free Gaussians show, and what the matte covers outside the mesh, shoulders left out.
-    """
+    """Masks [H, W] of mouth, eyes, skin and hair of a frame, where the fitted mesh lies."""
     topology, prior = person.prior.parts.topology, person.prior
     shape = person.head.shape_map(torch.from_numpy(np.asarray(frame.code, np.float32)))
     vertices = person.vertices.copy()
     vertices[prior.parts.moving] += (shape @ prior.basis).reshape(-1, 3).numpy()
-    posed = posed_vertices(vertices, frame.head_pose, person.scan.neck_pivot, topology.neck_weights)
-    masks = region_masks(posed, topology, {}, frame.camera)
-    picture = draw_mesh(posed[topology.triangles].astype(np.float32), frame.camera)
-    hair = _free_mask(person, frame, picture.depths)
-    chin_row = _pixels(posed[topology.landmarks68[8]][None], frame.camera)[0][0, 1]
-    above = np.arange(len(frame.rgba))[:, None] < chin_row
-    outside = (picture.indices < 0) & (frame.rgba[..., 3] > 128)
+    pivot = person.scan.neck_pivot
+    posed = posed_vertices(vertices, frame.head_pose, pivot, topology.neck_weights)
+    means = person.head.head.still_means_m.numpy()
+    seen = person.head.head.all_opacities.numpy()[len(person.head.neck_weights) - len(means) :]
+    means = means[seen > SOLID]
+    hair = posed_vertices(means, frame.head_pose, pivot, np.ones(len(means)))
+    return shown_regions(posed, topology, frame.camera, frame.rgba, hair)
+
+
+def shown_regions(
+    vertices: np.ndarray,
+    topology: Topology,
+    camera: Camera,
+    rgba: np.ndarray,
+    hair_points: np.ndarray,
+) -> dict[str, np.ndarray]:
+    """Masks [H, W] of mouth, eyes, skin and hair of a picture [H, W, 4] with its mesh [V, 3] (m), posed.
+
+    Hair is where free Gaussians [N, 3] (m) show, and what the matte covers outside the mesh, shoulders left out.
+    """
+    masks = region_masks(vertices, topology, {}, camera)
+    picture = draw_mesh(vertices[topology.triangles].astype(np.float32), camera)
+    hair = _hair_mask(hair_points, camera, picture.depths)
+    chin_row = _pixels(vertices[topology.landmarks68[8]][None], camera)[0][0, 1]
+    above = np.arange(len(rgba))[:, None] < chin_row
+    outside = (picture.indices < 0) & (rgba[..., 3] > 128)
     masks["hair"] = (hair | outside) & above & ~masks["mouth"] & ~masks["eyes"]
     masks["skin"] &= ~masks["hair"]
     return {name: mask for name, mask in masks.items() if mask.sum() >= MIN_REGION_PX}
 
 
-def _free_mask(person: FittedPerson, frame: SubjectFrame, depths: np.ndarray) -> np.ndarray:
-    """Pixels [H, W] that show free Gaussians, which is hair, before the mesh at `depths` (m)."""
+def _hair_mask(points: np.ndarray, camera: Camera, depths: np.ndarray) -> np.ndarray:
+    """Pixels [H, W] that show free Gaussians' centres, posed [N, 3], before the mesh at `depths` (m)."""
     mask = np.zeros(depths.shape, bool)
-    means = person.head.head.still_means_m.numpy()
-    seen = person.head.head.all_opacities.numpy()[len(person.head.neck_weights) - len(means) :]
-    means = means[seen > SOLID]
-    if not len(means):
+    if not len(points):
         return mask
-    pivot = person.scan.neck_pivot
-    posed = posed_vertices(means, frame.head_pose, pivot, np.ones(len(means)))
-    pixels, depth = _pixels(posed, frame.camera)
+    pixels, depth = _pixels(points, camera)
     column, row = np.floor(pixels).astype(int).T
     inside = (depth > 0.01) & (row >= 0) & (row < len(mask)) & (column >= 0)
     inside &= column < mask.shape[1]

@@ -16,9 +16,12 @@ from typing import Any, TextIO
 
 from ...core.errors import GaussianHeadsError, ModelError
 from ...core.files import replace_on_success
+from ...core.locks import held
 
 logger = logging.getLogger(__name__)
-RECORD, PARTIAL = "stage.json", ".partial"
+RECORD, PARTIAL, LOCK = "stage.json", ".partial", "lock"
+# A run that was stopped a moment ago still writes what it has.
+LOCK_WAIT_SEC = 10.0
 Progress = Callable[[float, Path | None], None]
 
 
@@ -74,12 +77,14 @@ class Work:
         """
         digest = key_of(key)
         final, partial = self.folder / name, self.folder / (name + PARTIAL)
+        for folder in (final, partial):
+            _require_ours(folder)
         record = self._record(final)
         if record is not None and record.get("key") == digest:
             self.reporter.tell(name, 1.0)
             return final, record["result"]
         if (self._record(partial) or {}).get("key") != digest:
-            shutil.rmtree(partial, ignore_errors=True)
+            _remove(partial)
             self._write(partial, {"key": digest, "made_from": key})
         self.reporter.tell(name, 0.0)
         begin, spent_sec = time.monotonic(), self.seconds(name + PARTIAL)
@@ -90,10 +95,15 @@ class Work:
             started = {"key": digest, "made_from": key, "seconds": round(spent_sec, 1)}
             self._write(partial, started)
         self._write(partial, started | {"result": result})
-        shutil.rmtree(final, ignore_errors=True)
+        _remove(final)
         partial.rename(final)
         self.reporter.tell(name, 1.0)
         return final, result
+
+    def forget(self, name: str) -> None:
+        """Have a stage made again."""
+        _require_ours(self.folder / name)
+        _remove(self.folder / name)
 
     def seconds(self, name: str) -> float:
         """How long a stage has taken, all of its runs together."""
@@ -115,18 +125,50 @@ class Work:
             temporary.write_text(json.dumps(record, indent=1, default=str) + "\n", "utf8")
 
 
+def _require_ours(folder: Path) -> None:
+    """Raise where a folder of this name holds what no stage has made: it would be lost."""
+    if not folder.exists() or (folder / RECORD).is_file():
+        return
+    if not folder.is_dir() or any(not path.name.startswith(".") for path in folder.iterdir()):
+        raise ModelError(
+            f"'{folder}' is not of this command's making: choose a new folder with --work."
+        )
+
+
+def _remove(folder: Path) -> None:
+    """Delete a stage's folder, what tells that it is one at last."""
+    if not folder.is_dir():
+        return
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path.name != RECORD:
+            path.unlink()
+    shutil.rmtree(folder)
+
+
 def key_of(key: dict[str, Any]) -> str:
     """A digest of what a stage is made from."""
     text = json.dumps(key, sort_keys=True, default=str)
     return hashlib.sha256(text.encode("utf8")).hexdigest()
 
 
+class _LogFile(logging.FileHandler):
+    """A log that is cut short where the disk is full, without a word."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        """The work itself will say so."""
+
+
 @contextmanager
 def open_work(folder: Path, reporter: Reporter) -> Iterator[Work]:
-    """The work in `folder`, with its log; raises `ModelError` where nothing can be written there."""
+    """The work in `folder`, with its log; raises `ModelError` where nothing can be written there.
+
+    One process at a time: raises `InUseError` where another one stays at work there.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        file = logging.FileHandler(folder / "log.txt", encoding="utf8")
+        file = _LogFile(folder / "log.txt", encoding="utf8")
     except OSError as error:
         raise ModelError(
             f"Nothing can be written in '{folder}' ({error.strerror}): choose another folder with --work."
@@ -141,7 +183,8 @@ def open_work(folder: Path, reporter: Reporter) -> Iterator[Work]:
     for handler in handlers:
         project.addHandler(handler)
     try:
-        yield Work(folder, reporter)
+        with held(folder / LOCK, LOCK_WAIT_SEC):
+            yield Work(folder, reporter)
     except GaussianHeadsError as error:
         file.emit(logging.makeLogRecord({"msg": str(error), "levelno": logging.ERROR}))
         raise
