@@ -292,6 +292,10 @@ def main(arguments: list[str] | None = None) -> int:
         fit = open_fit(options.prior, options.work, settings)
         if options.export:
             fit.resume(checkpoint)
+            if not fit.step:
+                raise TrainingError(
+                    f"'{checkpoint}' has no run with these settings to export: give its --seed and --minutes."
+                )
         else:
             if options.start and not checkpoint.is_file():
                 begin_with(fit, options.start)

@@ -188,6 +188,9 @@ def test_training_stops_resumes_and_exports_what_run_time_opens(studio, tmp_path
     assert record["steps"] == SMALL.steps and record["settings"]["seed"] == 7
     encoder = MonocularEncoder.open(out, num_threads=1)
     assert encoder.code_dim == CODE_DIM and encoder.code_space == record["code_space"]
+    other = tmp_path / "other.onnx"
+    assert monocular.main([*common, "--out", str(other), "--export", "--seed", "9"]) == 1
+    assert not other.exists()
 
 
 def test_the_exported_file_says_what_the_network_says(tmp_path):
