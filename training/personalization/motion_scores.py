@@ -3,7 +3,8 @@
     python -m gaussian_heads.training.personalization.motion_scores --film build/videos/s1003 --out build/motion/s1003
 
 fits the motion of a filmed person of the studio to the true codes and poses, with every kind of gate, and writes a
-table. A shuffled sound must lose: what remains then is no more than a mean face.
+table. A shuffled sound must lose: what remains then is no more than a mean face. With `--codes read` the motion is learned
+from codes as the encoder reads them from the film, which is all that a user has; scores are still against the true ones.
 """
 
 from __future__ import annotations
@@ -33,10 +34,12 @@ from .motion_drawing import MouthPainter
 from .motion_sound import Spoken, listen, spoken
 from .motion_targets import LIPS, Crop
 from .posing import pose_points
+from .read_codes import with_read_codes
 from .truth import load_truth
 
 logger = logging.getLogger(__name__)
 Phone = tuple[str, float, float]
+TRUE, READ = "true", "read"
 # A moment counts as closed below this share of the clip's own 95th percentile, as in bench/lipsync.
 CLOSED_SHARE, OPEN_PERCENTILE = 0.15, 95
 BEFORE_SEC, AFTER_SEC, LEAST_BILABIAL_SEC, LEAST_VOWEL_SEC = 0.04, 0.02, 0.03, 0.06
@@ -173,6 +176,7 @@ def compare(
     work: Path,
     *,
     kinds: Sequence[str] = GATES,
+    codes: str = TRUE,
 ) -> Iterator[tuple[str, MotionScores]]:
     """Scores of a film's held-out sentences: the universal code, every kind of gate, and shuffled sound."""
     prior, controls = load_prior(prior_folder), load_controls(prior_folder)
@@ -182,10 +186,12 @@ def compare(
     heard = spoken(subject.held_out_frames, listen(*held_sound), controls)
     with np.load(film / "truth.npz") as truth:
         phones = [tuple(p) for p in json.loads(str(truth["phones"]))["held_out"]]
+    if codes == READ:
+        subject = with_read_codes(subject, film / "video.mp4", work)
     is_first = True
     for kind in kinds:
         chosen = replace(settings, shape=replace(settings.shape, gate=kind))
-        motion = fit_motion(head, subject, sound, controls, chosen, work=work / kind)
+        motion = fit_motion(head, subject, sound, controls, chosen, work=work / codes / kind)
         painter = MouthPainter(head, subject.scan.neck_pivot, motion.mouth)
 
         def scores(
@@ -229,13 +235,21 @@ def main(arguments: list[str] | None = None, write: Callable[[str], int] | None 
         settings = replace(settings, picture_steps=options.picture_steps)
     rows = []
     try:
-        for row in compare(options.film, options.prior, settings, options.out, kinds=options.gates):
+        for row in compare(
+            options.film,
+            options.prior,
+            settings,
+            options.out,
+            kinds=options.gates,
+            codes=options.codes,
+        ):
             rows.append(row)
             logger.info("%s: %s", *row)
     except GaussianHeadsError as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    with replace_on_success(options.out / "scores.json") as temporary:
+    name = "scores.json" if options.codes == TRUE else f"scores_{options.codes}.json"
+    with replace_on_success(options.out / name) as temporary:
         temporary.write_text(json.dumps({k: asdict(v) for k, v in rows}, indent=1) + "\n", "utf8")
     (write or sys.stdout.write)(table(rows))
     return 0
@@ -249,6 +263,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--prior", type=Path, default=Path("assets/prior"))
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints and scores")
     parser.add_argument("--gates", nargs="+", choices=GATES, default=list(GATES))
+    parser.add_argument("--codes", choices=(TRUE, READ), default=TRUE, help="to learn from")
     parser.add_argument("--steps", type=int)
     parser.add_argument("--picture-steps", type=int)
     return parser.parse_args(arguments)
