@@ -88,7 +88,7 @@ def fit_settings(options: argparse.Namespace) -> FitSettings:
         growth, hair = settings.growth, settings.hair
         most = growth.max_anchors + hair.max_gaussians
         if not 5_000 <= options.budget <= 400_000:
-            raise AvatarError("--budget must lie between 5,000 and 400,000 Gaussians.")
+            raise AvatarError(f"--budget is {options.budget:,}: give 5,000 to 400,000 Gaussians.")
         share = options.budget / most
         growth = dataclasses.replace(
             growth,

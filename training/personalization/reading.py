@@ -14,7 +14,7 @@ from ...core.monocular.crops import cut, window_of_landmarks
 from ...core.monocular.encoded import EncodedVideo
 from ...core.monocular.encoder import MonocularEncoder
 from ...core.monocular.finder import FaceFinder
-from ...core.monocular.tracking import FaceChoice, FaceSource
+from ...core.monocular.tracking import BLACK, FaceChoice, FaceSource
 from ...core.monocular.video import EncodingChoices, encode_video
 from ...core.video import VideoFile, VideoFrame, at_rate
 from ..calibrated_images import CalibratedImage, load_images
@@ -29,6 +29,8 @@ ENCODED = "encoded.npz"
 # Frames that are looked at before the whole video is encoded.
 LOOKS, LOOK_PX, PREVIEW_PX = 8, 1280, 320
 MOST_SIDE_PX = 1920
+# Percent of the pixels of a black picture that are so: single ones may glow.
+NEARLY_ALL = 99
 
 
 def read_input(given: Input) -> dict[str, Any]:
@@ -62,13 +64,18 @@ def find_faces(
     """Look at a few frames before all are read: raises `VideoError` where none shows a face."""
     if given.kind == "scan":
         return {}
-    found, best = 0, None
+    found, best, is_black = 0, None, True
     for i, pixels in enumerate(_looks(given)):
+        is_black &= bool(np.percentile(pixels, NEARLY_ALL) < BLACK)
         faces = finder.find(pixels)
         if faces and (best is None or faces[0].window.side_px > best[1].side_px):
             best = (pixels, faces[0].window)
         found += bool(faces)
         progress((i + 1) / LOOKS, None)
+    if best is None and is_black:
+        raise VideoError(
+            f"'{given.paths[0].name}' is black throughout: choose another recording, lit from the front."
+        )
     if best is None:
         raise VideoError(
             "No face was found: film the person from the front, upright, in good light and near enough that "
