@@ -23,6 +23,7 @@ from gaussian_heads.training.personalization.inputs import classify  # noqa: E40
 from gaussian_heads.training.personalization.matte_edges import (  # noqa: E402
     one_piece,
     without_background,
+    without_shine,
 )
 from gaussian_heads.training.personalization.pictures import window_around  # noqa: E402
 from gaussian_heads.training.personalization.reading import (  # noqa: E402
@@ -108,6 +109,31 @@ def test_edges_lose_the_colour_of_the_background():
     before, after = (np.abs(p[edge] - person).mean() for p in (pixels.astype(float), clean))
     assert after < 0.15 * before
     np.testing.assert_array_equal(clean[alpha == 1], pixels[alpha == 1])
+
+
+def rimmed(person, behind, share=0.6, alpha=1.0):
+    """A head left of column 60 whose last 6 columns let the background through, called solid by its matte."""
+    solid = np.where(np.arange(100) < 60, alpha, 0.0).astype(np.float32)
+    true = np.where(np.arange(100) < 54, 1.0, np.where(np.arange(100) < 60, share, 0.0))
+    mixed = true[:, None] * np.array(person) + (1 - true[:, None]) * np.array(behind)
+    pixels = np.repeat(np.round(mixed).astype(np.uint8)[None], 40, axis=0)
+    return pixels, np.repeat(solid[None], 40, axis=0)
+
+
+def test_a_colourful_wall_does_not_count_as_hair_where_it_shines_through():
+    pixels, alpha = rimmed((150, 140, 110), (40, 170, 220))
+    clean = without_shine(pixels, alpha)
+    assert np.abs(clean[:, 55:59] - 0.6 / 0.9).max() < 0.05
+    np.testing.assert_array_equal(clean[:, :52], alpha[:, :52])
+    np.testing.assert_array_equal(clean[:, 60:], 0.0)
+
+
+def test_a_gray_wall_and_a_dark_collar_leave_the_matte_alone():
+    pixels, alpha = rimmed((150, 140, 110), (180, 180, 180))
+    np.testing.assert_array_equal(without_shine(pixels, alpha), alpha)
+    pixels, alpha = rimmed((200, 150, 120), (40, 170, 220), share=1.0)
+    pixels[:, 54:60] = 40
+    np.testing.assert_allclose(without_shine(pixels, alpha), alpha, atol=0.01)
 
 
 def picture(path, value=90):

@@ -30,28 +30,20 @@ class Shown:
 
 def write_sheet(path: Path, shown: Sequence[Shown], note: str) -> None:
     """Write a JPEG with a column for each moment; `note` is its comment."""
-    sheet = Image.new("RGB", (len(shown) * TILE_PX, LABEL_PX + 2 * TILE_PX + MOUTH_PX))
+    height, width = shown[0].reference.shape[:2] if shown else (1, 1)
+    tile_px = max(round(TILE_PX * height / width), 1)
+    sheet = Image.new("RGB", (len(shown) * TILE_PX, LABEL_PX + 2 * tile_px + MOUTH_PX))
     pen = ImageDraw.Draw(sheet)
     for column, moment in enumerate(shown):
         left = column * TILE_PX
         pen.text((left + 3, 2), moment.label, WHITE, font_size=10)
         for row, picture in enumerate((moment.reference, moment.avatar)):
-            sheet.paste(_tile(picture), (left, LABEL_PX + row * TILE_PX))
+            tile = Image.fromarray(picture).resize((TILE_PX, tile_px), Image.Resampling.LANCZOS)
+            sheet.paste(tile, (left, LABEL_PX + row * tile_px))
             mouth = _mouth(picture, moment.lips_px)
-            sheet.paste(mouth, (left + row * (TILE_PX // 2), LABEL_PX + 2 * TILE_PX))
+            sheet.paste(mouth, (left + row * MOUTH_PX, LABEL_PX + 2 * tile_px))
     with replace_on_success(path) as temporary:
         sheet.save(temporary, "JPEG", quality=QUALITY, comment=note.encode("utf8"))
-
-
-def _tile(picture: np.ndarray) -> Image.Image:
-    """A square of the picture's middle, or of all of it with bars."""
-    height, width = picture.shape[:2]
-    share = TILE_PX / max(height, width)
-    size = (max(round(width * share), 1), max(round(height * share), 1))
-    tile = Image.new("RGB", (TILE_PX, TILE_PX))
-    small = Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS)
-    tile.paste(small, ((TILE_PX - size[0]) // 2, (TILE_PX - size[1]) // 2))
-    return tile
 
 
 def _mouth(picture: np.ndarray, lips_px: np.ndarray) -> Image.Image:

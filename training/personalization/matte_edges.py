@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.ndimage import binary_fill_holes, distance_transform_edt, label
+from scipy.ndimage import binary_fill_holes, distance_transform_edt, label, uniform_filter
 
 # From this alpha on a pixel belongs to a piece; holes and background are told from the second.
 PIECE, INSIDE = 0.3, 0.5
@@ -14,6 +14,12 @@ SURE, OPEN = 0.97, 0.03
 LEAST_KNOWN = 0.35
 # Farther from any sure colour (px), a pixel keeps its own.
 REACH_PX = 24
+# A background so colourful (distance from grey, of 255) in so much of it shines through hair as no shadow does.
+COLOURFUL, COLOURFUL_SHARE = 40.0, 0.02
+# Pixels this far (px) from the open ones show the person alone; means of colours reach over so many.
+RIM_PX, MEAN_PX, PIXEL_PX = 12, 9, 3
+# Of the person's colour so much is enough; what is much darker than person and background is neither's mixture.
+ENOUGH, DARKEST = 0.9, 0.6
 
 
 def one_piece(alpha: np.ndarray, landmarks_px: np.ndarray) -> np.ndarray:
@@ -37,6 +43,52 @@ def one_piece(alpha: np.ndarray, landmarks_px: np.ndarray) -> np.ndarray:
     sizes = np.bincount(holes.ravel(), minlength=num_holes + 1)
     small = (sizes <= LARGEST_HOLE * kept.sum()) & (np.arange(num_holes + 1) > 0)
     return np.where(small[holes], 1.0, result).astype(np.float32)
+
+
+def without_shine(pixels: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """Alpha `[H, W]`, lowered in the rim where a colourful background shines through strands of hair.
+
+    A matte of low resolution calls frizzy hair solid. There the share of the person is read off the colours alone, without
+    brightness: how far a pixel has come from what lies behind it to what lies inside.
+    """
+    free = alpha <= OPEN
+    colors = pixels.astype(np.float32)
+    light = colors.mean(axis=2)
+    tones = colors - light[..., None]
+    if not free.any() or np.mean(_length(tones[free]) > COLOURFUL) < COLOURFUL_SHARE:
+        return alpha
+    deep = distance_transform_edt(~free) > RIM_PX
+    rim = ~free & ~deep & (alpha > LEAST_KNOWN)
+    if not deep.any() or not rim.any():
+        return alpha
+    (inner, inner_light), (outer, outer_light) = (
+        _nearest_means(tones, light, mask, rim) for mask in (deep, free)
+    )
+    away = inner - outer
+    mean = uniform_filter(tones, (PIXEL_PX, PIXEL_PX, 0))[rim]
+    share = ((mean - outer) * away).sum(axis=1) / np.maximum((away**2).sum(axis=1), 1e-6)
+    is_mixture = light[rim] > DARKEST * np.minimum(inner_light, outer_light)
+    is_told = is_mixture & (_length(away) > COLOURFUL)
+    result = alpha.astype(np.float32)
+    lowered = np.clip(share / ENOUGH, 0.0, 1.0)
+    result[rim] = np.where(is_told, np.minimum(result[rim], lowered), result[rim])
+    return result
+
+
+def _nearest_means(
+    tones: np.ndarray, light: np.ndarray, mask: np.ndarray, where: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Tones `[N, 3]` and light `[N]` about the pixel of `mask` that is nearest to each pixel of `where`."""
+    both = np.dstack([tones, light]) * mask[..., None]
+    count = uniform_filter(mask.astype(np.float32), MEAN_PX)
+    means = uniform_filter(both, (MEAN_PX, MEAN_PX, 0)) / np.maximum(count, 1e-6)[..., None]
+    nearest = distance_transform_edt(~mask, return_distances=False, return_indices=True)
+    found = means[tuple(axis[where] for axis in nearest)]
+    return found[:, :3], found[:, 3]
+
+
+def _length(tones: np.ndarray) -> np.ndarray:
+    return np.linalg.norm(tones, axis=-1)
 
 
 def without_background(pixels: np.ndarray, alpha: np.ndarray) -> np.ndarray:

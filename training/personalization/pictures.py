@@ -12,7 +12,7 @@ from PIL import Image
 from ...core.camera import Camera
 from ...core.monocular.crops import window_of_landmarks
 from ...core.monocular.matte import HeadMatte
-from .matte_edges import one_piece, without_background
+from .matte_edges import one_piece, without_background, without_shine
 from .sightings import face_size_px
 
 MOST_SIDE_PX = 512
@@ -93,7 +93,7 @@ def cut_out(
     faces = (window_of_landmarks(landmarks) for _, _, landmarks in second)
     alphas = matte.alphas(pixels, faces) if is_film else map(matte.alpha, pixels, faces)
     for (name, picture, landmarks), alpha in zip(third, alphas, strict=True):
-        alpha = one_piece(np.clip(alpha, 0.0, 1.0), landmarks)
+        alpha = without_shine(picture, one_piece(np.clip(alpha, 0.0, 1.0), landmarks))
         yield name, with_alpha(without_background(picture, alpha), alpha)
 
 
