@@ -78,8 +78,8 @@ def why_not_personalize() -> str:
     except PersonalizeError as error:
         if str(error) == NO_ENVIRONMENT_SENTENCE:
             return (
-                "Personalizing needs PyTorch in an environment of its own: make one with Create "
-                "Accelerator in the add-on's preferences."
+                "A new person needs PyTorch in an environment of its own: press Create Accelerator in the "
+                "add-on's preferences."
             )
         return str(error)
     return ""
@@ -169,14 +169,25 @@ def _look() -> float | None:
 
 
 def _add(avatar: Path) -> None:
-    windows = bpy.context.window_manager.windows
     try:
-        with bpy.context.temp_override(window=windows[0] if windows else None):
+        with bpy.context.temp_override(**_view()):
             bpy.ops.gaussian_heads.import_avatar("EXEC_DEFAULT", True, filepath=str(avatar))
     except RuntimeError as error:
         # Another mode, or a scene that cannot be changed; the library has it all the same.
         _state.sentence += " Add it from the list when the scene can be changed."
         logger.info("The new avatar was not added: %s", error)
+
+
+def _view() -> dict[str, object]:
+    """A 3D View, in which a new head is brought near; no more than a window where there is none."""
+    windows = bpy.context.window_manager.windows
+    # The areas of a Blender without windows were never drawn; using one ends it.
+    for window in () if bpy.app.background else windows:
+        for area in window.screen.areas:
+            for region in area.regions if area.type == "VIEW_3D" else ():
+                if region.type == "WINDOW":
+                    return {"window": window, "area": area, "region": region}
+    return {"window": windows[0] if windows else None}
 
 
 def _read_preview(path: Path | None) -> None:

@@ -39,7 +39,7 @@ STAGE_WORDS = {
     "encode": "Reading expressions",
     "guess": "First guess",
     "fit": "Fitting",
-    "motion": "Learning the manner of speaking",
+    "motion": "Learning to speak",
     "export": "Writing the avatar",
     "report": "Writing the report",
 }
@@ -160,7 +160,7 @@ class PersonalizeProcess:
             return self.request.out
         if self._is_cancelled:
             raise PersonalizeStopped(
-                "The work was stopped; it goes on from there when the same is started again."
+                "The work was stopped; it goes on from there when the same recording is given again."
             )
         raise PersonalizeError(self._reason(code))
 

@@ -69,6 +69,8 @@ class GAUSSIAN_HEADS_OT_expression_from_video(ThinsKeys, ListensBeside, bpy.type
     )
     filter_movie: BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
     filter_image: BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
+    # Without it the file browser shows no folder to go into.
+    filter_folder: BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
     first_frame: IntProperty(
         name="Start",
         description="Frame on which a file begins; strips lie where they lie",
@@ -152,10 +154,10 @@ class GAUSSIAN_HEADS_OT_expression_from_video(ThinsKeys, ListensBeside, bpy.type
         layout.use_property_decorate = False
         is_head = not has_shape_keys(_active(context))
         if is_head:
-            layout.prop(self, "mode", expand=True)
+            layout.prop(self, "mode")
         if self.filepath or self.use_file:
             layout.prop(self, "first_frame")
-        layout.row(align=True).prop(self, "parts")
+        layout.column(align=True).prop(self, "parts")
         layout.prop(self, "strength", slider=True)
         layout.prop(self, "smoothing_ms", slider=True)
         layout.prop(self, "use_rest")
@@ -166,7 +168,7 @@ class GAUSSIAN_HEADS_OT_expression_from_video(ThinsKeys, ListensBeside, bpy.type
 
     def begin(self, context: bpy.types.Context) -> WatchingJob:
         """Say what is to be watched, and refuse early what cannot work."""
-        obj = _target(context)
+        obj = meant_face(context)
         require_editable(obj)
         self._mesh_uids = [] if is_avatar(obj) else [m.session_uid for m in chosen_meshes(context)]
         if self.filepath:
@@ -246,16 +248,16 @@ class GAUSSIAN_HEADS_FH_face_video(bpy.types.FileHandler):
 
 def why_not(context: bpy.types.Context) -> str:
     """Why no face can be keyed from a video now, as a sentence; empty when it can."""
-    obj = _target(context)
+    obj = meant_face(context)
     if obj is None:
-        return "Select an avatar or a mesh with shape keys first."
+        return "Add or select an avatar, or a mesh with shape keys, first."
     if running_job(obj) is not None:
         return "A sound or video for this head is being analysed."
     return ""
 
 
-def _target(context: bpy.types.Context) -> bpy.types.Object | None:
-    """The mesh character that is active, else the avatar that is meant."""
+def meant_face(context: bpy.types.Context) -> bpy.types.Object | None:
+    """The mesh character that is active, else the avatar that is meant; None without either."""
     obj = _active(context)
     return obj if has_shape_keys(obj) else active_avatar(context)
 

@@ -140,10 +140,10 @@ class GAUSSIAN_HEADS_OT_import_performance(ThinsKeys, GuardedOperator, bpy.types
         layout.use_property_decorate = False
         is_avatar = not has_shape_keys(_active(context))
         if is_avatar:
-            layout.prop(self, "mode", expand=True)
+            layout.prop(self, "mode")
         layout.prop(self, "first_frame")
         layout.prop(self, "strength", slider=True)
-        layout.row(align=True).prop(self, "parts")
+        layout.column(align=True).prop(self, "parts")
         layout.prop(self, "use_range")
         if self.use_range:
             column = layout.column(align=True)

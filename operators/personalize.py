@@ -36,7 +36,7 @@ class GAUSSIAN_HEADS_OT_personalize(GuardedOperator, bpy.types.Operator):
     """Make an avatar of a person from one video or some photos, beside Blender; the person has to agree"""
 
     bl_idname = "gaussian_heads.personalize"
-    bl_label = "New Person from Video"
+    bl_label = "New Person"
     bl_options = {"REGISTER"}
 
     filepath: StringProperty(
@@ -59,6 +59,8 @@ class GAUSSIAN_HEADS_OT_personalize(GuardedOperator, bpy.types.Operator):
     )
     filter_movie: BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
     filter_image: BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
+    # Without it the file browser shows no folder to go into.
+    filter_folder: BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
     was_asked: BoolProperty(options={"HIDDEN", "SKIP_SAVE"})
     was_refused: BoolProperty(options={"HIDDEN", "SKIP_SAVE"})
 
@@ -84,11 +86,12 @@ class GAUSSIAN_HEADS_OT_personalize(GuardedOperator, bpy.types.Operator):
         name="Face", description="Whose face counts where there are several", items=FACE_ITEMS
     )
     minutes: FloatProperty(
-        name="Minutes",
+        name="Minutes of Fit",
         description="Time for the fit, which takes most of the work; 0 takes what it usually needs",
         default=0.0,
         min=0.0,
         max=1440.0,
+        precision=0,
     )
     add_to_scene: BoolProperty(
         name="Add to Scene", description="Add the avatar to the scene when it is made", default=True

@@ -17,7 +17,8 @@ LINE, LINE_BESIDE_ICON = 40, 35
 def draw_sentence(layout: bpy.types.UILayout, sentence: str, icon: str = "INFO") -> None:
     """A sentence over as many lines as the sidebar needs for it."""
     column = layout.column(align=True)
-    for number, line in enumerate(textwrap.wrap(sentence, LINE_BESIDE_ICON)):
+    lines = textwrap.wrap(sentence, LINE_BESIDE_ICON, break_on_hyphens=False)
+    for number, line in enumerate(lines):
         column.label(text=line, icon="BLANK1" if number else icon)
 
 

@@ -35,11 +35,14 @@ class GAUSSIAN_HEADS_PT_people(Sidebar, bpy.types.Panel):
             layout.operator(
                 "preferences.addon_show", text="Preferences", icon="PREFERENCES"
             ).module = people.preferences.PACKAGE
-        layout.operator(GAUSSIAN_HEADS_OT_personalize.bl_idname, icon="OUTLINER_OB_CAMERA")
+        idname = GAUSSIAN_HEADS_OT_personalize.bl_idname
+        layout.operator(idname, text="From Video or Photos…", icon="FILEBROWSER")
         sentence, is_fault = people.last_word()
-        if sentence:
-            draw_sentence(layout, sentence, "ERROR" if is_fault else "CHECKMARK")
         avatar = people.last_avatar()
+        if sentence:
+            draw_sentence(
+                layout, sentence, "ERROR" if is_fault else "CHECKMARK" if avatar else "INFO"
+            )
         if avatar is not None:
             row = layout.row(align=True)
             button = row.operator(GAUSSIAN_HEADS_OT_import_avatar.bl_idname, text="Add", icon="ADD")

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import bpy
 
-from ..blender.exchange.shape_keys import has_shape_keys
-from ..blender.jobs import describe_job, running_jobs
+from ..blender.jobs import describe_job, running_job, running_jobs
 from ..blender.movie_strips import movie_scene, movie_strips
 from ..blender.watching import WatchingJob
 from ..operators.bake_speech import GAUSSIAN_HEADS_OT_cancel_bake
-from ..operators.base import active_avatar
-from ..operators.copy_shapes import active_mesh
-from ..operators.expression_from_video import GAUSSIAN_HEADS_OT_expression_from_video
+from ..operators.expression_from_video import (
+    GAUSSIAN_HEADS_OT_expression_from_video,
+    meant_face,
+    why_not,
+)
 from .base import draw_sentence
 from .speech_settings import both_sidebars
 
@@ -25,14 +26,19 @@ class _VideoDrawing:
     def draw(self, context: bpy.types.Context) -> None:
         """The strip that is meant, and the buttons."""
         layout = self.layout
-        if active_avatar(context) is None and not has_shape_keys(active_mesh(context)):
-            draw_sentence(layout, "Select an avatar, or a mesh with shape keys")
+        if meant_face(context) is None:
+            draw_sentence(layout, why_not(context))
             return
         for job in running_jobs():
             if isinstance(job, WatchingJob):
                 row = layout.row(align=True)
                 row.progress(factor=job.progress, text=describe_job(job))
                 row.operator(GAUSSIAN_HEADS_OT_cancel_bake.bl_idname, text="", icon="X")
+        busy = running_job(meant_face(context))
+        if busy is not None:
+            if not isinstance(busy, WatchingJob):
+                draw_sentence(layout, why_not(context))
+            return
         strip = _meant_strip(movie_scene(context))
         column = layout.column(align=True)
         idname = GAUSSIAN_HEADS_OT_expression_from_video.bl_idname

@@ -60,6 +60,8 @@ def main():
     picture = out.with_suffix(".png")
     write_png(picture)
     tell("fit", 0.5, picture)
+    while Path(__file__).with_name("behaviour.txt").read_text() == "show":
+        time.sleep(0.02)
     source = Path(__file__).with_name("small.uhap")
     out.write_bytes(source.read_bytes() if source.is_file() else b"avatar")
     out.with_suffix(".report.html").write_text("<html></html>")

@@ -186,7 +186,7 @@ def test_what_cannot_work_is_said(scene, head, strip, encoder, ramp, tmp_path):
 
 
 def test_without_a_face_to_move_the_button_says_so(scene):
-    assert expression_from_video.why_not(bpy.context).startswith("Select an avatar")
+    assert expression_from_video.why_not(bpy.context).startswith("Add or select an avatar")
     assert not bpy.ops.gaussian_heads.expression_from_video.poll()
 
 
@@ -235,4 +235,4 @@ def test_the_panel_offers_the_strip_and_a_file(head, strip, encoder):
 
 
 def test_the_panel_says_what_is_missing(scene):
-    assert "Select an avatar" in " ".join(draw(panel.CLASSES[0]).labels)
+    assert "Add or select an avatar" in " ".join(draw(panel.CLASSES[0]).labels)

@@ -103,8 +103,8 @@ def sounds():
     return [strip for strip in editor.strips_all if strip.type == "SOUND"] if editor else []
 
 
-def curves(obj):
-    """Data path, index and number of keys of every f-curve of `obj`, in its action and its NLA strips."""
+def fcurves(obj):
+    """Every f-curve of `obj`, in its action and its NLA strips."""
     data = obj.animation_data
     if data is None:
         return []
@@ -117,12 +117,40 @@ def curves(obj):
         for layer in action.layers:
             for strip in layer.strips:
                 bag = strip.channelbag(slot)
-                found += (
-                    [[c.data_path, c.array_index, len(c.keyframe_points)] for c in bag.fcurves]
-                    if bag
-                    else []
-                )
+                found += list(bag.fcurves) if bag else []
     return found
+
+
+def curves(obj):
+    """Data path, index and number of keys of every f-curve of `obj`."""
+    return [[c.data_path, c.array_index, len(c.keyframe_points)] for c in fcurves(obj)]
+
+
+def codes(obj, frames):
+    """The keyed expression code of `obj` on each of the frames."""
+    keyed = [curve for curve in fcurves(obj) if curve.data_path == '["expr_code"]']
+    found = [[0.0] * len(obj["expr_code"]) for _ in frames]
+    for code, frame in zip(found, frames, strict=True):
+        for curve in keyed:
+            code[curve.array_index] = curve.evaluate(frame)
+    return found
+
+
+def files_in(folder):
+    """Names of what lies in a folder; none where it is not there."""
+    return sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+
+
+def text_of(*path):
+    """What stands in a file."""
+    with open(os.path.join(*path), encoding="utf8") as file:
+        return file.read()
+
+
+def close_window(index):
+    """Close a window as its frame would, which a screen without a window manager has not."""
+    with bpy.context.temp_override(window=bpy.context.window_manager.windows[index]):
+        bpy.ops.wm.window_close()
 
 
 def save_render(path):
