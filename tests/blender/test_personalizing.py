@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -256,6 +257,20 @@ def test_the_operator_puts_the_person_into_library_and_scene(scene, behave, user
     assert "wm.path_open" in drawn.operators
     # The next one of that name does not overwrite it.
     assert people.out_path("Ada B.").name == "Ada_B__2.uhap"
+
+
+def test_the_examples_of_the_guide_run(scene, behave, user_folder, video, monkeypatch):
+    guide = Path(__file__).resolve().parents[2] / "docs" / "SCRIPTING.md"
+    text = guide.read_text("utf8").partition("\n## A new person\n")[2].partition("\n## ")[0]
+    blocks = re.findall(r"```python\n(.*?)```", text, re.S)
+    assert len(blocks) == 2
+    monkeypatch.chdir(video.parent)
+    names = {"bpy": bpy, "Path": Path}
+    for block in blocks:
+        exec(compile(block, "docs/SCRIPTING.md", "exec"), names)
+    assert names["avatar"].name == "Ada_Smith.uhap"
+    assert names["avatar"].with_name("Ada_Smith_2.uhap").is_file()
+    assert [obj.name for obj in scene.objects] == ["Small Head"]
 
 
 def test_a_failed_one_stays_told(behave, user_folder, video):

@@ -20,6 +20,8 @@ from gaussian_heads.core.shot_cells import COLUMNS
 from gaussian_heads.core.shots import Shot
 from gaussian_heads.operators import _classes
 
+from ..gui.films import draw_pictures, write_film
+
 GUIDE = (Path(__file__).resolve().parents[2] / "docs" / "SCRIPTING.md").read_text("utf8")
 OPERATORS = {
     cls.bl_idname.removeprefix("gaussian_heads."): cls
@@ -132,6 +134,7 @@ def test_the_examples_run(speech_folder, monkeypatch, tmp_path):
     assert len(blocks) >= 8
     for name in ("a.wav", "small.uhap"):
         shutil.copy(speech_folder / name, tmp_path / name.replace("a.wav", "line.wav"))
+    write_film(tmp_path / "take.mp4", 8, draw_pictures())
     monkeypatch.chdir(tmp_path)
     names = {}
     for block in blocks:
