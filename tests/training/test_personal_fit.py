@@ -46,7 +46,7 @@ SMALL_FIT = FitSettings(
     steps=STEPS,
     checkpoint_steps=9,
     preview_steps=10,
-    growth=GrowthSettings(every_steps=8, threshold=1e-9, max_anchors=10_000),
+    growth=GrowthSettings(every=0.2, threshold=1e-9, max_anchors=10_000),
 )
 
 

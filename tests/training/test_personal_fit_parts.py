@@ -303,6 +303,25 @@ def test_floaters_go_and_unseen_hair_stays(outlines):
     assert len(hair) == len(hair.home) == len(hair.first_colors) == 3
 
 
+def test_hair_grows_where_pixels_ask_also_after_floaters_went(outlines):
+    normals = unit(np.array([[0.0, 0, 1], [0, 0, -1], [1, 0, 0], [0, 1, 0]]))
+    points = (SKULL_M + 0.5 * HAIR_M) * normals + [0, 0, -SKULL_M]
+    shell = Shell(points, normals, np.full(4, 0.005), np.zeros(4))
+    settings = HairSettings(most_at_once=0.5)
+    hair = HairGaussians.on(shell, np.full((4, 3), 0.5), settings)
+    density = HairDensity(FitSettings(hair=settings), hair)
+    slopes = torch.tensor([9.0, 9.0, 0.1, 0.5, 0.4, 0.2])[:, None] * torch.tensor([0.6, 0.8])
+    density.look_at(SplatStatistics(slopes, torch.full((6,), 5)), 2, 1.0)
+    with torch.no_grad():
+        hair.parameters["means"][2, 0] += 0.1
+    assert density.drop_floaters(hair, outlines) == 1
+    density.grow_and_prune(hair, torch.Generator().manual_seed(0))
+    assert len(hair) == 4
+    home = hair.home.detach().numpy()
+    near = np.linalg.norm(home[:, None] - points[None], axis=2).argmin(1)
+    assert sorted(near.tolist()) == [0, 1, 1, 3]
+
+
 def test_a_window_is_a_part_of_its_picture():
     frame = ball_frame(0)
     windows = Windows([frame], FitSettings(window_px=64))

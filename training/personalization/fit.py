@@ -170,7 +170,7 @@ class PersonalFit(ResumableFit):
         if self.hair is not None:
             self.hair_density.look_at(picture.statistics, self.num_before_hair, scale)
         is_time = growth.first <= done / settings.steps <= growth.last
-        if growth.rule == "none" or not is_time or done % growth.every_steps:
+        if growth.rule == "none" or not is_time or done % settings.growth_steps:
             return
         before = self.num_gaussians
         regrow(self, np.random.default_rng((settings.seed, done, 1)))

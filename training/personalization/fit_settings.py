@@ -94,10 +94,10 @@ class GrowthSettings:
     """Pixel-aware density control on the anchors."""
 
     rule: GrowthRule = "pixel"
-    # Of the steps: growth begins, growth ends.
+    # Of the steps: growth begins, growth ends, and comes each time after so many.
     first: float = 0.25
     last: float = 0.75
-    every_steps: int = 150
+    every: float = 0.0625
     # Of the weighted mean gradient, in the loss per half picture width.
     threshold: float = 6e-5
     # Anchors at the start as a share of the prior's, and the most that a head may have.
@@ -129,7 +129,8 @@ class HairSettings:
     )
     # Shares of `size_m`, which lengths are told in.
     size_m: float = 0.1
-    threshold: float = 4e-5
+    # Of one growth this share of hair is split: the highest scores, for hair is never drawn strand by strand.
+    most_at_once: float = 0.2
 
 
 @dataclass(frozen=True)
@@ -166,14 +167,19 @@ class FitSettings:
                 return stage
         return self.stages[-1]
 
+    @property
+    def growth_steps(self) -> int:
+        """Steps from one growth to the next."""
+        return max(round(self.growth.every * self.steps), 1)
+
     def hair_density(self) -> DensitySettings:
         """When free Gaussians are split and dropped."""
         steps, growth, hair = self.steps, self.growth, self.hair
         return DensitySettings(
             first_step=int(growth.first * steps),
             last_step=int(growth.last * steps),
-            every_steps=growth.every_steps,
-            threshold=hair.threshold,
+            every_steps=self.growth_steps,
+            threshold=0.0,
             split_scale=0.012,
             min_opacity=growth.min_opacity,
             max_scale=0.3,

@@ -20,6 +20,7 @@ class HairDensity(DensityControl):
 
     def __init__(self, settings: FitSettings, hair: HairGaussians) -> None:
         self.device, self.rule = hair.home.device, settings.growth.rule
+        self.most_at_once = settings.hair.most_at_once
         super().__init__(settings.hair_density(), settings.hair.size_m, len(hair))
 
     def look_at(self, statistics: SplatStatistics, first: int, scale: float) -> None:
@@ -35,9 +36,17 @@ class HairDensity(DensityControl):
         """Split or double what pixels want more of; only the transparent and the huge are dropped."""
         self._pixels.clamp_(min=1.0)
         if self.rule == "random":
-            self._weighted.copy_(torch.rand(len(self._weighted), generator=rng) * 2e-4)
+            self._weighted.copy_(torch.rand(len(self._weighted), generator=rng))
             self._pixels.fill_(1.0)
         super().grow_and_prune(gaussians, rng)
+
+    def _chosen(self, scores: torch.Tensor) -> torch.Tensor:
+        """Mask of the hair to split: the highest scores, as many as one growth may."""
+        room = max(self.settings.max_gaussians - len(scores), 0)
+        count = min(room, int(self.most_at_once * len(scores)), int((scores > 0).sum()))
+        grown = torch.zeros(len(scores), dtype=torch.bool, device=scores.device)
+        grown[torch.topk(scores, count).indices] = True
+        return grown
 
     def drop_floaters(self, hair: HairGaussians, outlines: Silhouettes) -> int:
         """Drop hair that has left its place or the person; returns how many."""
@@ -46,8 +55,9 @@ class HairDensity(DensityControl):
         kept = inside & (hair.strayed_mm().detach().cpu().sqrt() < MOST_STRAYED_MM)
         gone = int((~kept).sum())
         if gone and bool(kept.any()):
-            hair.keep(kept.to(hair.home.device))
-            self._forget(len(hair))
+            kept = kept.to(hair.home.device)
+            hair.keep(kept)
+            self._weighted, self._pixels = self._weighted[kept], self._pixels[kept]
         return gone
 
     def _forget(self, count: int) -> None:
