@@ -79,30 +79,54 @@ class VideoFile:
 
         Damaged frames are left out; raises where too many are.
         """
+        end_sec = np.inf if end_sec is None else end_sec
+        last_sec = -np.inf
+        for time_sec, frame in self._from(begin_sec):
+            if time_sec >= end_sec:
+                return
+            # Broken clocks run backwards.
+            if time_sec < begin_sec or time_sec <= last_sec:
+                continue
+            last_sec = time_sec
+            yield VideoFrame(time_sec, self._pixels(frame, max_side_px))
+        if last_sec == -np.inf and begin_sec == 0.0:
+            raise VideoError(f"'{self.path}' holds no frame that can be decoded: export it again.")
+
+    def _from(self, begin_sec: float) -> Iterator[tuple[float, av.VideoFrame]]:
+        """Times and whole frames, from the last one that can be found before `begin_sec` on."""
+        if begin_sec > 0:
+            found = self._decoded(begin_sec)
+            first = next(found, None)
+            # Without an index, as in recordings of programmes, a seek may land behind or nowhere.
+            if first is not None and first[0] <= begin_sec:
+                yield first
+                yield from found
+                return
+        yield from self._decoded(None)
+
+    def _decoded(self, sought_sec: float | None) -> Iterator[tuple[float, av.VideoFrame]]:
+        """Times and whole frames, from where a seek leads on; none where it cannot be told where that is."""
+        import av
+
         num_damaged = num_decoded = 0
         with opened(self.path) as container:
             stream = picture_stream(container, self.path)
             stream.thread_type = "AUTO"
             start_sec = clock_start_sec(container)
-            if begin_sec > 0:
-                container.seek(int((begin_sec + start_sec) * 1_000_000))
-            last_sec = -np.inf
+            if sought_sec is not None:
+                try:
+                    container.seek(int((sought_sec + start_sec) * 1_000_000))
+                except av.FFmpegError:
+                    return
             for frame in _decoded(container, stream):
                 num_decoded += 1
                 if frame is None or frame.is_corrupt:
                     num_damaged += 1
                     self._require_sound(num_damaged, num_decoded)
                     continue
-                time_sec = self._time_sec(frame, num_decoded, start_sec)
-                if end_sec is not None and time_sec >= end_sec:
+                if frame.time is None and sought_sec is not None:
                     return
-                # Broken clocks run backwards.
-                if time_sec < begin_sec or time_sec <= last_sec:
-                    continue
-                last_sec = time_sec
-                yield VideoFrame(time_sec, self._pixels(frame, max_side_px))
-        if last_sec == -np.inf and begin_sec == 0.0:
-            raise VideoError(f"'{self.path}' holds no frame that can be decoded: export it again.")
+                yield self._time_sec(frame, num_decoded, start_sec), frame
 
     def _time_sec(self, frame: av.VideoFrame, number: int, start_sec: float) -> float:
         if frame.time is None or is_picture(self.path):

@@ -52,6 +52,18 @@ def test_a_part_of_a_video_is_what_all_of_it_has_there(tmp_path):
     assert list(video.frames(begin_sec=5.0)) == []
 
 
+@pytest.mark.parametrize("name, codec", (("a.mpg", "mpeg2video"), ("a.h264", "libx264")))
+def test_a_part_of_a_video_without_an_index(tmp_path, name, codec):
+    """A seek lands behind the part in the one, and nowhere in the other."""
+    video = VideoFile.open(write_video(tmp_path / name, counted_frames(27), codec=codec))
+    whole = {read_number(f.pixels): f.time_sec for f in video.frames()}
+    assert sorted(whole) == list(range(27))
+    begin_sec = whole[10] - 0.01
+    part = list(video.frames(begin_sec=begin_sec, end_sec=begin_sec + 0.2))
+    assert [read_number(f.pixels) for f in part] == [10, 11, 12, 13, 14]
+    assert [f.time_sec for f in part] == [whole[k] for k in range(10, 15)]
+
+
 @pytest.mark.parametrize(
     "degrees, mark",
     ((0, (0, 0)), (90, (-1, 0)), (-90, (0, -1)), (180, (-1, -1))),
