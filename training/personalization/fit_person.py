@@ -127,6 +127,9 @@ def preview(fit: PersonalFit, path: Path) -> None:
         picture, _ = fit.draw(frame, window, torch.from_numpy(BACKGROUND))
         ours = picture.colors.clamp(0, 1).cpu().numpy()
         columns.append(np.concatenate([composite(frame.rgba), ours]))
+    # Photos are of different heights.
+    highest = max(len(column) for column in columns)
+    columns = [np.pad(c, ((0, highest - len(c)), (0, 0), (0, 0)), mode="edge") for c in columns]
     sheet = Image.fromarray((np.concatenate(columns, axis=1) * 255 + 0.5).astype(np.uint8))
     with replace_on_success(path) as temporary:
         sheet.save(temporary, "PNG")
