@@ -39,6 +39,8 @@ class NeutralScan:
     strands: dict[str, Strands]
     eye_centers: np.ndarray  # [2, 3] left, right
     neck_pivot: np.ndarray  # [3]
+    # The part of `vertices` [V, 3] (m) that no model of people knows, such as wider shoulders; networks are not told of it.
+    beyond: np.ndarray | None = None
 
     @classmethod
     def of(cls, subject: Subject) -> NeutralScan:
@@ -111,7 +113,8 @@ class PersonMaker:
         triangle, barycentric = self.texels
         covered = triangle >= 0
         corners = self.parts.topology.triangles[triangle[covered]]
-        moved = (scan.vertices - self.parts.mean_vertices) / POSITION_UNIT_M
+        known = scan.vertices if scan.beyond is None else scan.vertices - scan.beyond
+        moved = (known - self.parts.mean_vertices) / POSITION_UNIT_M
         maps = np.zeros((7, *triangle.shape), np.float32)
         maps[:3, covered] = np.einsum("nk,nkc->cn", barycentric[covered], moved[corners])
         maps[3:6] = np.moveaxis(shrunk(scan.texture, self.image_px), 2, 0) - GREY

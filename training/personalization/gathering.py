@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from ...core.camera import Camera
 from ...core.errors import VideoError
+from ...core.measure import CHIN
 from ...core.monocular.pose import rotation_matrices, rotation_vectors
 from ..networks.prior import UniversalPrior
 from ..prior_identity import IdentityModel
@@ -16,6 +17,7 @@ from ..prior_person import NeutralScan
 from .first_guess import Guess, Guesser
 from .frames import spread_out
 from .pictures import PictureWindow
+from .shoulders import with_shoulders
 from .sightings import Sightings
 from .subject import SubjectFrame, VideoSubject
 from .subject_files import load_subject, save_subject
@@ -93,12 +95,18 @@ class SubjectMaker:
         blank = np.zeros((self.textures.side_px,) * 2, np.float32)
         save_subject(folder, VideoSubject(frames, guess.scan, blank))
         subject = load_subject(folder)
+        guess = replace(guess, scan=self._with_shoulders(guess.scan, subject.fitted_frames))
         painted = self.paint(subject, guess)
-        scan = guess.scan
-        scan = NeutralScan(scan.vertices, painted.texture, {}, scan.eye_centers, scan.neck_pivot)
+        scan = replace(guess.scan, texture=painted.texture, strands={})
         subject = VideoSubject(subject.frames, scan, painted.seen)
         save_subject(folder, subject)
         return subject
+
+    def _with_shoulders(self, scan: NeutralScan, frames: tuple[SubjectFrame, ...]) -> NeutralScan:
+        topology = self.prior.parts.topology
+        chin = scan.vertices[topology.landmarks68[CHIN]]
+        wide = with_shoulders(scan.vertices, topology.neck_weights, scan.neck_pivot, chin, frames)
+        return replace(scan, vertices=wide, beyond=wide - scan.vertices)
 
     def paint(self, subject: VideoSubject, guess: Guess) -> GuessedTexture:
         """Colours of the neutral head, from the pictures that show it best."""

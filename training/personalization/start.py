@@ -33,6 +33,7 @@ def mean_scan(prior: UniversalPrior, scan: NeutralScan) -> NeutralScan:
         vertices=prior.parts.mean_vertices.astype(np.float64),
         texture=np.broadcast_to(color, scan.texture.shape).copy(),
         strands={},
+        beyond=None,
     )
 
 

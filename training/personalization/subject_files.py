@@ -37,6 +37,8 @@ def save_subject(folder: Path, subject: VideoSubject) -> None:
         "scan_eye_centers": scan.eye_centers,
         "scan_neck_pivot": scan.neck_pivot,
     }
+    if scan.beyond is not None:
+        arrays["scan_beyond"] = scan.beyond
     for name, group in scan.strands.items():
         arrays |= {f"strand_{name}_{key}": getattr(group, key) for key in FIELDS}
     with replace_on_success(folder / ARRAYS) as temporary:
@@ -61,6 +63,7 @@ def load_subject(folder: Path) -> VideoSubject:
             strands_of(groups),
             arrays["scan_eye_centers"],
             arrays["scan_neck_pivot"],
+            arrays.get("scan_beyond"),
         )
         return VideoSubject(frames, scan, arrays["seen"].astype(np.float32) / 255)
     except (OSError, KeyError, ValueError) as error:
