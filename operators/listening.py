@@ -106,7 +106,9 @@ class ListensBeside(GuardedOperator):
         return self.guard(self._end, context)
 
     def cancel(self, context: bpy.types.Context) -> None:
-        """Blender ends the operator, because a file is loaded or the window closes."""
+        """Blender ends the operator: a file is loaded, the window closes, or no file was chosen."""
+        if self._job is None:
+            return
         self._job.cancel()
         remove_job(self._job)
         self._stop_timer(context)

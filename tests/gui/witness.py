@@ -69,6 +69,12 @@ def view_3d():
     return next(area for area in areas if area.type == "VIEW_3D")
 
 
+def browser():
+    """The window's file browser."""
+    areas = bpy.context.window_manager.windows[0].screen.areas
+    return next(area for area in areas if area.type == "FILE_BROWSER").spaces[0]
+
+
 def perspective():
     """PERSP, ORTHO or CAMERA."""
     return view_3d().spaces[0].region_3d.view_perspective

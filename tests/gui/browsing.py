@@ -1,0 +1,87 @@
+"""What a user does with panels and Blender's file browser, and photographs of it to be looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .beginning import NOWHERE
+from .pictures import SEEN
+from .reading import Box, Found
+from .session import Session
+
+BROWSER = "region('FILE_BROWSER', 'WINDOW')"
+# From a panel's title to its first row, and from the sidebar's right to the cross at the end of a row.
+ROW_PX, CROSS_PX = 31, 48
+
+
+def sidebar(session: Session) -> Box:
+    """Where the 3D View's sidebar stands."""
+    return session.box("VIEW_3D", "UI")
+
+
+def keep(session: Session, name: str) -> None:
+    """A photograph to be looked at."""
+    SEEN.mkdir(parents=True, exist_ok=True)
+    session.photograph().save(SEEN / f"video_{name}.png")
+
+
+def see_all(session: Session, *lines: str, box: Box | None = None) -> None:
+    """Every line stands on the screen, uncut, in this order from the top."""
+    places = [session.see(line, box=box).y for line in lines]
+    assert places == sorted(places), dict(zip(lines, places, strict=True))
+
+
+def ask_for_file(session: Session, button: str) -> Found:
+    """Press a button that asks for a file; where its way back stands."""
+    session.point(*NOWHERE)
+    session.click(button, box=sidebar(session))
+    session.until(BROWSER)
+    session.rest(1)
+    return session.see("Cancel")
+
+
+def choose(
+    session: Session,
+    button: str,
+    name: str,
+    *,
+    seen: Sequence[str] = (),
+    clicked: Sequence[str] = (),
+) -> None:
+    """Choose the file `name` for a button, look for the labels `seen` and click on some beside it."""
+    cancel = ask_for_file(session, button)
+    left, top, right, _ = session.box("FILE_BROWSER", "UI")
+    type_into(session, (left + right) / 2, top + 22, f"{session.inside(session.folder)}/")
+    if seen:
+        shown = session.ask(
+            "[browser().params.use_filter_folder, browser().params.use_filter_movie]"
+        )
+        assert shown == [True, True], "folders too, or nobody gets anywhere"
+        keep(session, f"choose_{name}")
+        see_all(session, *seen)
+    for label in clicked:
+        session.click(label)
+    session.rest(1)
+    type_into(session, cancel.x - 400, cancel.y, name)
+    session.rest()
+    session.hands.press("Return")
+    session.until(f"not {BROWSER}")
+    session.rest()
+
+
+def type_into(session: Session, x: float, y: float, text: str) -> None:
+    """Type into the field at a place, in place of what stands there."""
+    session.point(x, y)
+    session.hands.click(x, y, times=2)
+    session.rest()
+    session.hands.press("Control_L", "a")
+    session.hands.type(text)
+    session.hands.press("Return")
+
+
+def press_cross(session: Session, title: str) -> None:
+    """Press the cross beside the progress under a panel's title."""
+    box = sidebar(session)
+    x, y = box[2] - CROSS_PX, session.see(title, box=box).y + ROW_PX
+    session.point(x, y)
+    session.hands.click(x, y)
