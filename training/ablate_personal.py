@@ -32,7 +32,7 @@ from .prior_settings import TrainingError
 
 LOG = logging.getLogger(__name__)
 FULL = "full"
-FEWER_SHARE = 0.65
+FEWER_SHARE = 0.6
 RUNS = (FULL, "no_codes", "no_density", "no_prior", "fixed", "fewer")
 
 
@@ -43,7 +43,7 @@ def variants(
 
     Without density control anchors are split by chance, at the same times, until there are as many on the surface and
     free as the full head ended with: `counts`. "fixed" has the prior's `num_anchors` and never changes their number,
-    "fewer" has the control and FEWER_SHARE of them.
+    "fewer" has the control, FEWER_SHARE of them and of the most hair.
     """
     growth, hair = settings.growth, settings.hair
     chance = dataclasses.replace(growth, rule="random")
@@ -51,13 +51,18 @@ def variants(
         chance = dataclasses.replace(chance, max_anchors=counts[0])
         hair = dataclasses.replace(hair, max_gaussians=counts[1])
     fewer = dataclasses.replace(growth, max_anchors=round(FEWER_SHARE * num_anchors))
+    less_hair = round(FEWER_SHARE * settings.hair.max_gaussians)
     return {
         FULL: settings,
         "no_codes": dataclasses.replace(settings, uses_codes=False),
         "no_density": dataclasses.replace(settings, growth=chance, hair=hair),
         "no_prior": dataclasses.replace(settings, uses_prior=False),
         "fixed": dataclasses.replace(settings, growth=dataclasses.replace(growth, rule="none")),
-        "fewer": dataclasses.replace(settings, growth=fewer),
+        "fewer": dataclasses.replace(
+            settings,
+            growth=fewer,
+            hair=dataclasses.replace(settings.hair, max_gaussians=less_hair),
+        ),
     }
 
 

@@ -130,7 +130,7 @@ class HairSettings:
     # Shares of `size_m`, which lengths are told in.
     size_m: float = 0.1
     # Of one growth this share of hair is split: the highest scores, for hair is never drawn strand by strand.
-    most_at_once: float = 0.2
+    most_at_once: float = 0.5
 
 
 @dataclass(frozen=True)
