@@ -93,6 +93,15 @@ def test_an_operator_explains_itself(name):
         assert not text.endswith("."), f"{which}: Blender adds the full stop"
 
 
+@pytest.mark.parametrize("name", OPERATORS)
+def test_a_file_browser_shows_folders_too(name):
+    """Blender hides them from operators that name kinds of files; nobody could go anywhere."""
+    properties = getattr(bpy.ops.gaussian_heads, name).get_rna_type().properties
+    kinds = {p.identifier for p in properties if p.identifier.startswith("filter_")}
+    if kinds - {"filter_glob"}:
+        assert properties["filter_folder"].default, kinds
+
+
 @pytest.mark.parametrize("name", sorted(set(OPERATORS) - HEAVY))
 def test_an_operator_works_or_says_why_not(called, name):
     outcomes = [outcome for outcome in called if outcome[0] == name]

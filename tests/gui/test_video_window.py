@@ -36,7 +36,7 @@ from .browsing import (
     sidebar,
     type_into,
 )
-from .films import draw_pictures, openings, write_film
+from .films import FPS, draw_pictures, openings, write_film
 
 STAND_IN = Path(__file__).parents[1] / "blender" / "people_script.py"
 FRAMES, LONG_FRAMES = 50, 750
@@ -106,6 +106,7 @@ def test_begin(session):
     confirm_install(session)
     # All of the file browser is to be seen.
     session.ask("setattr(bpy.context.preferences.view, 'filebrowser_display_type', 'SCREEN')")
+    session.ask(f"setattr(bpy.context.scene.render, 'fps', {FPS})")
     open_tab(session)
 
 
