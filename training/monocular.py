@@ -1,7 +1,7 @@
 """Train the monocular encoder: from one crop of any face to expression code, head pose and gaze.
 
     python -m gaussian_heads.training.monocular --prior assets/prior --work build/monocular \\
-        --out assets/monocular/encoder.onnx --minutes 65
+        --out assets/monocular/encoder.onnx --minutes 70
 
 After UHAP (Teotia et al. 2025, arXiv 2509.18924), whose encoder gives the prior's code frame by frame so that a
 new person leaves only look and geometry to learn. `--work` holds the pictures of `monocular_renders`; more of
@@ -49,7 +49,7 @@ class EncoderSettings:
 
     seed: int = 7
     steps: int = 1_000_000
-    minutes: float = 65.0
+    minutes: float = 70.0
     batch: int = 48
     negatives: int = 3
     rate: float = 1e-3
