@@ -49,21 +49,21 @@ def corrected_codes(
     How far a control moves a measure is taken from the head of a shipped avatar; codes of a space without
     one stay as they are.
     """
-    avatar = _shipped_avatar(code_space)
+    avatar = measured_avatar(code_space)
     codes = np.asarray(codes, np.float64)
     if avatar is None:
         return codes
-    neutral = _measures_mm(avatar, np.zeros(avatar.code_dim, np.float32))
+    neutral = measures_mm(avatar, np.zeros(avatar.code_dim, np.float32))
     offsets = avatar.control_offsets("arkit52")
     for column, name in MOVED_BY.items():
         offset = offsets[ARKIT_INDEX[name]]
-        moved_mm = (_measures_mm(avatar, STEP * offset) - neutral)[column] / STEP
+        moved_mm = (measures_mm(avatar, STEP * offset) - neutral)[column] / STEP
         share = np.clip(missed_mm[:, column] / moved_mm, -MOST_STEP, MOST_STEP)
         codes = codes + share[:, None] * offset
     return codes
 
 
-def _measures_mm(avatar: Avatar, code: np.ndarray) -> Float64[np.ndarray, " 4"]:
+def measures_mm(avatar: Avatar, code: np.ndarray) -> Float64[np.ndarray, " 4"]:
     """Lip gap and both lid gaps of an avatar's landmarks, overlaps being negative."""
     points = avatar.landmarks(code.astype(np.float32))
     gap = float(signed_lip_gap(points[None])[0])
@@ -72,7 +72,8 @@ def _measures_mm(avatar: Avatar, code: np.ndarray) -> Float64[np.ndarray, " 4"]:
     return 1e3 * np.array([gap, 0.0, lids[1], lids[0]])
 
 
-def _shipped_avatar(code_space: str) -> Avatar | None:
+def measured_avatar(code_space: str) -> Avatar | None:
+    """A shipped avatar of the code space whose landmarks can be measured; None where there is none."""
     for path in builtin_avatars().values():
         avatar = Avatar.open(path, threads=1)
         if (

@@ -18,6 +18,7 @@ from .crops import FACE_MARGIN, CropWindow
 from .encoded import EncodedVideo
 from .encoder import FaceReadings, MonocularEncoder
 from .finder import FaceFinder
+from .lids import closed_lids
 from .pose import FACING, VideoCamera, head_poses, rotation_vectors
 from .refinement import corrected_codes, refined_measures
 from .smoothing import Timing, bridged, smooth_codes, smooth_measures, smooth_poses
@@ -116,6 +117,7 @@ def encode_tracked(
         spread(rotation_vectors(FACING @ rotations)), spread(positions), timing
     )
     mouth_mm, gaze_rad = smooth_measures(mouth_mm, gaze_rad, timing)
+    codes = closed_lids(codes, mouth_mm, code_space)
     return EncodedVideo(
         fps=fps,
         times_sec=np.array([frame.time_sec for frame in tracked]),
