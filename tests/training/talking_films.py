@@ -1,6 +1,8 @@
 """Films of heads that ship, talking: drawn by the C rasteriser, written by PyAV as cameras and phones do."""
 
 import functools
+import subprocess
+import sys
 from fractions import Fraction
 
 import numpy as np
@@ -14,6 +16,7 @@ from gaussian_heads.core.speech import SpeechModel
 
 from ..core.moving_pictures import write_video
 
+COMMAND = (sys.executable, "-m", "gaussian_heads.training.personalize")
 SIDE_PX = 256
 WALL = np.array([92, 115, 133], np.uint8)
 DISTANCE_M, SEEN_M = 1.2, 0.4
@@ -90,3 +93,9 @@ def film(path, frames, *, has_sound=False, **options):
     if "size" not in options:
         options["size"] = frames[0].shape[1::-1]
     return write_video(path, frames, **options)
+
+
+def personalized(*words):
+    """The command in a process of its own, to its end."""
+    words = [str(word) for word in (*COMMAND, *words)]
+    return subprocess.run(words, capture_output=True, text=True, check=False)

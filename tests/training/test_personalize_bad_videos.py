@@ -2,6 +2,7 @@
 
 import shutil
 import signal
+import sys
 
 import numpy as np
 import pytest
@@ -225,6 +226,15 @@ def test_folders_that_hold_nothing_of_use(tmp_path, refused, frames):
 def test_photos_of_nobody(tmp_path, refused):
     Image.fromarray(wall(1)[0]).save(tmp_path / "wall.png")
     require_sentence(refused(tmp_path / "wall.png", *CONSENT), "No face was found")
+
+
+def test_the_command_line_passes_the_sentence_on(frames, tmp_path, capfd):
+    path, work = film(tmp_path / "short.mp4", frames[:12]), tmp_path / "work"
+    words = ["personalize", path, "--out", tmp_path / "me.uhap", *CONSENT, "--work", work]
+    assert cli.main([*map(str, words), "--python", sys.prefix]) == 1
+    last = capfd.readouterr().err.strip().splitlines()[-1]
+    require_sentence(last, "gaussian-heads: ", "lasts only 0.5 seconds")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["short.mp4", "work"]
 
 
 ENCODE = {
