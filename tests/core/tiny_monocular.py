@@ -38,6 +38,8 @@ def encoder_constants(code_width: int, gain: float) -> dict[str, np.ndarray]:
     to_code = np.zeros((2, code_width), np.float32)
     to_code[0, ARKIT_INDEX["jawOpen"]] = gain
     to_code[1, ARKIT_INDEX["eyeBlinkLeft"]] = -gain
+    still = np.zeros((1, code_width), np.float32)
+    still[0, ARKIT_INDEX["eyeBlinkLeft"]] = gain
     to_mm = np.zeros((2, 4), np.float32)
     to_mm[0, 0], to_mm[1, 2:] = GAP_MM, LIDS_MM
     one = np.float32(1.0)
@@ -48,7 +50,7 @@ def encoder_constants(code_width: int, gain: float) -> dict[str, np.ndarray]:
         "picture": np.array([1, 2]), "column": np.array([-1, 1]), "point": np.array([-1, 1, 2]),
         "tiny": np.float32(1e-6), "least": np.float32(LEAST_AREA), "steep": np.float32(400.0),
         "base": (base_landmarks() - 0.5)[None], "cube": np.array([-1, 1, 1]),
-        "to_code": to_code, "to_mm": to_mm, "width": np.array([[0, WIDTH_MM, 0, 0]], np.float32),
+        "to_code": to_code, "still": still, "to_mm": to_mm, "width": np.array([[0, WIDTH_MM, 0, 0]], np.float32),
         "facing": np.diag([1.0, -1.0, -1.0]).astype(np.float32)[None],
         "none": np.float32(0.0), "error": np.float32(-2.0),
         "log_side": np.float32(np.log(SIDE_M)), "look": np.zeros((1, 2, 2), np.float32), "unit": one,
@@ -85,7 +87,8 @@ def encoder_nodes(input_name: str) -> list[tuple]:
         ("Div", ["blue_mean", "mass"], "lids", {}),
         *(("Reshape", [a, "column"], f"{a}_column", {}) for a in ("open", "lids")),
         ("Concat", ["open_column", "lids_column"], "both", {"axis": 1}),
-        ("MatMul", ["both", "to_code"], "code", {}),
+        ("MatMul", ["both", "to_code"], "moved", {}),
+        ("Add", ["moved", "still"], "code", {}),
         ("MatMul", ["both", "to_mm"], "gaps", {}),
         ("Add", ["gaps", "width"], "mouth_mm", {}),
         ("Mul", ["area", "none"], "zero", {}),
