@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from fractions import Fraction
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -26,10 +27,14 @@ from gaussian_heads.training.networks.personal_motion import (  # noqa: E402
 )
 from gaussian_heads.training.personalization import motion as motion_module  # noqa: E402
 from gaussian_heads.training.personalization.motion import MotionSettings, fit_motion  # noqa: E402
-from gaussian_heads.training.personalization.motion_fit import MotionFit  # noqa: E402
+from gaussian_heads.training.personalization.motion_fit import (  # noqa: E402
+    MotionFit,
+    split_in_time,
+)
 from gaussian_heads.training.personalization.motion_places import mouth_places  # noqa: E402
 from gaussian_heads.training.personalization.motion_sound import (  # noqa: E402
     OFFSETS_SEC,
+    Spoken,
     chosen,
     heard_channels,
     spoken,
@@ -341,6 +346,21 @@ def test_a_checkpoint_of_another_head_is_not_gone_on_from(head, subject, no_list
         work=tmp_path, progress=lambda share, preview=None: shares.append(round(share, 3)),
     )  # fmt: skip
     assert shares[-4:] == [0.4, 0.6, 0.8, 1.0]
+
+
+def test_what_is_checked_on_is_speech_and_not_the_silence_after_it():
+    times_sec = np.arange(40) / 25
+    frames = tuple(SimpleNamespace(time_sec=t) for t in times_sec[::-1])
+    talks = np.where((times_sec > 0.3) & (times_sec < 1.1), 1.0, 0.1).astype(np.float32)[::-1]
+    spoken = Spoken(frames, np.zeros((40, 1)), np.zeros((40, 1)), talks)
+    training, held = split_in_time(spoken, 0.25)
+    held_sec = np.array([frames[row].time_sec for row in held])
+    # Of the 20 frames that speak the last five; what comes after them is learned from no more than they are.
+    np.testing.assert_allclose(held_sec, times_sec[23:28])
+    assert max(frames[row].time_sec for row in training) < held_sec.min() and len(training) == 23
+    silent = Spoken(frames, spoken.windows, spoken.universal, 0.1 * talks)
+    training, held = split_in_time(silent, 0.25)
+    assert len(training) == 30 and len(held) == 10
 
 
 def test_a_silent_film_is_refused(head, subject, monkeypatch, tmp_path):

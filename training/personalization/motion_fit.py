@@ -30,9 +30,21 @@ TINY, GATE_PENALTY = 1e-5, 1e-4
 SHUT_MM = 0.5
 # Of frames that are checked, those count that are nearest to the universal mouth: nobody grimaces in them.
 CHECKED_SHARE = 0.75
+# Frames that speak at least so much are held back to check on, where there are so many.
+SPEAKS, FEWEST_SPEAKING = 0.99, 12
 # What a step adds to the average, and how much worse an average may be that was learned from longer: few
 # seconds of speech do not tell two states apart that are so near.
 NEW_SHARE, LATER_SHARE = 0.03, 1.05
+
+
+def split_in_time(spoken: Spoken, validation_share: float) -> tuple[np.ndarray, np.ndarray]:
+    """Rows to learn from, and the last ones of those that speak; silence after them tells nothing of either."""
+    order = np.argsort([frame.time_sec for frame in spoken.frames], kind="stable")
+    speaking = order[spoken.talks[order] >= SPEAKS]
+    if len(speaking) < FEWEST_SPEAKING:
+        speaking = order
+    held = speaking[-max(round(validation_share * len(speaking)), 4) :]
+    return order[: int(np.flatnonzero(order == held[0])[0])], held
 
 
 class MotionFit(ResumableFit):
@@ -64,9 +76,8 @@ class MotionFit(ResumableFit):
         confidence = np.array([frame.confidence for frame in self.spoken.frames])
         self.counts = torch.from_numpy((self.spoken.talks * confidence).astype(np.float32))
         self.trust = _Trust(len(self.spoken))
-        order = np.argsort([frame.time_sec for frame in self.spoken.frames], kind="stable")
-        held = max(round(settings.validation_share * len(order)), 4)
-        self.training, self.validation = order[:-held], self._likely(order[-held:])
+        self.training, held = split_in_time(self.spoken, settings.validation_share)
+        self.validation = self._likely(held)
 
     def parts(self) -> dict[str, Any]:
         """What a checkpoint keeps."""
