@@ -134,6 +134,24 @@ def test_coloured_light_does_not_colour_the_inside_of_the_mouth(prior, identity)
     np.testing.assert_allclose(gray[skin][0], 0.5 * gain + offset)
 
 
+def test_clothes_behind_have_the_colour_of_clothes_not_of_the_bare_throat(prior, identity):
+    maker = TextureMaker(prior.parts.topology, identity, 64)
+    count = len(maker.points)
+    skin, dark = np.array([0.75, 0.55, 0.45]), np.array([0.1, 0.12, 0.15])
+    front = maker.points[:, 2] > -0.06
+    throat = maker.is_cloth & (np.abs(maker.points[:, 0]) < 0.06)
+    colors = np.where((maker.is_skin | throat)[:, None], skin, dark)
+    share = np.where(front, 1.0, 0.0).astype(np.float32)
+    model = np.full((count, 3), 0.4)
+    result = maker._completed(colors, share, model)
+    far = maker.is_cloth & (maker.points[:, 2] < -0.14)
+    assert far.sum() > 20 and np.abs(result[far] - dark).max() < 0.08
+    # A shirt of the skin's colour stays one.
+    colors[maker.is_cloth] = skin
+    shirt = maker._completed(colors, share, model)
+    assert np.abs(shirt[far] - skin).max() < 0.08
+
+
 def test_outliers_do_not_stain_the_mean():
     colors = np.full((9, 4, 3), 0.4, np.float32)
     colors[:2] = 0.95

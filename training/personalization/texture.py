@@ -39,6 +39,8 @@ SEEN_WEIGHT = 1.5
 # Doubt of the model's colours, of single texels, of gains and of offsets, all of 1.
 COLOR_NOISE, GAIN_DOUBT, OFFSET_DOUBT = 0.12, 0.5, 0.06
 NEIGHBOURS, REACH_M = 24, 0.03
+# Clothes that nobody saw go on as they were seen for so far (m). What is so near (of 1) to the skin's colour may be skin.
+CLOTHES_M, LIKE_SKIN, LEAST_CLOTHES = 0.025, 0.25, 0.2
 # So far within the hairline (m) skin is scalp for sure.
 SCALP_M = 0.006
 # What the inside of the mouth, which the pictured light hardly reaches, may be multiplied by.
@@ -88,6 +90,7 @@ class TextureMaker:
         self.padding = _padding(self.covered)
         vertices = identity.mean[: topology.num_vertices]
         self.points = self._at_texels(vertices)
+        self.is_cloth = topology.faces_of("garment")[self.triangle[rows, columns]]
         self.is_scalp = self.is_skin & (within_hairline_m(self.points) > SCALP_M)
         self.mirrored = self._mirrored()
 
@@ -212,7 +215,8 @@ class TextureMaker:
         filled = filled + lent[:, None] * change[mirrored]
         known = known + lent
         result = model.copy()
-        groups = (self.is_scalp, self.is_skin & ~self.is_scalp, ~self.is_skin)
+        skin, cloth = self.is_skin & ~self.is_scalp, self.is_cloth
+        groups = (self.is_scalp, skin, cloth, ~self.is_skin & ~cloth)
         for mask in groups:
             sources = np.flatnonzero(mask & (known > 0.25))
             targets = np.flatnonzero(mask & (share < 1.0))
@@ -226,13 +230,24 @@ class TextureMaker:
             mean = np.einsum(
                 "nk,nkc->nc", weight, (filled / np.maximum(known, 1e-6)[:, None])[sources][near]
             )
-            # Skin far away differs less; hair and clothes go on as they are.
-            fades = mask is groups[1]
-            fade = np.exp(-distance[:, :1] / REACH_M) if fades else 1.0
+            # Skin far away differs less; hair goes on as it is.
+            fade = np.exp(-distance[:, :1] / REACH_M) if mask is skin else 1.0
+            if mask is cloth:
+                here = np.exp(-distance[:, :1] / CLOTHES_M)
+                mean = here * mean + (1 - here) * (self._cloth(colors, share) - model[targets])
             own = np.clip(known[targets], 0, 1)[:, None]
             direct = filled[targets] / np.maximum(known[targets], 1e-6)[:, None]
             result[targets] += own * direct + (1 - own) * (0.35 + 0.65 * fade) * mean
         return np.clip(result, 0.0, 1.0)
+
+    def _cloth(self, colors: np.ndarray, share: np.ndarray) -> np.ndarray:
+        """The colour `[3]` of most of the clothes that were seen; a bare throat and chest lie under them, too."""
+        seen = colors[self.is_cloth & (share > 0.25)]
+        skin = colors[self.is_skin & ~self.is_scalp & (share > 0.5)]
+        if len(skin):
+            unlike = np.linalg.norm(seen - np.median(skin, axis=0), axis=1) > LIKE_SKIN
+            seen = seen[unlike] if unlike.mean() > LEAST_CLOTHES else seen
+        return np.median(seen, axis=0)
 
 
 def _padding(covered: np.ndarray) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
