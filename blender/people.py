@@ -63,7 +63,7 @@ def report_of(avatar: Path) -> Path | None:
 
 def environment_python() -> Path:
     """The Python with PyTorch that the preferences name; raises where there is none."""
-    folder = preferences.accelerator_plan().folder
+    folder = preferences.environment_folder()
     if preferences.has_accelerator() or is_environment(folder):
         return torch_python(folder)
     return torch_python()

@@ -105,10 +105,15 @@ def apply_preferences() -> None:
     cuda.configure("" if folder is None else str(folder), user_folder() / "logs")
 
 
+def environment_folder() -> Path:
+    """Where the environment with torch is or would be."""
+    return _path("accelerator_folder") or user_folder() / "accelerator"
+
+
 def accelerator_plan() -> AcceleratorPlan:
     """What the button would make."""
     return AcceleratorPlan(
-        folder=_path("accelerator_folder") or user_folder() / "accelerator",
+        folder=environment_folder(),
         log_path=user_folder() / "logs" / LOG_NAME,
         python=_path("base_python") or find_python(),
         wheels=_path("wheel_folder"),
