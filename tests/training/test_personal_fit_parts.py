@@ -1,6 +1,7 @@
 """Parts of the personal fit: the head pose in torch, splitting on the surface, Pixel-GS' rule, hair from mattes."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -336,3 +337,41 @@ def test_a_window_is_a_part_of_its_picture():
     left, top = np.round(shift).astype(int)
     np.testing.assert_allclose(shift, [left, top], atol=1e-6)
     np.testing.assert_array_equal(window.rgba, frame.rgba[top : top + 64, left : left + 64])
+
+
+class FacedOutlines:
+    """One picture that shows points by their x and y, those before z = 0 alone."""
+
+    def __init__(self, rgba):
+        self.frames = [SimpleNamespace(rgba=rgba)]
+
+    def towards_eye(self, frame, points):
+        return np.tile([0.0, 0.0, 1.0], (len(points), 1))
+
+    def pixels(self, frame, points):
+        row, column = (np.round(100 * (0.3 - points[:, axis])).astype(int) for axis in (1, 0))
+        return row, column, points[:, 2] > 0
+
+    def is_hidden(self, frame, points, skin):
+        return np.zeros(len(points), bool)
+
+
+def test_the_back_of_the_head_has_the_colour_of_most_hair_not_of_forehead_or_rim():
+    across, up = (
+        axis.ravel() for axis in np.meshgrid(np.linspace(-0.1, 0.1, 21), np.linspace(0, 0.2, 21))
+    )
+    front = np.stack([across, up, np.full(across.size, 0.05)], axis=1)
+    back = front * (1, 1, -4)
+    points = np.concatenate([front, back]).astype(np.float32)
+    # The higher the farther within the hairline; the highest row is a rim that is lit from behind.
+    rgba = np.full((61, 61, 4), 255, np.uint8)
+    rgba[..., :3] = 200
+    rgba[11:20, :, :3], rgba[:11, :, :3] = 60, 240
+    shell = Shell(
+        points,
+        np.tile(np.array([0, 0, 1], np.float32), (len(points), 1)),
+        np.full(len(points), 0.01, np.float32),
+        np.concatenate([front[:, 1], back[:, 1]]).astype(np.float32) / 5,
+    )
+    colors = shell_colors(shell, FacedOutlines(rgba), np.zeros((0, 3, 3)))[len(front) :]
+    assert np.abs(colors - 60 / 255).max() < 0.02

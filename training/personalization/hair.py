@@ -20,7 +20,7 @@ TANGENT_SIGMA, NORMAL_SIGMA = 0.62, 0.3
 OPACITY = 0.85
 # A point is seen by cameras that its surface faces.
 FACING_COSINE, NEAREST_SEEN, MOST_COLORED = 0.35, 6, 12
-GREY, SURELY_HAIR_M = 0.5, 0.045
+GREY, SURELY_HAIR_M, INNERMOST_PERCENTILE, LIKE_NEAREST_M = 0.5, 0.045, 85, 0.02
 # Adam's epsilon, in the loss per metre and per unit: gradients far below it move nothing, so that what shows only
 # through its rim keeps still.
 MEANS_EPS, EPS = 1e-4, 3e-7
@@ -136,11 +136,14 @@ def shell_colors(shell: Shell, outlines: Silhouettes, skin: np.ndarray) -> np.nd
     colors[seen] = sums[seen] / weights[seen, None]
     if seen.any() and not seen.all():
         # Beside the hairline and behind the ears it may be skin that was seen. The other side of a head is like this one.
-        sure = seen & (shell.inside > SURELY_HAIR_M)
-        taken = sure if sure.any() else seen
+        innermost_m = np.percentile(shell.inside[seen], INNERMOST_PERCENTILE)
+        taken = seen & (shell.inside >= min(SURELY_HAIR_M, innermost_m))
         sides = np.array([[1.0, 1.0, 1.0], [-1.0, 1.0, 1.0]])
         known = np.concatenate([shell.points[taken] * side for side in sides])
-        near = cKDTree(known).query(shell.points[~seen], k=min(NEAREST_SEEN, len(known)))[1]
-        near = near.reshape(len(near), -1)
-        colors[~seen] = np.tile(colors[taken], (2, 1))[near].mean(1)
+        away_m, near = cKDTree(known).query(shell.points[~seen], k=min(NEAREST_SEEN, len(known)))
+        away_m, near = (found.reshape(len(found), -1) for found in (away_m, near))
+        # Rims are lit from behind: far from all that was seen, hair has the colour of most of it.
+        here = np.exp(-away_m[:, :1] / LIKE_NEAREST_M)
+        mean = np.tile(colors[taken], (2, 1))[near].mean(1)
+        colors[~seen] = here * mean + (1 - here) * np.median(colors[taken], axis=0)
     return colors
