@@ -52,6 +52,10 @@ def choose(
     cancel = ask_for_file(session, button)
     left, top, right, _ = session.box("FILE_BROWSER", "UI")
     type_into(session, (left + right) / 2, top + 22, f"{session.inside(session.folder)}/")
+    # The field keeps the keyboard, and would take the next click for itself.
+    left, _, right, bottom = session.box("FILE_BROWSER")
+    session.hands.click((left + right) / 2, bottom - 40)
+    session.rest(1)
     if seen:
         shown = session.ask(
             "[browser().params.use_filter_folder, browser().params.use_filter_movie]"

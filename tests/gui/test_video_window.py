@@ -37,6 +37,7 @@ from .browsing import (
     type_into,
 )
 from .films import FPS, draw_pictures, openings, write_film
+from .session import SIZE
 
 STAND_IN = Path(__file__).parents[1] / "blender" / "people_script.py"
 FRAMES, LONG_FRAMES = 50, 750
@@ -241,7 +242,9 @@ def test_without_agreement_nothing_begins(session):
     behave(session, "wait")
     choose(session, "From Video or Photos…", "film.mp4", seen=("One video, or some photos",))
     labels = ("Author", "Licence", "Motion", "Face", "Minutes of Fit", "Add to Scene")
-    see_all(session, "film.mp4", "Name", *AGREEMENT, MISSING, *labels, "Make the Avatar")
+    left, top, right, _ = session.box("VIEW_3D")
+    lines = ("film.mp4", "Name", *AGREEMENT, MISSING, *labels, "Make the Avatar")
+    see_all(session, *lines, box=(left, top, right, SIZE[1]))
     keep(session, "dialog")
     assert not is_red(session, MISSING)
     session.click("Make the Avatar")
@@ -276,7 +279,7 @@ def agree(session):
     assert not session.find(MISSING)
     keep(session, "agreed")
     session.click("Make the Avatar")
-    session.until(f"{PEOPLE}.current_process()")
+    session.until(f"{PEOPLE}.current_process() is not None")
 
 
 def test_with_agreement_it_begins_and_is_stopped(session):
