@@ -246,7 +246,7 @@ def test_a_scan_becomes_a_package_with_its_consent(identity, tmp_path, capsys):
         (["--out", "x.glb"], "must end in .uhap"),
         (["--out", "x.uhap", "--steps", "-1"], "--steps must be 0"),
         (["--out", "x.uhap", "--minutes", "0"], "--minutes must be above 0"),
-        (["--out", "x.uhap", "--budget", "3"], "--budget must lie"),
+        (["--out", "x.uhap", "--budget", "3"], "--budget is 3: give 5,000"),
         (["--out", "x.uhap"], "does not exist"),
     ],
 )
