@@ -48,6 +48,8 @@ PREFERENCES = f"bpy.context.preferences.addons['{MODULE}'].preferences"
 CURVES = "curves(avatars()[0])"
 AGREEMENT = ("Statement", "The person shown agreed to this avatar")
 MISSING = "Say who agreed to what and tick the box: nothing is made before"
+# The only colour of the stand-in's preview.
+PREVIEW_RGB = (128, 96, 64)
 STATEMENT = "I am Otto and want this avatar"
 
 
@@ -304,8 +306,11 @@ def test_a_person_is_seen_and_arrives(session):
     choose(session, "From Video or Photos…", "film.mp4")
     agree(session)
     session.until(f"{PEOPLE}.preview_icon()")
-    session.see("Fitting 50%", box=sidebar(session))
+    session.until(f"{PEOPLE}.current_process().standing.doing == 'Fitting 50%'")
+    session.rest(1)
     keep(session, "preview")
+    shown = np.asarray(session.photograph().crop(sidebar(session)), float)
+    assert (np.abs(shown - PREVIEW_RGB).max(axis=-1) < 6).sum() > 10_000, "its picture is seen"
     behave(session, "work")
     session.until("[avatar.name for avatar in avatars()] == ['Maya', 'Otto']")
     see_all(session, PERSON, "'Film' stands in your library.", box=sidebar(session))
