@@ -25,7 +25,8 @@ test-native:
 
 # A real Blender with a window, driven as a user would: BLENDER=/path/to/one (with Xvfb and ImageMagick beside
 # it), or one from Debian that is set up in GUI_FOLDER, which takes root. The pictures and the frame rate
-# (playback.json) lie in out/gui/ afterwards; GAUSSIAN_HEADS_PICTURES=write keeps them as the walk-through's.
+# (playback.json) lie in out/gui/ afterwards; GAUSSIAN_HEADS_PICTURES=write keeps them as the walk-through's, and
+# GAUSSIAN_HEADS_GUI_PATIENCE_SEC=300 waits longer for a window on a busy computer.
 GUI_FOLDER ?= $(CURDIR)/build/window
 test-gui: set-up
 ifdef BLENDER
