@@ -1,6 +1,7 @@
 """What all tests of training share."""
 
 import importlib.util
+import signal
 
 import pytest
 
@@ -17,3 +18,12 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture
+def signals():
+    """A command that runs in this process takes Ctrl-C for itself; afterwards all is as before."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)

@@ -1,7 +1,6 @@
 """Every option and every kind of input of `personalize`, from the command to a package that opens."""
 
 import json
-import signal
 import sys
 
 import numpy as np
@@ -30,18 +29,11 @@ from .talking_films import (  # noqa: E402
     talking_frames,
 )
 
+pytestmark = pytest.mark.usefixtures("signals")
+
 TURNS_RAD = (-0.5, 0.0, 0.5)
 # Brows, nose, eyes and mouth of the 68 landmarks.
 FACE = slice(17, 68)
-
-
-@pytest.fixture(autouse=True)
-def signals():
-    """The command takes Ctrl-C for itself."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
 
 
 @pytest.fixture

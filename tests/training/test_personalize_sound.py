@@ -2,7 +2,6 @@
 
 import functools
 import json
-import signal
 
 import numpy as np
 import pytest
@@ -17,14 +16,7 @@ from gaussian_heads.training.personalization import motion  # noqa: E402
 
 from .talking_films import FOCAL_PX, film, talking_frames  # noqa: E402
 
-
-@pytest.fixture(autouse=True)
-def signals():
-    """The command takes Ctrl-C for itself."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
+pytestmark = pytest.mark.usefixtures("signals")
 
 
 def test_a_manner_of_speaking_from_the_sound(tmp_path, capsys, monkeypatch):
