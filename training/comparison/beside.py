@@ -23,8 +23,6 @@ from .sheet import SHOWN, Shown, write_sheet
 
 SIDE, SHEET = "side.mp4", "sheet.jpg"
 EMPTY = 64
-# Frames of one run lie no further apart than this many of the clip's.
-RUN_FRAMES = 1.5
 
 
 @dataclass

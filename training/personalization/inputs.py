@@ -13,7 +13,7 @@ from ...core.video import is_image
 from ..calibrated_images import CAMERAS_FILE
 
 Kind = Literal["video", "photos", "calibrated", "scan"]
-FEWEST_PHOTOS, MOST_PHOTOS = 1, 60
+MOST_PHOTOS = 60
 SCAN_VERTICES = "vertices.npy"
 
 
