@@ -13,9 +13,8 @@ from ..core.avatar import Avatar
 from ..core.avatar.pose import pose_gaussians, pose_points
 from ..core.camera import Camera
 from ..core.gaussians import Gaussians
-from ..core.monocular.encoded import EncodedVideo
-from ..core.monocular.encoder import ENCODER
 from ..core.render import render
+from .encoded_films import encoded_film
 from .evaluate_metrics import BACKGROUND
 from .evaluate_personal_film import FRONT, Film, TrueFrame
 from .networks.prior import UniversalPrior
@@ -96,7 +95,7 @@ class ReadWay:
 
         work = avatar.with_suffix(".work")
         known = KnownPerson.load(work / "guess")
-        encoded = _encoded(film.truth.folder, work)
+        encoded = encoded_film(film.truth.folder / "held_out.mp4", work)
         guesser = Guesser(prior, load_identity(prior_folder, prior.parts))
         times_sec, codes, poses = follow_video(guesser, known, encoded)
         if not len(times_sec):
@@ -142,19 +141,6 @@ class ReadWay:
             "the head is %.3f times as large as it was read", np.cbrt(np.linalg.det(found[:3, :3]))
         )
         return found
-
-
-def _encoded(folder: Path, work: Path) -> EncodedVideo:
-    """The held-out film as the encoder reads it, kept beside the work while the encoder is the same."""
-    from ..core.monocular.video import encode_video
-
-    stamp = f"{ENCODER.stat().st_size:x}-{ENCODER.stat().st_mtime_ns:x}"
-    path = work / f"held_out.{stamp}.npz"
-    if path.is_file():
-        return EncodedVideo.load(path)
-    encoded = encode_video(folder / "held_out.mp4")
-    encoded.save(path)
-    return encoded
 
 
 def similarity(points: np.ndarray, wanted: np.ndarray) -> np.ndarray:

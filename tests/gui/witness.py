@@ -187,6 +187,7 @@ def answer():
     try:
         found = {"value": eval(question, globals())}  # noqa: S307
         text = json.dumps(found)
+    # Whatever a question raises is its answer: in a timer it would end the witness, and tests would wait for ever.
     except Exception:
         text = json.dumps({"error": traceback.format_exc()})
     with open(ANSWER + ".part", "w", encoding="utf8") as file:

@@ -16,7 +16,6 @@ from ...core.avatar.motion import track_motion
 from ...core.camera import Camera
 from ...core.expression import ExpressionTrack
 from ...core.monocular.encoded import EncodedVideo
-from ...core.monocular.encoder import ENCODER
 from ...core.monocular.video import encode_video
 from ...core.progress import part
 from ...core.render import render
@@ -24,6 +23,7 @@ from ...core.spaces.conversion import convert_track
 from ...core.speech import SpeechModel
 from ...core.synthetic import synthetic_note
 from ...core.video import VideoFile
+from ..encoded_films import encoded_film
 from ..evaluate_metrics import BACKGROUND
 from ..evaluate_sheet import as_bytes
 from ..personalization.pictures import window_around
@@ -50,7 +50,9 @@ class Speaker:
         sound = Sound.read(path)
         if not is_video(path):
             return cls(path, sound, USUAL_FPS, None)
-        face = _face(path, cache, progress)
+        face = encoded_film(
+            path, cache, lambda video: encode_video(video, progress=lambda s: progress(s, None))
+        )
         return cls(path, sound, face.fps, face)
 
     def pictures(self) -> Iterator[np.ndarray]:
@@ -72,16 +74,6 @@ def is_video(path: Path) -> bool:
     except soundfile.LibsndfileError:
         return VideoFile.open(path).info.num_frames > 1
     return False
-
-
-def _face(path: Path, cache: Path, progress: Progress) -> EncodedVideo:
-    stamp = f"{ENCODER.stat().st_size:x}-{path.stat().st_size:x}"
-    kept = cache / f"{path.stem}.{stamp}.npz"
-    if kept.is_file():
-        return EncodedVideo.load(kept)
-    face = encode_video(path, progress=lambda share: progress(share, None))
-    face.save(kept)
-    return face
 
 
 def perform(speaker: Speaker, model: SpeechModel | None = None) -> ExpressionTrack:

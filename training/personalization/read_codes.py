@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from ...core.monocular.encoded import EncodedVideo
-from ...core.monocular.encoder import ENCODER
 from ...core.monocular.video import encode_video
+from ..encoded_films import Encode, encoded_film
 from ..prior_settings import TrainingError
 from .seeing import LEAST_CONFIDENCE
 from .subject import SubjectFrame, VideoSubject
-
-Encode = Callable[[Path], EncodedVideo]
 
 
 def with_read_codes(
@@ -25,7 +22,7 @@ def with_read_codes(
 
     Frames that show no face are left out. The reading is kept in the folder `cache` while video and encoder stay.
     """
-    encoded = _encoded(video, cache, encode)
+    encoded = encoded_film(video, cache, encode)
     half_frame_sec = 0.5 / float(encoded.fps)
     frames = []
     for frame in subject.frames:
@@ -44,14 +41,3 @@ def _read(frame: SubjectFrame, encoded: EncodedVideo, half_frame_sec: float) -> 
     if not is_near or not encoded.is_present[row] or confidence <= LEAST_CONFIDENCE:
         return None
     return replace(frame, code=encoded.codes[row], confidence=confidence)
-
-
-def _encoded(video: Path, cache: Path, encode: Encode) -> EncodedVideo:
-    stamps = [path.stat() for path in (ENCODER, video)]
-    stamp = "-".join(f"{stat.st_size:x}-{stat.st_mtime_ns:x}" for stat in stamps)
-    path = cache / f"{video.stem}.{stamp}.npz"
-    if path.is_file():
-        return EncodedVideo.load(path)
-    encoded = encode(video)
-    encoded.save(path)
-    return encoded

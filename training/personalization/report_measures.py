@@ -11,7 +11,7 @@ from scipy.ndimage import binary_closing
 
 from ...core.avatar import Controls
 from ...core.camera import Camera
-from ...core.measure import measure_landmarks
+from ...core.measure import CHIN, measure_landmarks
 from ...core.monocular.pose import rotation_matrices
 from ...core.render.mesh import draw_mesh
 from ...core.spaces import ARKIT_BLENDSHAPES
@@ -275,7 +275,7 @@ def shown_regions(
     masks = region_masks(vertices, topology, {}, camera)
     picture = draw_mesh(vertices[topology.triangles].astype(np.float32), camera)
     hair = _hair_mask(hair_points, camera, picture.depths)
-    chin_row = _pixels(vertices[topology.landmarks68[8]][None], camera)[0][0, 1]
+    chin_row = _pixels(vertices[topology.landmarks68[CHIN]][None], camera)[0][0, 1]
     above = np.arange(len(rgba))[:, None] < chin_row
     outside = (picture.indices < 0) & (rgba[..., 3] > 128)
     masks["hair"] = (hair | outside) & above & ~masks["mouth"] & ~masks["eyes"]
