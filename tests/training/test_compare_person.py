@@ -39,7 +39,7 @@ from gaussian_heads.training.comparison.lips import (  # noqa: E402
     gap_curve,
     lip_figures,
 )
-from gaussian_heads.training.comparison.movie import SOUND_HZ, movie, panels  # noqa: E402
+from gaussian_heads.training.comparison.panels import panels  # noqa: E402
 from gaussian_heads.training.comparison.speaking import (  # noqa: E402
     Sound,
     Speaker,
@@ -48,6 +48,7 @@ from gaussian_heads.training.comparison.speaking import (  # noqa: E402
     perform,
     speak,
 )
+from gaussian_heads.training.movie_file import SOUND_HZ, movie  # noqa: E402
 from gaussian_heads.training.personalization.inputs import classify  # noqa: E402
 from gaussian_heads.training.personalization.pictures import PictureWindow  # noqa: E402
 from gaussian_heads.training.personalization.stages import key_of  # noqa: E402

@@ -10,13 +10,11 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from ...core.audio import SPEECH_RATE_HZ
-from ...core.files import replace_on_success
+from ..movie_file import movie
 
 BACKDROP_STREAM, GRAIN_STREAM = 73, 74
 # How far out of focus the room is, and how strong the sensor's grain (of 255).
 BLUR, GRAIN = 0.035, 0.8
-SOUND_BLOCK = 1024
-QUALITY = {"crf": "14", "preset": "medium"}
 
 
 def backdrop(seed: int, side_px: int) -> np.ndarray:
@@ -50,20 +48,6 @@ def write_movie(
     path: Path, frames: Iterable[np.ndarray], waveform: np.ndarray, fps: Fraction
 ) -> None:
     """H.264 and AAC in an MP4 of RGB frames [H, W, 3] and mono sound [S] at 16 kHz."""
-    import av
-
-    with replace_on_success(path) as temporary, av.open(str(temporary), "w") as movie:
-        pictures = movie.add_stream("libx264", rate=fps, options=QUALITY)
-        pictures.pix_fmt = "yuv420p"
-        sound = movie.add_stream("aac", rate=SPEECH_RATE_HZ, layout="mono")
-        for number, pixels in enumerate(frames):
-            if number == 0:
-                pictures.height, pictures.width = pixels.shape[:2]
-            movie.mux(pictures.encode(av.VideoFrame.from_ndarray(pixels, "rgb24")))
-        movie.mux(pictures.encode())
-        for first in range(0, len(waveform), SOUND_BLOCK):
-            block = np.ascontiguousarray(waveform[None, first : first + SOUND_BLOCK], np.float32)
-            heard = av.AudioFrame.from_ndarray(block, "fltp", "mono")
-            heard.sample_rate, heard.pts = SPEECH_RATE_HZ, first
-            movie.mux(sound.encode(heard))
-        movie.mux(sound.encode())
+    with movie(path, fps, samples=waveform, rate_hz=SPEECH_RATE_HZ) as write:
+        for pixels in frames:
+            write(pixels)

@@ -14,11 +14,12 @@ from ...core.avatar import Avatar
 from ...core.synthetic import synthetic_note
 from ..evaluate_metrics import REGIONS, Score, score
 from ..evaluate_sheet import as_bytes
+from ..movie_file import movie
 from ..personalization.motion_scores import pixels_of
 from ..personalization.stages import Progress
 from .clip import FITTED, HELD_OUT, UNUSED, KnownClip, Moment
 from .lips import Seen, avatar_landmarks, gap_curve, lip_figures
-from .movie import Sound, movie, panel_height_px, panels
+from .panels import Sound, panel_height_px, panels
 from .sheet import SHOWN, Shown, write_sheet
 
 SIDE, SHEET = "side.mp4", "sheet.jpg"

@@ -26,11 +26,12 @@ from ...core.video import VideoFile
 from ..encoded_films import encoded_film
 from ..evaluate_metrics import BACKGROUND
 from ..evaluate_sheet import as_bytes
+from ..movie_file import movie
 from ..personalization.pictures import window_around
 from ..personalization.reading import frames_like
 from ..personalization.stages import Progress
 from .lips import Seen, avatar_landmarks, gap_curve, lip_figures
-from .movie import Sound, movie, panel_height_px, panels
+from .panels import Sound, panel_height_px, panels
 
 DRIVEN, USUAL_FPS = "driven.mp4", Fraction(25)
 
