@@ -161,3 +161,17 @@ def _blur(image: np.ndarray) -> np.ndarray:
     window = np.exp(-0.5 * (offsets / WINDOW_SIGMA_PX) ** 2)
     window /= window.sum()
     return correlate1d(correlate1d(image, window, axis=0), window, axis=1)
+
+
+def jitter(points: np.ndarray, rows: np.ndarray | None = None) -> float:
+    """RMS second difference in time of points `[T, M, C]`, in their unit, over frames `rows` `[T]` without a gap.
+
+    0 for fewer than three frames in a row; without `rows` all follow each other.
+    """
+    rows = np.arange(len(points)) if rows is None else rows
+    steps = np.diff(rows)
+    whole = (steps[1:] == 1) & (steps[:-1] == 1)
+    if not whole.any():
+        return 0.0
+    second = np.diff(points, n=2, axis=0)
+    return float(np.sqrt((second[whole] ** 2).sum(axis=2).mean()))

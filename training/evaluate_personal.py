@@ -29,7 +29,7 @@ import torch
 from ..core.avatar import Avatar
 from ..core.errors import GaussianHeadsError
 from ..core.files import replace_on_success
-from .evaluate_metrics import REGIONS, Score, score
+from .evaluate_metrics import REGIONS, Score, jitter, score
 from .evaluate_personal_film import FRONT, Film
 from .evaluate_personal_sheet import write_sheet
 from .evaluate_personal_ways import READ, TRUE, ReadWay, TrueWay, Way
@@ -105,16 +105,8 @@ def evaluate(run: str, avatar: Avatar, way: Way, film: Film) -> Evaluated:
         raise TrainingError(
             f"No held-out frame could be drawn for '{run}': the face was not found."
         )
-    motion = Motion(jitter_mm(np.stack(marks)), jitter_mm(np.stack(wanted)))
+    motion = Motion(1e3 * jitter(np.stack(marks)), 1e3 * jitter(np.stack(wanted)))
     return Evaluated(run, way.name, way.num_gaussians(avatar), tuple(results), motion)
-
-
-def jitter_mm(landmarks: np.ndarray) -> float:
-    """RMS of the second difference in time (mm) of landmarks [T, 68, 3] (m); 0 for fewer than 3 frames."""
-    if len(landmarks) < 3:
-        return 0.0
-    change = np.diff(landmarks, n=2, axis=0)
-    return float(1e3 * np.sqrt((change**2).sum(axis=2).mean()))
 
 
 def table(evaluated: list[Evaluated]) -> str:

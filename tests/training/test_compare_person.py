@@ -28,7 +28,6 @@ from gaussian_heads.training.compare_person import main  # noqa: E402
 from gaussian_heads.training.comparison.beside import (  # noqa: E402
     Likeness,
     compare,
-    jitter,
     sheet_moments,
 )
 from gaussian_heads.training.comparison.clip import KnownClip, Moment, _require_same  # noqa: E402
@@ -48,6 +47,7 @@ from gaussian_heads.training.comparison.speaking import (  # noqa: E402
     perform,
     speak,
 )
+from gaussian_heads.training.evaluate_metrics import jitter  # noqa: E402
 from gaussian_heads.training.movie_file import SOUND_HZ, movie  # noqa: E402
 from gaussian_heads.training.personalization.inputs import classify  # noqa: E402
 from gaussian_heads.training.personalization.pictures import PictureWindow  # noqa: E402

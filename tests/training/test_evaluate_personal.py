@@ -14,13 +14,13 @@ pytest.importorskip("torch", reason="the measures need the training extra (PyTor
 from gaussian_heads.core.camera import Camera, look_at
 from gaussian_heads.core.gaussians import Gaussians
 from gaussian_heads.training.ablate_personal import variants
+from gaussian_heads.training.evaluate_metrics import jitter
 from gaussian_heads.training.evaluate_personal import (
     FRONT,
     SIDES,
     Evaluated,
     Motion,
     evaluate,
-    jitter_mm,
     record,
     table,
 )
@@ -45,11 +45,11 @@ def test_a_similarity_is_found_again():
 
 def test_steady_motion_does_not_jitter():
     path = np.arange(10)[:, None, None] * np.array([1e-3, 0, 0])
-    assert jitter_mm(np.broadcast_to(path, (10, 68, 3))) < 1e-9
+    assert 1e3 * jitter(np.broadcast_to(path, (10, 68, 3))) < 1e-9
     trembling = np.zeros((10, 68, 3))
     trembling[::2, :, 1] = 1e-3
-    assert jitter_mm(trembling) == pytest.approx(2.0)
-    assert jitter_mm(np.zeros((2, 68, 3))) == 0.0
+    assert 1e3 * jitter(trembling) == pytest.approx(2.0)
+    assert 1e3 * jitter(np.zeros((2, 68, 3))) == 0.0
 
 
 def camera() -> Camera:

@@ -12,7 +12,7 @@ import numpy as np
 
 from ...core.avatar import Avatar
 from ...core.synthetic import synthetic_note
-from ..evaluate_metrics import REGIONS, Score, score
+from ..evaluate_metrics import REGIONS, Score, jitter, score
 from ..evaluate_sheet import as_bytes
 from ..movie_file import movie
 from ..personalization.motion_scores import pixels_of
@@ -159,13 +159,3 @@ def jitter_figures(clip: KnownClip, avatar: Avatar, landmarks: np.ndarray) -> di
     rows = np.array([moment.row for moment in clip.moments])
     read = clip.window.points(clip.encoded.landmarks_px[rows].astype(np.float64))
     return {"avatar": round(jitter(ours, rows), 3), "as_read": round(jitter(read, rows), 3)}
-
-
-def jitter(points: np.ndarray, rows: np.ndarray) -> float:
-    """RMS second difference of points `[T, M, 2]` at frames `rows` `[T]`, over neighbours without a gap."""
-    second = np.diff(points, n=2, axis=0)
-    steps = np.diff(rows)
-    whole = (steps[1:] == 1) & (steps[:-1] == 1)
-    if not whole.any():
-        return 0.0
-    return float(np.sqrt((second[whole] ** 2).sum(axis=2).mean()))
