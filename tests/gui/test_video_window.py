@@ -180,10 +180,15 @@ def test_a_film_moves_the_head(session):
     assert np.abs(pictures[0] - pictures[1]).max() > 30, "the mouth opens before one's eyes"
 
 
-def test_one_undo_takes_it_back(session):
+def take_keys_back(session):
+    """One undo, over the view; waits until the keys are gone."""
     session.point(*view_middle(session))
     session.hands.press("Control_L", "z")
     session.until(f"not {CURVES}")
+
+
+def test_one_undo_takes_it_back(session):
+    take_keys_back(session)
 
 
 def test_a_strip_is_offered_and_keyed_where_it_lies(session):
@@ -198,9 +203,7 @@ def test_a_strip_is_offered_and_keyed_where_it_lies(session):
 
 
 def test_a_dropped_film_is_watched(session):
-    session.point(*view_middle(session))
-    session.hands.press("Control_L", "z")
-    session.until(f"not {CURVES}")
+    take_keys_back(session)
     session.ask("bpy.context.scene.frame_set(1)")
     film = session.inside(session.folder / "film.mp4")
     session.hands.drop([f"file://{film}"], *view_middle(session))
@@ -212,9 +215,7 @@ def test_a_dropped_film_is_watched(session):
 
 
 def test_what_is_chosen_beside_the_file_counts(session):
-    session.point(*view_middle(session))
-    session.hands.press("Control_L", "z")
-    session.until(f"not {CURVES}")
+    take_keys_back(session)
     choose(session, "From File…", "film.mp4", clicked=("Head",))
     session.until(f"{CURVES} and not {JOBS}", seconds=300)
     assert np.ptp(jaw_of_keys(session, 1, FRAMES)) < 0.01
