@@ -6,7 +6,7 @@ import codecs
 import csv
 import io
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,21 +57,26 @@ class Table:
         return values
 
 
-def read_table(path: Path) -> Table:
-    """The table in the text file `path`: any usual separator, line end and byte order mark."""
+def read_table(path: Path, is_wanted: Callable[[str], bool] | None = None) -> Table:
+    """The table in the text file `path`: any usual separator, line end and byte order mark.
+
+    `is_wanted` says by its header which column is kept; the others take no memory. All are without it.
+    """
     text = read_text(path)
     first_line = text.lstrip().split("\n", 1)[0]
     separator = max(SEPARATORS, key=first_line.count)
     try:
-        rows = [row for row in csv.reader(io.StringIO(text), delimiter=separator) if any(row)]
+        lines = (row for row in csv.reader(io.StringIO(text), delimiter=separator) if any(row))
+        header = tuple(cell.strip() for cell in next(lines, []))
+        kept = [i for i, name in enumerate(header) if is_wanted is None or is_wanted(name)]
+        rows = list(_chosen(lines, kept))
     except csv.Error as error:
         raise TrackError(
             f"'{path}' is not a table of text ({error}): export the recording again."
         ) from None
-    if len(rows) < 2 or separator not in first_line:
+    if not rows or separator not in first_line:
         raise TrackError(f"'{path}' has no table with frames: export the recording again.")
-    header = tuple(cell.strip() for cell in rows[0])
-    return Table(header, list(_padded(rows[1:], len(header))), separator != ",")
+    return Table(tuple(header[i] for i in kept), rows, separator != ",")
 
 
 def read_text(path: Path) -> str:
@@ -108,9 +113,10 @@ def bridge_gaps(values: Float64[np.ndarray, "T C"], path: Path) -> Float64[np.nd
     return whole
 
 
-def _padded(rows: list[list[str]], length: int) -> Iterator[list[str]]:
-    for row in rows:
-        yield row[:length] if len(row) >= length else row + [""] * (length - len(row))
+def _chosen(lines: Iterable[list[str]], kept: list[int]) -> Iterator[list[str]]:
+    """The columns `kept` of every line; cells that a short line lacks are empty."""
+    for line in lines:
+        yield [line[i] if i < len(line) else "" for i in kept]
 
 
 def _number(cell: str) -> float:

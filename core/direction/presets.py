@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from fractions import Fraction
 
 import numpy as np
@@ -11,18 +10,9 @@ import numpy as np
 from ..errors import TrackError
 from ..spaces import ACTION_UNITS
 from ..spaces.expressions import EXPRESSIONS, Expression
-from ..spaces.facs import MAX_INTENSITY
+from ..spaces.facs import MAX_INTENSITY, NEAREST_UNITS
 from ..speech.curves import ease
 from .direction import ActingDirection
-
-# The nearest of the directed units for the others that expressions name: lips pressed for lips tightened, mouth
-# stretched open for jaw dropped, eyes closed for a blink that stays, lower lip down for lips parted.
-NEAREST_UNITS: Mapping[str, str] = {
-    "AU16": "AU25",
-    "AU24": "AU23",
-    "AU27": "AU26",
-    "AU43": "AU45",
-}
 
 
 def _is_one_sided(expression: Expression) -> bool:

@@ -39,6 +39,15 @@ AU_TO_ARKIT: Mapping[str, Mapping[str, float]] = {
 
 ACTION_UNITS: tuple[str, ...] = tuple(AU_TO_ARKIT)
 
+# The nearest of these for other units that expressions and measurements name: lips pressed for lips tightened,
+# mouth stretched open for jaw dropped, eyes closed for a blink that stays, lower lip down for lips parted.
+NEAREST_UNITS: Mapping[str, str] = {
+    "AU16": "AU25",
+    "AU24": "AU23",
+    "AU27": "AU26",
+    "AU43": "AU45",
+}
+
 AU_LABELS: Mapping[str, str] = {
     "AU01": "Inner Brow Raiser",
     "AU02": "Outer Brow Raiser",
