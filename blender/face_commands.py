@@ -9,9 +9,13 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..core.timing import frame_rate
 from .commands import CommandError, ProgressLine
+
+if TYPE_CHECKING:
+    from ..core.monocular.encoded import EncodedVideo
 
 LOG = logging.getLogger(__name__)
 POLL_SEC = 0.2
@@ -33,18 +37,10 @@ PASSED_ON = (
 
 def encode(options: argparse.Namespace) -> None:
     """Write what the face in a video or picture does as .npz or .csv."""
-    from ..core.livelink import write_livelink_csv
     from ..core.monocular.landmarker import FaceLandmarker
     from ..core.monocular.video import EncodingChoices, encode_video
-    from ..core.spaces.conversion import arkit_track
 
-    out = options.out
-    if out.suffix.lower() not in (".npz", ".csv"):
-        raise CommandError(
-            f"--out is '{out}', this command writes .npz or .csv: change the name's ending."
-        )
-    if options.begin < 0 or (options.end is not None and options.end <= options.begin):
-        raise CommandError("--begin and --end are seconds, and the end comes after the beginning.")
+    _check_encoding(options)
     choices = EncodingChoices(
         begin_sec=options.begin, end_sec=options.end, face=options.face, focal_px=options.focal_px
     )
@@ -55,18 +51,54 @@ def encode(options: argparse.Namespace) -> None:
         tracker=FaceLandmarker.open(options.tracker) if options.tracker else None,
         choices=choices,
     )
-    track = encoded.track(use_rest=options.neutral_from_video)
-    if out.suffix.lower() == ".csv":
-        write_livelink_csv(arkit_track(track), out)
-    else:
-        track.save(out)
+    kind = _write_encoded(encoded, options)
     for note in encoded.notes:
         LOG.info("%s", note)
     seen = float(encoded.is_present.mean())
     sys.stdout.write(
-        f"{out}: {track.num_frames} frames at {float(track.fps):.6g} fps, a face in {seen:.0%} of them, "
-        f"mean confidence {float(encoded.confidence.mean()):.2f}, codes '{track.code_space}'\n"
+        f"{options.out}: {encoded.num_frames} frames at {float(encoded.fps):.6g} fps, a face in {seen:.0%} of "
+        f"them, mean confidence {float(encoded.confidence.mean()):.2f}, {kind}\n"
     )
+
+
+def _check_encoding(options: argparse.Namespace) -> None:
+    """Refuse words of `encode` that do not fit together."""
+    suffix = options.out.suffix.lower()
+    if options.action_units and suffix != ".csv":
+        raise CommandError(
+            f"--out is '{options.out}', Action Units are written as .csv: change the name's ending."
+        )
+    if suffix not in (".npz", ".csv"):
+        raise CommandError(
+            f"--out is '{options.out}', this command writes .npz or .csv: change the name's ending."
+        )
+    if options.begin < 0 or (options.end is not None and options.end <= options.begin):
+        raise CommandError("--begin and --end are seconds, and the end comes after the beginning.")
+
+
+def _write_encoded(encoded: EncodedVideo, options: argparse.Namespace) -> str:
+    """Write the file that the options ask for; returns what it holds, in words."""
+    from ..core.exporters.action_units import write_action_units
+    from ..core.livelink import write_livelink_csv
+    from ..core.monocular.action_units import action_units_of
+    from ..core.spaces.conversion import arkit_track
+
+    track = encoded.track(use_rest=options.neutral_from_video)
+    if options.action_units:
+        weights = arkit_track(track).codes().clip(0.0, 1.0)
+        write_action_units(
+            options.out,
+            encoded.times_sec,
+            action_units_of(weights),
+            confidence=encoded.confidence,
+            is_present=encoded.is_present,
+        )
+        return "Action Units as OpenFace writes them"
+    if options.out.suffix.lower() == ".csv":
+        write_livelink_csv(arkit_track(track), options.out)
+    else:
+        track.save(options.out)
+    return f"codes '{track.code_space}'"
 
 
 def personalize(options: argparse.Namespace) -> None:
@@ -154,6 +186,11 @@ def _add_encode(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("video", type=Path, help="a video, or a picture as a video of one frame")
     parser.add_argument(
         "--out", type=Path, required=True, help="T.npz, or T.csv as Live Link Face writes it"
+    )
+    parser.add_argument(
+        "--action-units",
+        action="store_true",
+        help="write U.csv with Action Units (0 to 5) in OpenFace's columns",
     )
     parser.add_argument("--fps", help="of the track; 25, 29.97, …; the video's rate by default")
     parser.add_argument("--begin", type=float, default=0.0, metavar="SEC", help="read from here")
