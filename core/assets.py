@@ -10,6 +10,7 @@ from .errors import AvatarError
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 BUILTIN_PREFIX = "builtin:"
 SPEECH_MODEL = ASSETS / "speech" / "speech.onnx"
+DIRECTION_MODEL = ASSETS / "direction" / "generator.onnx"
 SAMPLE_SENTENCE = ASSETS / "audio" / "sample.flac"
 # Who speaks where nobody was chosen.
 DEFAULT_AVATAR = "maya"

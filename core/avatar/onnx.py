@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ from jaxtyping import Float32
 
 from ..errors import AvatarError
 from ..gaussians import Gaussians
+from ..sessions import first_line, make_session, runtime_errors
 from ..spherical_harmonics import NUM_COEFFICIENTS
 from .onnx_scan import check_onnx
 
@@ -24,7 +24,6 @@ OUTPUTS = ("means", "quats", "scales", "opacities", "colors", "landmarks")
 # Optional: colour that depends on the direction of view.
 VIEW_OUTPUT = "sh"
 # A live viewport needs cores for drawing too.
-MAX_THREADS = 4
 MIN_SCALE_M, MAX_SCALE_M = 1e-6, 1.0
 MIN_OPACITY = 1e-6
 MIN_QUAT_NORM, MAX_QUAT = 1e-4, 1e6
@@ -63,9 +62,9 @@ class OnnxDecoder:
     def _run(self, names: tuple[str, ...], code: np.ndarray) -> dict[str, np.ndarray]:
         try:
             values = self.session.run(list(names), {INPUT: code})
-        except _runtime_errors() as error:
+        except runtime_errors() as error:
             raise AvatarError(
-                f"The avatar's decoder failed ({_first_line(error)}): export the avatar again."
+                f"The avatar's decoder failed ({first_line(error)}): export the avatar again."
             ) from None
         for name, value in zip(names, values, strict=True):
             # The sum of many numbers is finite only if each of them is, and quickly taken.
@@ -116,26 +115,17 @@ def onnx_from_bytes(
 
 def _make_session(data: bytes, threads: int | None) -> onnxruntime.InferenceSession:
     try:
-        import onnxruntime
+        import onnxruntime  # noqa: F401
     except ImportError:
         raise AvatarError(
             "This avatar needs the package onnxruntime, which is not installed: install it "
             "('pip install onnxruntime') or use an avatar of kind 'linear'."
         ) from None
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads or min(os.cpu_count() or 1, MAX_THREADS)
-    options.inter_op_num_threads = 1
-    # Spinning threads would take the cores from the rasteriser that draws next.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # Warnings about a model are of no use to the person at the screen.
-    options.log_severity_level = 4
     try:
-        return onnxruntime.InferenceSession(
-            data, options, providers=["CPUExecutionProvider"], enable_fallback=False
-        )
-    except _runtime_errors() as error:
+        return make_session(data, threads or 0)
+    except runtime_errors() as error:
         raise AvatarError(
-            f"'{MEMBER}' is not a model this add-on can run ({_first_line(error)}): "
+            f"'{MEMBER}' is not a model this add-on can run ({first_line(error)}): "
             "export the avatar again."
         ) from None
 
@@ -178,17 +168,3 @@ def _output_shape(name: str, num_gaussians: int, num_sh: int) -> tuple[int, ...]
     tails = {"means": (3,), "quats": (4,), "scales": (3,), "opacities": (), "colors": (3,)}
     tails[VIEW_OUTPUT] = (num_sh, 3)
     return (NUM_LANDMARKS, 3) if name == "landmarks" else (num_gaussians, *tails[name])
-
-
-def _runtime_errors() -> tuple[type[Exception], ...]:
-    from onnxruntime.capi import onnxruntime_pybind11_state as state
-
-    names = (
-        "EPFail", "EngineError", "Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf",
-        "NoModel", "NoSuchFile", "NotImplemented", "RuntimeException",
-    )  # fmt: skip
-    return (RuntimeError, ValueError, *(getattr(state, name) for name in names))
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import ModelError
+from ..sessions import first_line, open_session, runtime_errors
 
-MAX_THREADS = 4
 VERSION = "1"
 
 
@@ -40,9 +39,7 @@ class Network:
     def open(cls, path: Path | str, ports: Ports, *, num_threads: int = 0) -> Network:
         """Read the network at `path`; raises `ModelError` with the reason where it cannot be used."""
         path = Path(path)
-        if not path.is_file():
-            raise ModelError(f"There is no {ports.title} '{path}': reinstall the extension.")
-        network = cls(_session(path, ports.title, num_threads), path, ports)
+        network = cls(open_session(path, ports.title, num_threads), path, ports)
         network._check()
         return network
 
@@ -51,9 +48,9 @@ class Network:
         names = list(self.ports.outputs)
         try:
             values = self._session.run(names, {self.ports.input: np.ascontiguousarray(pictures)})
-        except _runtime_errors() as error:
+        except runtime_errors() as error:
             raise ModelError(
-                f"The {self.ports.title} '{self.path}' failed ({_first_line(error)}): "
+                f"The {self.ports.title} '{self.path}' failed ({first_line(error)}): "
                 "reinstall the extension."
             ) from None
         found = dict(zip(names, values, strict=True))
@@ -100,43 +97,3 @@ def _fits(shape: Sequence, wanted: tuple[int, ...]) -> bool:
     return len(shape) == len(wanted) and all(
         size == want or want < 0 or not isinstance(size, int) for size, want in pairs
     )
-
-
-def _session(path: Path, title: str, num_threads: int) -> object:
-    try:
-        import onnxruntime
-    except ImportError:
-        raise ModelError(
-            "Reading faces needs the package onnxruntime, which is not installed: "
-            "'pip install onnxruntime'."
-        ) from None
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = num_threads or min(MAX_THREADS, os.cpu_count() or 1)
-    options.inter_op_num_threads = 1
-    # Spinning threads would take the cores from the decoder of the video.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 4
-    try:
-        return onnxruntime.InferenceSession(
-            path.read_bytes(), options, providers=["CPUExecutionProvider"]
-        )
-    except (OSError, *_runtime_errors()) as error:
-        raise ModelError(
-            f"'{path}' is not a {title} that can be read ({_first_line(error)}): "
-            "reinstall the extension."
-        ) from None
-
-
-def _runtime_errors() -> tuple[type[Exception], ...]:
-    """What onnxruntime raises; its classes share no base but Exception."""
-    from onnxruntime.capi import onnxruntime_pybind11_state as state
-
-    names = (
-        "EPFail", "EngineError", "Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf",
-        "ModelLoaded", "NoModel", "NoSuchFile", "NotImplemented", "RuntimeException",
-    )  # fmt: skip
-    return (RuntimeError, ValueError, *(getattr(state, n) for n in names if hasattr(state, n)))
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

@@ -25,13 +25,37 @@ from .prosody import Prosody
 from .resampling import frame_times_sec, require_frames, resample_curves
 from .style import SpeechStyle
 
-SPEECH_LAYER = "speech"
+SPEECH_LAYER, ACTING_LAYER = "speech", "acting"
 # A weight of 1 as it is stored.
 FULL_LEVEL = 65_535
 # Frames of a track, and seconds of the sound, that are performed between two reports of progress.
 TRACK_FRAMES, TRACK_SEC = 40_000, 600.0
 # After the sound the mouth comes to rest.
 LEAD_OUT_SEC = 0.2
+
+
+@dataclass(frozen=True, eq=False)
+class ActedSpeech:
+    """What acting adds to the ARKit weights of speech, row `i` at `(i + 0.5) / rate_hz` seconds of the sound.
+
+    `weights` may be negative where speech gives way to acting. `landmarks` (m, avatar frame) are those of the
+    prior's mean head with speech and acting; None where they were not asked for.
+    """
+
+    weights: Float32[np.ndarray, "F 52"]
+    lip_closure: Float32[np.ndarray, " F"]
+    rate_hz: int
+    landmarks: Float32[np.ndarray, "F 68 3"] | None = None
+
+    def sampled(self, times_sec: np.ndarray, frame_sec: float) -> Float32[np.ndarray, "T 52"]:
+        """The weights at ascending times, each frame `frame_sec` long: at the moments that speech shows too."""
+        whole = np.empty((len(times_sec), self.weights.shape[1]), np.float32)
+        for first in range(0, len(times_sec), TRACK_FRAMES):
+            rows = slice(first, first + TRACK_FRAMES)
+            whole[rows] = resample_curves(
+                self.weights, self.lip_closure, self.rate_hz, times_sec[rows], frame_sec
+            )
+        return whole
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,10 +97,11 @@ class HeardSpeech(StoredSpeech):
         num_frames: int | None = None,
         seed: int = 0,
         style: SpeechStyle | None = None,
+        acted: ActedSpeech | None = None,
         progress: Progress | None = None,
     ) -> ExpressionTrack:
         """Expression track with the layers "speech", "upper_face", "blink" and "gaze" in ARKit-52, and the
-        head's pose.
+        head's pose; what was `acted` of this sound is a layer of its own, "acting".
 
         Frames lie at `start_sec + t / fps` seconds of the sound: `num_frames` of them, or as many as begin
         before its end. Of the style all but `effort` counts; `seed` decides all but the mouth.
@@ -90,6 +115,8 @@ class HeardSpeech(StoredSpeech):
         times_sec = frame_times_sec(num_frames, fps, start_sec) - 1e-3 * style.sync_ms
         presence = Presence.sample(self.prosody, style, seed)
         layers, head_pose = self._sampled(presence, times_sec, float(1 / fps), progress)
+        if acted is not None:
+            layers[ACTING_LAYER] = acted.sampled(times_sec, float(1 / fps))
         return ExpressionTrack(layers, head_pose, ARKIT_SPACE, fps, float(start_sec), is_heard=True)
 
     def _sampled(

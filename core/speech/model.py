@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -14,6 +13,7 @@ from ..audio import resample
 from ..errors import AudioError, ModelError
 from ..expression import ExpressionTrack
 from ..progress import Progress, part, report
+from ..sessions import open_session
 from .beginning import MIRRORED_SEC, led_in, silent_samples
 from .contract import ARKIT, CLOSURE, STYLE, VOICE, WAVEFORM, SpeechSpecification, check_contract
 from .heard import HeardSpeech
@@ -24,7 +24,6 @@ from .style import SpeechStyle
 
 # Thirty seconds: a piece is over soon after somebody cancels, and its context costs little.
 CHUNK_FRAMES = 3000
-MAX_THREADS = 4
 # Reading the sound from its file comes before, and takes this part of the whole.
 DECODED_PART = 0.15
 # Where in the rest listening ends and performing begins; where in the listening the resampling and the
@@ -60,24 +59,8 @@ class SpeechModel:
     @classmethod
     def open(cls, path: Path | str, *, num_threads: int = 0) -> SpeechModel:
         """Read the network at `path`; raises `ModelError` with the reason where it cannot be used."""
-        import onnxruntime
-
         path = Path(path)
-        if not path.is_file():
-            raise ModelError(f"There is no speech network '{path}': reinstall the extension.")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = num_threads or min(MAX_THREADS, _num_cores())
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        try:
-            session = onnxruntime.InferenceSession(
-                path.read_bytes(), options, providers=["CPUExecutionProvider"]
-            )
-        except (OSError, *_onnxruntime_errors()) as error:
-            reason = str(error).splitlines()[0][:200]
-            raise ModelError(
-                f"'{path}' is not a network that can be read ({reason}): reinstall the extension."
-            ) from None
+        session = open_session(path, "speech network", num_threads)
         return cls(session, check_contract(path, session))
 
     def track(
@@ -225,16 +208,3 @@ def _checked(waveform: np.ndarray) -> np.ndarray:
 
 def _rounded_up(count: int, step: int) -> int:
     return -(-count // step) * step
-
-
-def _num_cores() -> int:
-    return os.cpu_count() or 1
-
-
-def _onnxruntime_errors() -> tuple[type[Exception], ...]:
-    """What onnxruntime raises for files it cannot use; its classes share no base but Exception."""
-    from onnxruntime.capi import onnxruntime_pybind11_state as state
-
-    names = ("Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NoSuchFile")
-    names += ("NotImplemented", "RuntimeException", "EPFail", "ModelLoaded", "NoModel")
-    return tuple(getattr(state, name) for name in names if hasattr(state, name))

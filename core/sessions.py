@@ -1,0 +1,60 @@
+"""Networks in ONNX files, opened in one way: few threads that do not spin, and a sentence where one cannot be used."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from .errors import ModelError
+
+MAX_THREADS = 4
+MISSING = "needs the package onnxruntime, which is not installed: 'pip install onnxruntime'"
+
+
+def open_session(path: Path, title: str, num_threads: int = 0) -> object:
+    """An `onnxruntime.InferenceSession` of the file at `path`; raises `ModelError` that calls it `title`."""
+    if not path.is_file():
+        raise ModelError(f"There is no {title} '{path}': reinstall the extension.")
+    try:
+        import onnxruntime  # noqa: F401
+    except ImportError:
+        raise ModelError(f"The {title} {MISSING}.") from None
+    try:
+        return make_session(path.read_bytes(), num_threads)
+    except (OSError, *runtime_errors()) as error:
+        raise ModelError(
+            f"'{path}' is not a {title} that can be read ({first_line(error)}): "
+            "reinstall the extension."
+        ) from None
+
+
+def make_session(data: bytes, num_threads: int = 0) -> object:
+    """A session of a model's bytes on the CPU; raises what onnxruntime raises (`runtime_errors`)."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = num_threads or min(MAX_THREADS, os.cpu_count() or 1)
+    options.inter_op_num_threads = 1
+    # Spinning threads would take the cores from what draws or decodes a video next.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Warnings about a model are of no use to the person at the screen.
+    options.log_severity_level = 4
+    return onnxruntime.InferenceSession(
+        data, options, providers=["CPUExecutionProvider"], enable_fallback=False
+    )
+
+
+def runtime_errors() -> tuple[type[Exception], ...]:
+    """What onnxruntime raises; its classes share no base but Exception."""
+    from onnxruntime.capi import onnxruntime_pybind11_state as state
+
+    names = (
+        "EPFail", "EngineError", "Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf",
+        "ModelLoaded", "NoModel", "NoSuchFile", "NotImplemented", "RuntimeException",
+    )  # fmt: skip
+    return (RuntimeError, ValueError, *(getattr(state, n) for n in names if hasattr(state, n)))
+
+
+def first_line(error: Exception) -> str:
+    """What an error says first, of bounded length."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
