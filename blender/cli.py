@@ -81,6 +81,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_speech(subparsers)
     face_commands.add_parsers(subparsers)
     _add_measure(subparsers)
+    _add_landmarks(subparsers)
     _add_convert(subparsers)
 
     info = subparsers.add_parser("info", help="what an avatar package holds")
@@ -246,6 +247,19 @@ def _add_measure(subparsers: argparse._SubParsersAction) -> None:
     _add_fps(measure)
     _add_style(measure)
     measure.set_defaults(run=commands.measure)
+
+
+def _add_landmarks(subparsers: argparse._SubParsersAction) -> None:
+    landmarks = subparsers.add_parser(
+        "landmarks", help="68 points of the speaking head by frame, metres in the avatar frame"
+    )
+    landmarks.add_argument("input", type=Path, help="a sound file or a track (.npz, .csv, .json)")
+    _add_avatar(landmarks)
+    landmarks.add_argument("--out", type=Path, required=True, help="X.csv or X.npz")
+    landmarks.add_argument("--no-head", action="store_true", help="leave the head's motion out")
+    _add_fps(landmarks)
+    _add_style(landmarks)
+    landmarks.set_defaults(run=commands.landmarks)
 
 
 def _add_convert(subparsers: argparse._SubParsersAction) -> None:

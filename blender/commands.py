@@ -89,15 +89,28 @@ def convert(options: argparse.Namespace) -> None:
 
 def measure(options: argparse.Namespace) -> None:
     """Write the curves of the decoded head's mouth as .csv."""
-    from ..core.importers.performance import read_performance
     from ..core.measure import measure_track
 
     out = _with_suffix(options.out, ".csv")
-    avatar = _open_avatar(options)
-    is_track = options.input.suffix.lower() in TRACK_SUFFIXES
-    track = read_performance(options.input) if is_track else _analyse(options.input, options)
+    avatar, track = _open_avatar(options), _heard_or_recorded(options)
     measure_track(track, avatar).write_csv(out)
     _say(f"{out}: {track.num_frames} frames of '{avatar.name}'")
+
+
+def landmarks(options: argparse.Namespace) -> None:
+    """Write the decoded head's 68 landmarks in the avatar frame as .csv or .npz."""
+    import numpy as np
+
+    from ..core.exporters.landmarks import LandmarkMotion, write_landmarks
+    from ..core.landmarks import track_landmarks
+
+    out = _with_suffix(options.out, ".csv", ".npz")
+    avatar, track = _open_avatar(options), _heard_or_recorded(options)
+    points = track_landmarks(track, avatar, is_posed=not options.no_head)
+    frames = np.arange(track.num_frames)
+    motion = LandmarkMotion(avatar.name, frames, track.times_sec(), track.fps, points, "avatar")
+    write_landmarks(motion, out)
+    _say(f"{out}: {track.num_frames} frames of '{avatar.name}' at {float(track.fps):.6g} fps")
 
 
 def animate(options: argparse.Namespace) -> None:
@@ -212,6 +225,15 @@ def quiet_blender() -> Iterator[None]:
         os.dup2(kept, STDOUT)
         os.close(nowhere)
         os.close(kept)
+
+
+def _heard_or_recorded(options: argparse.Namespace) -> ExpressionTrack:
+    """The track of the sound or of the recording that is named."""
+    from ..core.importers.performance import read_performance
+
+    if options.input.suffix.lower() not in TRACK_SUFFIXES:
+        return _analyse(options.input, options)
+    return read_performance(options.input, frame_rate(options.fps) if options.fps else None)
 
 
 def _analyse(path: Path, options: argparse.Namespace) -> ExpressionTrack:

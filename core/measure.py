@@ -11,14 +11,11 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float32
 
-from .avatar.motion import SpeechMotion, track_motion
-from .errors import AvatarError
 from .expression import ExpressionTrack
 from .files import replace_on_success
-from .spaces.conversion import Driven, convert_track
+from .landmarks import MarkedHead, track_landmarks
 
-# The 68 points of iBUG's 300-W markup, counted from 0; right and left are the person's own.
-NUM_LANDMARKS = 68
+# Of the 68 points of iBUG's 300-W markup, counted from 0; right and left are the person's own.
 CHIN = 8
 RIGHT_CORNER, LEFT_CORNER = 48, 54
 OUTER_LIPS = slice(48, 60)
@@ -30,19 +27,11 @@ COLUMNS = ("lip_gap", "mouth_width", "jaw_drop", "lip_protrusion", "eye_opening"
 
 
 @runtime_checkable
-class Head(Driven, Protocol):
+class MeasuredHead(MarkedHead, Protocol):
     """The part of an avatar that is measured."""
 
     @property
-    def code_dim(self) -> int: ...
-
-    @property
     def lip_contact_offset_mm(self) -> float: ...
-
-    @property
-    def motion(self) -> SpeechMotion | None: ...
-
-    def landmarks(self, code: np.ndarray) -> np.ndarray | None: ...
 
 
 @dataclass(frozen=True)
@@ -69,25 +58,11 @@ class Measurement:
 
 
 def measure_track(
-    track: ExpressionTrack, avatar: Head, strengths: Mapping[str, float] | None = None
+    track: ExpressionTrack, avatar: MeasuredHead, strengths: Mapping[str, float] | None = None
 ) -> Measurement:
-    """Measure `avatar` on every frame of `track` (of any space that fits), layers times `strengths`.
-
-    Heard speech moves an avatar with personal motion in its own way, times the strength "motion".
-    """
-    motion = track_motion(track, avatar.motion)
-    track = convert_track(track, avatar)
+    """Measure `avatar` on every frame of `track` (of any space that fits); see `track_landmarks`."""
+    points = track_landmarks(track, avatar, strengths)
     neutral = avatar.landmarks(np.zeros(avatar.code_dim, np.float32))
-    if neutral is None:
-        raise AvatarError(
-            f"The avatar '{avatar.name}' has no landmarks, so its mouth cannot be measured: "
-            "choose another avatar (the built-in ones have landmarks)."
-        )
-    codes = track.codes(strengths)
-    if motion is not None:
-        strength = np.float32((strengths or {}).get("motion", 1.0))
-        codes = np.concatenate([codes, strength * motion], axis=1)
-    points = np.stack([avatar.landmarks(code) for code in codes])
     columns = measure_landmarks(points, neutral, avatar.lip_contact_offset_mm)
     return Measurement(track.times_sec(), columns)
 

@@ -156,3 +156,27 @@ def test_import_lam_writes_an_avatar_that_opens(tmp_path):
     small_lam_zip(tmp_path / "head.zip")
     assert main(["import-lam", str(tmp_path / "head.zip"), "--out", str(tmp_path / "a.uhap")]) == 0
     assert Avatar.open(tmp_path / "a.uhap").num_gaussians > 0
+
+
+def test_landmarks_of_a_sound_and_of_its_track_agree(tmp_path):
+    sound, track, a, b = (
+        str(x) for x in (SAMPLE_SENTENCE, *(tmp_path / n for n in ("t.npz", "a.npz", "b.csv")))
+    )
+    assert main(["landmarks", sound, "--out", a]) == 0
+    assert main(["speech", sound, "--out", track]) == 0
+    assert main(["landmarks", track, "--out", b]) == 0
+    table = np.genfromtxt(b, delimiter=",", names=True)
+    with np.load(a) as arrays:
+        points = arrays["points_m"]
+        np.testing.assert_allclose(table["y_66"], points[:, 66, 1], atol=1e-6)
+        np.testing.assert_allclose(table["time_sec"], arrays["times_sec"], atol=1e-6)
+    # The lower lip moves by millimetres against the upper one.
+    assert 0.003 < np.ptp(points[:, 66, 1] - points[:, 62, 1]) < 0.03
+    assert main(["landmarks", track, "--out", b, "--no-head"]) == 0
+    still = np.genfromtxt(b, delimiter=",", names=True)
+    # Without the head's motion the corners of the eyes rest.
+    assert np.ptp(still["x_36"]) < 1e-3 < np.ptp(table["x_36"])
+
+
+def test_landmarks_of_another_kind_are_refused(capsys, tmp_path, tone):
+    assert ".csv or .npz" in fails(capsys, "landmarks", tone, "--out", tmp_path / "a.ply")
