@@ -76,6 +76,21 @@ def scene_camera(
     )
 
 
+def picture_camera(
+    camera_object: bpy.types.Object | None,
+    depsgraph: bpy.types.Depsgraph,
+    render: bpy.types.RenderSettings,
+) -> Camera:
+    """The evaluated scene camera as the `Camera` of the picture in the file: whole, though a border is drawn alone."""
+    camera = scene_camera(camera_object, depsgraph, render)
+    if not render.use_border or render.use_crop_to_border:
+        return camera
+    window = render_window(render)
+    K = camera.K.copy()
+    K[:2, 2] += window.left, window.full_height - window.bottom - window.height
+    return replace(camera, K=K, width=window.full_width, height=window.full_height)
+
+
 def _world_to_camera(matrix_world: object) -> np.ndarray:
     """World to camera `[4, 4]`; the camera object's scale does not count."""
     axes = np.array(matrix_world, np.float64)

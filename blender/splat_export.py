@@ -9,7 +9,6 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from ..core.errors import RenderError
 from ..core.exporters.splat_ply import write_splats
 from ..core.gaussians import Gaussians
 from ..core.up_axis import FILE_TO_AVATAR
@@ -18,7 +17,7 @@ from .batch import open_scene
 from .frames import Report
 from .registration import ensure_registered
 from .splat_objects import posed_gaussians
-from .staging import named_avatar
+from .staging import named_avatar, view_layer_with
 
 
 @dataclass(frozen=True)
@@ -82,9 +81,7 @@ def export_file(
 
 
 def _gaussians(scene: bpy.types.Scene, obj: bpy.types.Object, export: SplatExport) -> Gaussians:
-    layer = next((v for v in scene.view_layers if obj.name in v.objects), None)
-    if layer is None:
-        raise RenderError(f"'{obj.name}' is in no view layer of '{scene.name}': show it there.")
+    layer = view_layer_with(scene, obj)
     # Blender does not notice that a property of an add-on was set.
     obj.update_tag()
     layer.update()

@@ -11,7 +11,7 @@ import numpy as np
 from mathutils import Matrix, Vector
 
 from ..core.avatar import Avatar
-from ..core.errors import GaussianHeadsError
+from ..core.errors import GaussianHeadsError, RenderError
 from ..core.framing import FRAMINGS, USUAL_FRAMING
 from .avatars import object_avatar
 from .axes import to_object_space
@@ -57,6 +57,14 @@ def named_avatar(scene: bpy.types.Scene, name: str | None) -> bpy.types.Object:
         known = ", ".join(sorted(avatars)) or "none"
         raise GaussianHeadsError(f"Name one avatar of the scene with --object: it has {known}.")
     return avatars[name]
+
+
+def view_layer_with(scene: bpy.types.Scene, obj: bpy.types.Object) -> bpy.types.ViewLayer:
+    """The first view layer of `scene` that evaluates `obj`; raises where none does."""
+    layer = next((v for v in scene.view_layers if obj.name in v.objects), None)
+    if layer is None:
+        raise RenderError(f"'{obj.name}' is in no view layer of '{scene.name}': show it there.")
+    return layer
 
 
 def setup_render(scene: bpy.types.Scene) -> list[str]:

@@ -14,6 +14,7 @@ _MODULES = (
     "export_ply",
     "import_performance",
     "export_performance",
+    "export_landmarks",
     "copy_shapes",
     "speech_to_shapes",
     "expression_from_video",
@@ -89,6 +90,7 @@ def _menu_entries() -> tuple[tuple[type, object], ...]:
 
     from . import (
         blend_action_asset,
+        export_landmarks,
         export_performance,
         export_ply,
         import_avatar,
@@ -106,4 +108,5 @@ def _menu_entries() -> tuple[tuple[type, object], ...]:
         (bpy.types.VIEW3D_MT_add, import_avatar.draw_add_menu),
         (bpy.types.TOPBAR_MT_file_export, export_ply.draw_menu),
         (bpy.types.TOPBAR_MT_file_export, export_performance.draw_menu),
+        (bpy.types.TOPBAR_MT_file_export, export_landmarks.draw_menu),
     )

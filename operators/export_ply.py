@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import bpy
@@ -10,13 +11,12 @@ from bpy.props import BoolProperty, EnumProperty, StringProperty
 
 from ..blender.splat_export import SplatExport, export_splats
 from ..core.errors import GaussianHeadsError
-from .base import GuardedOperator, NeedsActiveAvatar, Outcome, active_avatar
+from .base import NeedsActiveAvatar, Outcome, active_avatar
 from .import_splats import UP_AXIS_ITEMS
+from .stepping import SteppingOperator
 
-POLL_SEC = 0.01
 
-
-class GAUSSIAN_HEADS_OT_export_ply(NeedsActiveAvatar, GuardedOperator, bpy.types.Operator):
+class GAUSSIAN_HEADS_OT_export_ply(NeedsActiveAvatar, SteppingOperator, bpy.types.Operator):
     """Write the selected avatar as 3D Gaussian Splatting .ply, at this frame or over the frame range"""
 
     bl_idname = "gaussian_heads.export_ply"
@@ -41,8 +41,7 @@ class GAUSSIAN_HEADS_OT_export_ply(NeedsActiveAvatar, GuardedOperator, bpy.types
         name="Up", description="Which axis of the file points up", items=UP_AXIS_ITEMS
     )
 
-    _steps: Iterator[tuple[float, Path | None]] | None = None
-    _timer: bpy.types.Timer | None = None
+    doing = "Writing splats"
     _num_written = 0
 
     def run(self, context: bpy.types.Context) -> Outcome:
@@ -60,15 +59,8 @@ class GAUSSIAN_HEADS_OT_export_ply(NeedsActiveAvatar, GuardedOperator, bpy.types
             self.overwrite,
         )
         self._num_written = 0
-        self._steps = export_splats(scene, active_avatar(context), export)
-        if self.use_range and not bpy.app.background and context.window is not None:
-            manager = context.window_manager
-            self._timer = manager.event_timer_add(POLL_SEC, window=context.window)
-            manager.modal_handler_add(self)
-            return {"RUNNING_MODAL"}
-        while self._step(context):
-            pass
-        return self._finish()
+        steps = self._counted(export_splats(scene, active_avatar(context), export))
+        return self.begin(context, steps, is_long=self.use_range)
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
         """Ask for the file."""
@@ -77,44 +69,22 @@ class GAUSSIAN_HEADS_OT_export_ply(NeedsActiveAvatar, GuardedOperator, bpy.types
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
 
-    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
-        """A frame at each tick of the timer; Esc stops between two of them."""
-        if event.type == "ESC" and event.value == "PRESS":
-            self.cancel(context)
-            self.report({"INFO"}, f"Stopped after {self._num_written} files; they are complete.")
-            return {"CANCELLED"}
-        if event.type != "TIMER":
-            return {"PASS_THROUGH"}
-        outcome = self.guard(self._tick, context)
-        if outcome != {"RUNNING_MODAL"}:
-            self.cancel(context)
-        return outcome
-
-    def cancel(self, context: bpy.types.Context) -> None:
-        """Leave nothing running: the frame is restored, the timer removed."""
-        self._steps.close()
-        if self._timer is not None:
-            context.window_manager.event_timer_remove(self._timer)
-            self._timer = None
-            context.workspace.status_text_set(None)
-
-    def _tick(self, context: bpy.types.Context) -> Outcome:
-        return {"RUNNING_MODAL"} if self._step(context) else self._finish()
-
-    def _step(self, context: bpy.types.Context) -> bool:
-        """Write the next frame; False after the last."""
-        done, path = next(self._steps, (None, None))
-        if done is None:
-            return False
-        self._num_written += path is not None
-        if self._timer is not None:
-            context.workspace.status_text_set(f"Writing splats {done:.0%}   Esc: Cancel")
-        return True
-
-    def _finish(self) -> Outcome:
+    def finish(self) -> Outcome:
+        """Say how many files there are."""
         files = "1 file" if self._num_written == 1 else f"{self._num_written} files"
         self.report({"INFO"}, f"Wrote {files}.")
         return {"FINISHED"}
+
+    def stopped(self) -> str:
+        """Every file so far is whole."""
+        return f"Stopped after {self._num_written} files; they are complete."
+
+    def _counted(self, steps: Iterator[tuple[float, Path | None]]) -> Iterator[float]:
+        """What is done; files that were written are counted."""
+        with closing(steps):
+            for done, path in steps:
+                self._num_written += path is not None
+                yield done
 
 
 def draw_menu(menu: bpy.types.Menu, context: bpy.types.Context) -> None:

@@ -18,6 +18,7 @@ from ..operators.copy_shapes import (
     GAUSSIAN_HEADS_OT_remove_shape_row,
     active_mesh,
 )
+from ..operators.export_landmarks import GAUSSIAN_HEADS_OT_export_landmarks
 from ..operators.export_performance import GAUSSIAN_HEADS_OT_export_performance
 from ..operators.import_performance import GAUSSIAN_HEADS_OT_import_performance
 from ..operators.speech_to_shapes import GAUSSIAN_HEADS_OT_speech_to_shape_keys
@@ -64,6 +65,7 @@ class GAUSSIAN_HEADS_PT_exchange(Sidebar, bpy.types.Panel):
         column = layout.column(align=True)
         column.operator(GAUSSIAN_HEADS_OT_import_performance.bl_idname, icon="IMPORT")
         column.operator(GAUSSIAN_HEADS_OT_export_performance.bl_idname, icon="EXPORT")
+        column.operator(GAUSSIAN_HEADS_OT_export_landmarks.bl_idname, icon="EXPORT")
 
 
 class GAUSSIAN_HEADS_PT_shape_keys(Sidebar, bpy.types.Panel):

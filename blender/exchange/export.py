@@ -10,7 +10,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from ...core.errors import GaussianHeadsError, RenderError, TrackError
+from ...core.errors import GaussianHeadsError, TrackError
 from ...core.expression import MAX_FRAMES, ExpressionTrack
 from ...core.livelink import write_livelink_csv
 from ...core.progress import Progress
@@ -20,7 +20,7 @@ from ..avatars import object_avatar
 from ..batch import open_scene, parse_frames
 from ..codes import expression_code, head_pose, require_code_space
 from ..registration import ensure_registered
-from ..staging import named_avatar
+from ..staging import named_avatar, view_layer_with
 from ..strips import scene_rate
 
 TRACK_SUFFIXES = (".csv", ".npz")
@@ -124,9 +124,7 @@ def _evaluated(
     for layer in scene.view_layers:
         # What was just linked is not in its list before.
         layer.update()
-    layer = next((v for v in scene.view_layers if obj.name in v.objects), None)
-    if layer is None:
-        raise RenderError(f"'{obj.name}' is in no view layer of '{scene.name}': show it there.")
+    layer = view_layer_with(scene, obj)
     before = scene.frame_current, scene.frame_subframe
     # Blender does not notice that a property of an add-on was set.
     obj.update_tag()
