@@ -113,6 +113,22 @@ def replace_keys(
     write_keys(curve, _joined(before, fresh, after))
 
 
+def punch_in(
+    curve: bpy.types.FCurve,
+    first_frame: int,
+    values: np.ndarray,
+    ends: tuple[float, float],
+    kept: np.ndarray | None = None,
+) -> None:
+    """`replace_keys`, with keys on the frames just outside that hold what was there: `ends` before and after."""
+    outside = first_frame - 1, first_frame + len(values)
+    times = read_keys(curve)["co"][:, 0]
+    for frame, value in zip(outside, ends, strict=True):
+        if not (np.abs(times - frame) < FRAME_TOLERANCE).any():
+            curve.keyframe_points.insert(frame, value).interpolation = "LINEAR"
+    replace_keys(curve, first_frame, values, kept)
+
+
 def turning_points(values: np.ndarray) -> np.ndarray:
     """Indices [K] of `values` [T] without those inside a stretch of equal ones, which need no keys."""
     is_changing = np.ones(len(values) + 1, bool)

@@ -14,7 +14,7 @@ from ..core.errors import GaussianHeadsError, TrackError
 from ..core.expression import ExpressionTrack
 from ..core.spaces import ARKIT_BLENDSHAPES, ARKIT_SPACE
 from ..core.spaces.conversion import convert_track
-from .animation import CurveAddress, ensure_fcurve, replace_keys, turning_points
+from .animation import CurveAddress, ensure_fcurve, read_keys, replace_keys, turning_points
 from .avatars import object_avatar
 from .codes import (
     ACTION_SPACE_PROPERTY,
@@ -30,6 +30,7 @@ from .proxy import ensure_head_motion, ensure_layer, ensure_motion, ensure_weigh
 
 LAYER_LABELS = {
     "speech": "Speech",
+    "acting": "Acting",
     "upper_face": "Upper Face",
     "blink": "Blink",
     "gaze": "Gaze",
@@ -59,6 +60,27 @@ class _Curve:
     is_sparse: bool = False
 
 
+@dataclass(frozen=True)
+class _Around:
+    """What surrounds the frames of a bake: the nearest keys of other speech, and whether it is a part of a track."""
+
+    before: float | None
+    after: float | None
+    begins_inside: bool
+    ends_inside: bool
+
+    def held_frames(self, first_frame: int, last_frame: int) -> Iterator[float]:
+        """Frames that a curve keeps as it was, or at rest where it is new, so that lines lead nowhere else."""
+        if self.begins_inside:
+            yield first_frame - 1
+        elif self.before is not None:
+            yield self.before
+        if self.ends_inside:
+            yield last_frame + 1
+        elif self.after is not None:
+            yield self.after
+
+
 def bake_track(
     obj: bpy.types.Object,
     track: ExpressionTrack,
@@ -78,8 +100,9 @@ def bake_track(
     avatar = object_avatar(obj).avatar
     _check_layers(track)
     motion = track_motion(track, avatar.motion)
-    whole_first = first_frame
+    whole_first, whole_last = first_frame, first_frame + track.num_frames - 1
     first_frame, track = _within(track, first_frame, frames)
+    last_frame = first_frame + track.num_frames - 1
     if motion is not None:
         motion = motion[first_frame - whole_first :][: track.num_frames]
     coded, named = _split(track, avatar)
@@ -95,15 +118,17 @@ def bake_track(
         ensure_motion(obj, avatar)
     if track.head_pose.any():
         ensure_head_motion(obj)
+    around = _Around(
+        *_neighbours(opened.bag, first_frame, last_frame),
+        begins_inside=first_frame > whole_first,
+        ends_inside=last_frame < whole_last,
+    )
     for curve in curves:
-        kept = turning_points(curve.values) if curve.is_sparse else None
-        fcurve = ensure_fcurve(opened.bag, curve.address)
-        replace_keys(fcurve, first_frame, curve.values, kept)
+        _write(curve, opened.bag, first_frame, around)
     opened.action[ACTION_SPACE_PROPERTY] = avatar.code_space
     nla_strip = close_destination(obj, opened)
     opened.action.update_tag()
     obj.update_tag()
-    last_frame = first_frame + track.num_frames - 1
     return BakeResult(opened.action.name, len(curves), first_frame, last_frame, nla_strip)
 
 
@@ -114,6 +139,39 @@ def require_editable(obj: bpy.types.Object) -> None:
             f"'{obj.name}' is linked from a library: make it editable with "
             "Object > Library Override > Make, then bake again."
         )
+
+
+def _neighbours(
+    bag: bpy.types.ActionChannelbag, first_frame: int, last_frame: int
+) -> tuple[float | None, float | None]:
+    """The nearest frames before and after that have keys of speech, which has one on every frame."""
+    curve = bag.fcurves.find(f'["{layer_property(SPEECH_LAYER)}"]', index=0)
+    times = read_keys(curve)["co"][:, 0] if curve is not None else np.empty(0)
+    before, after = times[times < first_frame], times[times > last_frame]
+    return (
+        float(before.max()) if before.size else None,
+        float(after.min()) if after.size else None,
+    )
+
+
+def _write(
+    curve: _Curve, bag: bpy.types.ActionChannelbag, first_frame: int, around: _Around
+) -> None:
+    """Put the keys of a curve in place of those on its frames."""
+    fcurve = ensure_fcurve(bag, curve.address)
+    if not curve.is_sparse:
+        replace_keys(fcurve, first_frame, curve.values)
+        return
+    last_frame = first_frame + len(curve.values) - 1
+    is_new = not len(fcurve.keyframe_points)
+    held = [
+        (frame, 0.0 if is_new else fcurve.evaluate(frame))
+        for frame in around.held_frames(first_frame, last_frame)
+        if is_new or first_frame - 1 <= frame <= last_frame + 1
+    ]
+    for frame, value in held:
+        fcurve.keyframe_points.insert(frame, value).interpolation = "LINEAR"
+    replace_keys(fcurve, first_frame, curve.values, turning_points(curve.values))
 
 
 def _within(

@@ -80,8 +80,8 @@ def expression_code(obj: object, avatar: Avatar) -> np.ndarray:
         arkit += strength * weights
         if layer == "gaze":
             has_gaze = bool(codes.any() or weights.any())
-        elif layer == "blink":
-            lids_closed = float(strength * weights[_LIDS].max())
+        elif layer in ("acting", "blink"):
+            lids_closed += float(strength * weights[_LIDS].max())
     look = gaze_weights(obj, avatar, head_pose(obj, avatar), BakedEyes(has_gaze, lids_closed))
     if look is not None:
         arkit += look

@@ -21,6 +21,7 @@ from .animation import (
     suitable_slot,
 )
 from .codes import is_baked_path
+from .direction.curves import copy_direction, direction_curves
 
 DestinationKind = Literal["ACTIVE", "NEW", "NLA"]
 DESTINATIONS: tuple[DestinationKind, ...] = get_args(DestinationKind)
@@ -68,14 +69,22 @@ def open_destination(
         bag = action_channelbag(action, slot)
         return Opened(action, slot, bag, name, first_frame, last_frame)
     if destination.kind == "NEW":
-        animation = obj.animation_data or obj.animation_data_create()
-        if animation.action is not None:
-            # Nobody else may use it: it must outlive the next save all the same.
-            animation.action.use_fake_user = True
-        animation.action = bpy.data.actions.new(name)
+        start_action(obj, name)
     bag = ensure_channelbag(obj)
     animation = obj.animation_data
     return Opened(animation.action, animation.action_slot, bag, "", first_frame, last_frame)
+
+
+def start_action(obj: bpy.types.Object, name: str) -> None:
+    """Give `obj` a new Action, with the acting direction of the one played so far, which is kept."""
+    animation = obj.animation_data or obj.animation_data_create()
+    former = find_channelbag(obj)
+    if animation.action is not None:
+        # Nobody else may use it: it must outlive the next save all the same.
+        animation.action.use_fake_user = True
+    animation.action = bpy.data.actions.new(name)
+    if direction_curves(former):
+        copy_direction(former, ensure_channelbag(obj))
 
 
 def close_destination(obj: bpy.types.Object, opened: Opened) -> str:
@@ -178,7 +187,7 @@ def _nla_action(obj: bpy.types.Object, name: str) -> tuple[bpy.types.Action, bpy
             continue
         moved = strip.frame_start - strip.action_frame_start
         if moved:
-            for curve in baked_curves(strip_channelbag(strip)):
+            for curve in strip_channelbag(strip).fcurves:
                 move_keys(curve, -np.inf, np.inf, moved)
         return strip.action, strip.action_slot
     if obj.animation_data is None:

@@ -48,7 +48,7 @@ def clear_keys(obj: bpy.types.Object, first_frame: float, last_frame: float) -> 
             continue
         bag, moved = strip_channelbag(strip), strip.frame_start - strip.action_frame_start
         num_removed += clear_baked(obj, bag, first_frame - moved, last_frame - moved)
-        if not baked_curves(bag):
+        if not len(bag.fcurves):
             action = strip.action
             track.strips.remove(strip)
             if not track.strips:

@@ -13,9 +13,11 @@ from .avatars import avatar_path, load_avatar
 from .bake import BakeResult, bake_track
 from .dialogue.bake import remember_bake
 from .dialogue.dropped import add_sounds, add_strip, edited_scene
+from .direction.sampling import sample_direction
 from .presets import FORMAT, LOOK, STYLE, apply_preset
 from .proxy import create_avatar_object
 from .sound import StripSound
+from .speech import perform_on
 from .staging import BACKGROUND_LINEAR, frame_portrait, setup_render
 from .startup_scene import hide_startup_cube
 from .strips import choose_strip, placement
@@ -118,9 +120,8 @@ def _speak(
     added = add_sounds(edited, [request.audio], request.first_frame, head)
     strip = choose_strip(edited, added.strips[0])
     place = placement(edited, strip)
-    track = heard.perform(
-        fps=place.fps, num_frames=place.num_frames, seed=request.seed, style=request.style
-    )
+    direction = sample_direction(head, place)
+    track = perform_on(heard, place, seed=request.seed, style=request.style, direction=direction)
     result = bake_track(head, track, place.first_frame)
     # Manner and timing can be changed afterwards without listening again.
     remember_bake(edited, strip, head, heard, result)

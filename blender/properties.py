@@ -15,7 +15,7 @@ from bpy.props import (
 )
 
 from ..core.spaces import ACTION_UNITS, ARKIT_BLENDSHAPES, META_VISEMES
-from ..core.spaces.groups import CONTROL_LABELS, FACS_INTENSITIES, side_of, symmetric_partner
+from ..core.spaces.groups import CONTROL_LABELS, FACS_SCALE, side_of, symmetric_partner
 from .acting.properties import ActingSettings
 from .acting.symmetry import on_control
 from .acting.target_properties import TargetSettings
@@ -26,11 +26,12 @@ from .dialogue.properties import (
     GAUSSIAN_HEADS_PG_line,
     MuteSettings,
 )
+from .direction.properties import DirectionSettings, GAUSSIAN_HEADS_PG_direction
 from .exchange.shape_properties import GAUSSIAN_HEADS_PG_shape_row, ShapeSettings
 from .render_properties import HEAD_OPTIONS, LookSettings, RenderSettings, listen
 from .style_properties import StyleSettings
 
-LAYERS = ("speech", "upper_face", "blink", "gaze")
+LAYERS = ("speech", "acting", "upper_face", "blink", "gaze")
 
 
 @dataclass(frozen=True)
@@ -76,10 +77,7 @@ def _control_group(class_name: str, controls: ControlSet) -> type:
 
 def _described(name: str, controls: ControlSet) -> str:
     if controls.attribute == "action_units":
-        letters = ", ".join(
-            f"{i} {letter} ({words})" for i, (letter, words) in enumerate(FACS_INTENSITIES, 1)
-        )
-        return f"Adds {CONTROL_LABELS[name]} on top of the speech, with the intensities of FACS: {letters}"
+        return f"Adds {CONTROL_LABELS[name]} on top of the speech, with the intensities of FACS: {FACS_SCALE}"
     side = side_of(name)
     whose = f", the person's own {side.lower()}" if side else ""
     return f"Adds {name} on top of the speech{whose}"
@@ -106,6 +104,7 @@ def _strength(label: str, description: str) -> object:
 class GAUSSIAN_HEADS_PG_head(
     LookSettings,
     StyleSettings,
+    DirectionSettings,
     MuteSettings,
     TargetSettings,
     ShapeSettings,
@@ -136,6 +135,7 @@ class GAUSSIAN_HEADS_PG_head(
         **STYLE_OPTIONS,
     )
     strength_speech: _strength("Speech", "How strongly the mouth follows the baked speech")
+    strength_acting: _strength("Acting", "How strongly the baked acting direction moves the face")
     strength_upper_face: _strength("Upper Face", "How strongly brows and forehead move")
     strength_blink: _strength("Blinks", "How far the baked blinks close the eyes")
     strength_gaze: _strength("Gaze", "How far the baked gaze turns the eyes")
@@ -211,6 +211,7 @@ CLASSES = (
     ArkitControls,
     ActionUnitControls,
     VisemeControls,
+    GAUSSIAN_HEADS_PG_direction,
     GAUSSIAN_HEADS_PG_line,
     GAUSSIAN_HEADS_PG_shape_row,
     GAUSSIAN_HEADS_PG_head,

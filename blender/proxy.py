@@ -38,6 +38,8 @@ def set_avatar(obj: bpy.types.Object, reference: str, loaded: LoadedAvatar) -> N
         # From Blender 5.0 on an override keeps nothing of a group that was never written.
         group = getattr(obj.gaussian_head, controls.attribute)
         setattr(group, controls.names[0], getattr(group, controls.names[0]))
+    direction = obj.gaussian_head.direction
+    direction.AU01 = direction.AU01
     ensure_layer(obj, "speech", loaded.avatar)
     # An override keeps only those properties beyond a save that its library has.
     for layer in LAYERS[1:]:

@@ -15,14 +15,19 @@ from ..core.audio import SPEECH_RATE_HZ
 from ..core.expression import ExpressionTrack
 from ..core.progress import Progress, part
 from ..core.speech import DECODED_PART, HeardSpeech, SpeechModel, SpeechStyle
+from ..core.timing import SoundPlacement
 from .avatars import object_avatar
 from .codes import require_code_space
+from .direction.generating import act_out
+from .direction.sampling import Directed, sample_direction
 from .sound import StripSound, strip_sound
 from .strips import choose_strip
 from .style_properties import speech_style
 
-# Where in the whole the listening ends; what is left is performing.
-LISTENED_PART = 0.95
+# Where in the whole the listening ends, alone and with a direction to act; what is left is performing.
+LISTENED_PART, LISTENED_BEFORE_ACTING = 0.95, 0.75
+# Where in a directed performance the acting ends.
+ACTED_PART = 0.9
 
 
 class Analyser(Protocol):
@@ -39,6 +44,7 @@ class SpeechRequest:
     sound: StripSound
     seed: int
     style: SpeechStyle = SpeechStyle()
+    direction: Directed | None = None
 
 
 @dataclass(frozen=True)
@@ -76,7 +82,9 @@ def request_strip(
     """`request_speech` of any strip."""
     require_code_space(obj, object_avatar(obj).avatar)
     sound = strip_sound(scene, strip, scratch_folder)
-    return SpeechRequest(sound, obj.gaussian_head.seed, speech_style(obj.gaussian_head))
+    settings = obj.gaussian_head
+    direction = sample_direction(obj, sound.placement)
+    return SpeechRequest(sound, settings.seed, speech_style(settings), direction)
 
 
 def hear(
@@ -92,21 +100,46 @@ def perform_speech(
     request: SpeechRequest, analyser: Analyser, progress: Progress | None = None
 ) -> Performance:
     """Listen to the strip and perform it, one frame for each whole scene frame at which it is heard."""
-    hearing = part(progress, 0.0, LISTENED_PART)
+    listened = LISTENED_PART if request.direction is None else LISTENED_BEFORE_ACTING
+    hearing = part(progress, 0.0, listened)
     heard = hear(request.sound, request.style.effort, analyser, hearing)
-    return perform_heard(request, heard, part(progress, LISTENED_PART, 1.0))
+    return perform_heard(request, heard, part(progress, listened, 1.0))
 
 
 def perform_heard(
     request: SpeechRequest, heard: HeardSpeech, progress: Progress | None = None
 ) -> Performance:
     """Perform what was heard of the request's sound, as `perform_speech` does once it has listened."""
-    place = request.sound.placement
-    track = heard.perform(
-        fps=place.fps,
-        num_frames=place.num_frames,
+    track = perform_on(
+        heard,
+        request.sound.placement,
         seed=request.seed,
         style=request.style,
+        direction=request.direction,
         progress=progress,
     )
     return Performance(heard, track)
+
+
+def perform_on(
+    heard: HeardSpeech,
+    place: SoundPlacement,
+    *,
+    seed: int,
+    style: SpeechStyle,
+    direction: Directed | None = None,
+    start_sec: float | int = 0.0,
+    progress: Progress | None = None,
+) -> ExpressionTrack:
+    """A performance with a frame for each on which `place` is heard, whose first shows `start_sec` of what was heard."""
+    acting = 0.0 if direction is None else ACTED_PART
+    acted = act_out(heard, direction, seed, part(progress, 0.0, acting))
+    return heard.perform(
+        fps=place.fps,
+        start_sec=start_sec,
+        num_frames=place.num_frames,
+        seed=seed,
+        style=style,
+        acted=acted,
+        progress=part(progress, acting, 1.0),
+    )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from ..core.direction.readout import acted_units
 from ..core.errors import GaussianHeadsError
 from ..core.expression import ExpressionTrack
 from ..core.progress import Progress, part
@@ -55,6 +56,14 @@ class Watched:
     notes: tuple[str, ...]
 
 
+@dataclass(frozen=True, eq=False)
+class WatchedUnits:
+    """What the face acts beneath its speech, in Action Units `[T, 18]` (0 to 5) on the scene's frames, and notes."""
+
+    intensities: np.ndarray
+    notes: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class Watching:
     """A video to watch and for whom."""
@@ -65,17 +74,26 @@ class Watching:
 
 
 class WatchingJob(QueuedJob):
-    """One video that a thread watches; the encoder is opened by the thread too."""
+    """One video that a thread watches; the encoder is opened by the thread too.
+
+    `look` is what it looks for: `watch`, or `watch_units`.
+    """
 
     doing = "Watching"
 
-    def __init__(self, watching: Watching, open_encoder: Callable[[], Encoder]) -> None:
+    def __init__(
+        self,
+        watching: Watching,
+        open_encoder: Callable[[], Encoder],
+        look: Callable[..., Watched | WatchedUnits] | None = None,
+    ) -> None:
         super().__init__()
         self.listenings = (watching,)
-        self.finished: list[Watched | GaussianHeadsError] = []
+        self.finished: list[Watched | WatchedUnits | GaussianHeadsError] = []
         self._open_encoder = open_encoder
+        self._look = look or watch
 
-    def result(self) -> list[Watched | GaussianHeadsError]:
+    def result(self) -> list[Watched | WatchedUnits | GaussianHeadsError]:
         """What was seen or why nothing; empty where the job was stopped; waits."""
         try:
             self._work.result()
@@ -84,7 +102,7 @@ class WatchingJob(QueuedJob):
                 raise
         return self.finished
 
-    def watched(self) -> Watched:
+    def watched(self) -> Watched | WatchedUnits:
         """What was seen; raises the reason where there is none."""
         outcome = self.finished[0]
         if isinstance(outcome, GaussianHeadsError):
@@ -93,7 +111,7 @@ class WatchingJob(QueuedJob):
 
     def _do(self, progress: Progress) -> None:
         try:
-            outcome = watch(self.listenings[0].request, self._open_encoder(), progress)
+            outcome = self._look(self.listenings[0].request, self._open_encoder(), progress)
         except GaussianHeadsError as error:
             if self.is_cancelled:
                 raise
@@ -113,6 +131,28 @@ def face_encoder() -> Encoder:
 
 def watch(request: WatchRequest, encode: Encoder, progress: Progress | None = None) -> Watched:
     """Encode the face in a video and put its performance on the scene's frames."""
+    encoded, duration_sec = _encoded(request, encode, progress)
+    pivot = None if request.neck_pivot is None else np.array(request.neck_pivot, np.float32)
+    track = encoded.track(neck_pivot=pivot, use_rest=request.use_rest)
+    placed = request.placement.placed(track, encoded.times_sec, duration_sec)
+    return Watched(smoothed(placed, request.smoothing_ms), tuple(encoded.notes))
+
+
+def watch_units(
+    request: WatchRequest, encode: Encoder, progress: Progress | None = None
+) -> WatchedUnits:
+    """Encode the face in a video and put what it acts beneath its speech on the scene's frames."""
+    encoded, duration_sec = _encoded(request, encode, progress)
+    acted = acted_units(encoded.action_units(), encoded.fps)
+    seconds = request.placement.file_sec(duration_sec)
+    columns = [np.interp(seconds, encoded.times_sec, column) for column in acted.T]
+    return WatchedUnits(np.stack(columns, axis=1).astype(np.float32), tuple(encoded.notes))
+
+
+def _encoded(
+    request: WatchRequest, encode: Encoder, progress: Progress | None
+) -> tuple[EncodedVideo, float]:
+    """The face in a video, encoded unless that was done just now, and how long the video is (s)."""
     from ..core.monocular.video import EncodingChoices
 
     info = VideoFile.open(request.path).info
@@ -126,11 +166,7 @@ def watch(request: WatchRequest, encode: Encoder, progress: Progress | None = No
         while len(_recent) >= MAX_RECENT:
             _recent.pop(next(iter(_recent)))
         _recent[key] = encoded
-    encoded = _recent[key]
-    pivot = None if request.neck_pivot is None else np.array(request.neck_pivot, np.float32)
-    track = encoded.track(neck_pivot=pivot, use_rest=request.use_rest)
-    placed = request.placement.placed(track, encoded.times_sec, info.duration_sec)
-    return Watched(smoothed(placed, request.smoothing_ms), tuple(encoded.notes))
+    return _recent[key], info.duration_sec
 
 
 def smoothed(track: ExpressionTrack, smoothing_ms: float) -> ExpressionTrack:

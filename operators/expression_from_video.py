@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import bpy
-from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
+from bpy.props import BoolProperty, EnumProperty, FloatProperty
 
 from ..blender.avatars import object_avatar
 from ..blender.bake import require_editable
@@ -17,65 +15,26 @@ from ..blender.exchange.shape_keys import has_shape_keys
 from ..blender.exchange.shape_performances import apply_to_meshes
 from ..blender.gathering import is_avatar
 from ..blender.jobs import object_by_uid, running_job
-from ..blender.movie_strips import (
-    choose_movie,
-    file_placement,
-    movie_path,
-    movie_placement,
-    movie_scene,
-    movie_strips,
-)
-from ..blender.strips import is_muted, require_same_rate
+from ..blender.movie_strips import movie_strips
+from ..blender.strips import is_muted
 from ..blender.watching import Watching, WatchingJob, WatchRequest, face_encoder
 from ..core.expression import ExpressionTrack
-from .base import CANCELLED, Outcome, ThinsKeys, active_avatar
+from .base import Outcome, ThinsKeys, active_avatar
 from .copy_shapes import chosen_meshes
 from .import_performance import MODE_ITEMS, PART_ITEMS
 from .listening import ListensBeside
-
-FACE_ITEMS = (
-    ("largest", "Largest", "The face that is largest in the picture"),
-    ("left", "Left", "The face on the left"),
-    ("right", "Right", "The face on the right"),
-)
-
-# What is chosen beside the file browser counts for the watching that begins with it.
-OPTIONS = ("first_frame", "mode", "parts", "strength", "smoothing_ms", "use_rest", "face")
-OPTIONS += ("tolerance", "destination")
+from .watching import WatchesVideo
 
 
-class GAUSSIAN_HEADS_OT_expression_from_video(ThinsKeys, ListensBeside, bpy.types.Operator):
+class GAUSSIAN_HEADS_OT_expression_from_video(
+    ThinsKeys, WatchesVideo, ListensBeside, bpy.types.Operator
+):
     """Watch the face in a movie strip or a video file and key the active head with what it does"""
 
     bl_idname = "gaussian_heads.expression_from_video"
     bl_label = "Expression from Video"
     bl_options = {"REGISTER", "UNDO"}
 
-    strip: StringProperty(
-        name="Movie Strip",
-        description="The movie strip to watch; the active one or the only one when empty",
-        options={"SKIP_SAVE"},
-    )
-    filepath: StringProperty(
-        name="File",
-        description="A video or picture to watch instead of a strip",
-        subtype="FILE_PATH",
-        options={"SKIP_SAVE"},
-    )
-    use_file: BoolProperty(
-        name="Choose a File",
-        description="Ask for a file, also where there is a movie strip",
-        options={"SKIP_SAVE", "HIDDEN"},
-    )
-    filter_movie: BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
-    filter_image: BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
-    # Without it the file browser shows no folder to go into.
-    filter_folder: BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
-    first_frame: IntProperty(
-        name="Start",
-        description="Frame on which a file begins; strips lie where they lie",
-        default=1,
-    )
     mode: EnumProperty(
         name="Key As",
         description="What the performance becomes",
@@ -111,10 +70,19 @@ class GAUSSIAN_HEADS_OT_expression_from_video(ThinsKeys, ListensBeside, bpy.type
         description="The face at rest in the video counts as neutral: for people whose mouth or brows rest "
         "differently from the head's",
     )
-    face: EnumProperty(
-        name="Face", description="Whose face counts where there are several", items=FACE_ITEMS
-    )
     destination: EnumProperty(name="Keys", description="Where the keys go", items=DESTINATION_ITEMS)
+
+    # What is chosen beside the file browser counts for the watching that begins with it.
+    chosen_beside = (
+        *WatchesVideo.chosen_beside,
+        "mode",
+        "parts",
+        "strength",
+        "smoothing_ms",
+        "use_rest",
+        "tolerance",
+        "destination",
+    )
 
     _mesh_uids: list[int] = []
 
@@ -125,27 +93,6 @@ class GAUSSIAN_HEADS_OT_expression_from_video(ThinsKeys, ListensBeside, bpy.type
         if reason:
             cls.poll_message_set(reason)
         return not reason
-
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
-        """Watch the strip, or ask for a file first."""
-        if not self.properties.is_property_set("first_frame"):
-            self.first_frame = context.scene.frame_current
-        if not self.filepath and (self.use_file or not movie_strips(movie_scene(context))):
-            self.use_file = True
-            context.window_manager.fileselect_add(self)
-            return {"RUNNING_MODAL"}
-        return super().invoke(context, event)
-
-    def execute(self, context: bpy.types.Context) -> Outcome:
-        """Watch and key in one go; a file that was just chosen is watched beside the interface."""
-        if not self.use_file or context.window is None or bpy.app.background:
-            return super().execute(context)
-        # What the file browser ends cannot wait: another one does, and makes the step to undo.
-        chosen = {name: getattr(self, name) for name in OPTIONS}
-        bpy.ops.gaussian_heads.expression_from_video(
-            "INVOKE_DEFAULT", filepath=self.filepath, **chosen
-        )
-        return CANCELLED
 
     def draw(self, context: bpy.types.Context) -> None:
         """Options."""
@@ -171,14 +118,7 @@ class GAUSSIAN_HEADS_OT_expression_from_video(ThinsKeys, ListensBeside, bpy.type
         obj = meant_face(context)
         require_editable(obj)
         self._mesh_uids = [] if is_avatar(obj) else [m.session_uid for m in chosen_meshes(context)]
-        if self.filepath:
-            path = Path(bpy.path.abspath(self.filepath))
-            place = file_placement(context.scene, self.first_frame)
-        else:
-            edited = movie_scene(context)
-            require_same_rate(context.scene, edited)
-            strip = choose_movie(edited, self.strip)
-            path, place = movie_path(strip), movie_placement(edited, strip)
+        path, place = self.chosen_video(context)
         pivot = object_avatar(obj).avatar.manifest.info.neck_pivot if is_avatar(obj) else None
         request = WatchRequest(
             path, place, self.face, self.use_rest, self.smoothing_ms, neck_pivot=pivot

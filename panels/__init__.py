@@ -23,6 +23,7 @@ def _classes() -> tuple[type, ...]:
     from . import (
         acting,
         avatar,
+        direction,
         exchange,
         expression_shelf,
         people,
@@ -33,6 +34,6 @@ def _classes() -> tuple[type, ...]:
         viewport,
     )
 
-    modules = (avatar, people, speech, video, acting, targets, expression_shelf)
+    modules = (avatar, people, speech, direction, video, acting, targets, expression_shelf)
     modules += (exchange, rendering, viewport)
     return tuple(cls for module in modules for cls in module.CLASSES)

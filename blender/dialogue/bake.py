@@ -13,8 +13,9 @@ from ...core.speech import HeardSpeech
 from ...core.timing import SoundPlacement
 from ..bake import BakeResult, bake_track, require_editable
 from ..destinations import Destination
+from ..direction.sampling import direction_digest, sample_direction
 from ..jobs import Listening
-from ..speech import Performance, request_strip
+from ..speech import Performance, perform_on, request_strip
 from ..strips import is_muted, placement
 from ..style_properties import speech_style
 from .keys import Keyed, can_shift, clear_line_keys, find_keyed, overrule, remember_keys, shift_line
@@ -97,8 +98,11 @@ def key_heard(
         raise AudioError("The line was unlinked while its sound was listened to: link it again.")
     store_heard(scene, line, listening.record, performance.heard)
     place, settings = _place(scene, line), _speaker(line).gaussian_head
-    asked = (listening.placement, listening.request.seed, listening.request.style)
-    if asked == (place.placement, settings.seed, speech_style(settings)):
+    request = listening.request
+    directed = request.direction.digest if request.direction is not None else ""
+    asked = (listening.placement, request.seed, request.style, directed)
+    wanted = (place.placement, settings.seed, speech_style(settings), _directed(line, place))
+    if asked == wanted:
         return _key(scene, line, place, performance.track, options)
     return update_line(scene, line, options)
 
@@ -171,13 +175,19 @@ def _performed(
     line: Line, heard: HeardSpeech, record: HeardRecord, place: _Place
 ) -> ExpressionTrack:
     spot, settings = place.placement, line.speaker.gaussian_head
-    return heard.perform(
-        fps=spot.fps,
-        start_sec=spot.file_sec(spot.first_frame) - record.start_sec,
-        num_frames=spot.num_frames,
+    start_sec = spot.file_sec(spot.first_frame) - record.start_sec
+    return perform_on(
+        heard,
+        spot,
         seed=settings.seed,
         style=speech_style(settings),
+        direction=sample_direction(line.speaker, spot, start_sec),
+        start_sec=start_sec,
     )
+
+
+def _directed(line: Line, place: _Place) -> str:
+    return direction_digest(line.speaker, place.placement)
 
 
 def _key(
@@ -242,6 +252,7 @@ def _keyed_record(line: Line, place: _Place) -> KeyedRecord:
         speed=place.sound.speed,
         seed=line.speaker.gaussian_head.seed,
         style=style_values(line.speaker),
+        direction=_directed(line, place),
         first_frame=spot.first_frame,
         last_frame=spot.last_frame,
         **placement_values(spot),
@@ -253,7 +264,9 @@ def _partly(record: KeyedRecord, result: BakeResult, before: Keyed | None) -> Ke
     old = before.record if before is not None else None
     fresh = asdict(record)
     alike = old is not None and all(
-        getattr(old, name) == fresh[name] for name in fresh if name not in ("seed", "style", "slot")
+        getattr(old, name) == fresh[name]
+        for name in fresh
+        if name not in ("seed", "style", "slot", "direction")
     )
     if alike:
         return old

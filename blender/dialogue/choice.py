@@ -60,6 +60,22 @@ def by_start(scene: bpy.types.Scene, lines: Iterable[Line]) -> list[Line]:
     return sorted(lines, key=lambda line: (starts.get(line.line_id, math.inf), line.line_id))
 
 
+def line_frames_at(
+    scene: bpy.types.Scene, obj: bpy.types.Object, frame: float
+) -> tuple[int, int] | None:
+    """First and last frame of the line that `obj` speaks at `frame`; None where it is silent."""
+    strips = strips_by_line(scene)
+    for line in lines_of(scene, obj):
+        strip = strips.get(line.line_id)
+        if strip is None:
+            continue
+        _, left, right = strip_timing(strip)
+        first, last = math.ceil(left), max(math.ceil(right) - 1, math.ceil(left))
+        if first <= frame <= last:
+            return first, last
+    return None
+
+
 def active_line(scene: bpy.types.Scene) -> Line:
     """The line that is active in the list; raises where there is none."""
     settings = scene.gaussian_heads

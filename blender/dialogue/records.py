@@ -53,7 +53,7 @@ class HeardRecord:
 class KeyedRecord:
     """What the keys of a line were made from, and the frames that they lie on.
 
-    `slot` is the handle of the Action's slot that holds them, `is_whole` false where some of its frames were not keyed, were cleared, or hold keys of another line.
+    `slot` is the handle of the Action's slot that holds them, `is_whole` false where some of its frames were not keyed, were cleared, or hold keys of another line. `direction` is the digest of the acting direction, empty without one.
     """
 
     digest: str
@@ -69,6 +69,7 @@ class KeyedRecord:
     last_frame: int
     slot: int = 0
     is_whole: bool = True
+    direction: str = ""
 
     @property
     def placement(self) -> SoundPlacement:

@@ -9,6 +9,7 @@ import bpy
 
 from ...core.errors import TimingError
 from ...core.timing import SoundPlacement
+from ..direction.sampling import direction_digest
 from ..jobs import job_of_line
 from ..strips import is_muted, placement
 from ..style_properties import STYLE_FIELDS
@@ -118,6 +119,8 @@ def _compared(
         return LineState.SETTINGS, "Not all of its frames are keyed: update the keys"
     if keyed.seed != line.speaker.gaussian_head.seed or keyed.style != style_values(line.speaker):
         return LineState.SETTINGS, "Manner, timing or seed changed since: update the keys"
+    if keyed.direction != direction_digest(line.speaker, place):
+        return LineState.SETTINGS, "The acting direction changed since: update the keys"
     return LineState.CURRENT, f"Keyed on frames {keyed.first_frame} to {keyed.last_frame}"
 
 

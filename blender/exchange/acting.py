@@ -14,14 +14,13 @@ from ...core.spaces import ARKIT_BLENDSHAPES, ARKIT_SPACE
 from ...core.spaces.conversion import arkit_track
 from ...core.spaces.face_parts import HEAD_PART, part_indices
 from ..animation import (
-    FRAME_TOLERANCE,
     CurveAddress,
     ensure_channelbag,
     ensure_fcurve,
-    read_keys,
-    replace_keys,
+    punch_in,
 )
 from ..avatars import object_avatar
+from ..destinations import start_action
 from ..sparse_keys import kept_keys
 from .options import PerformanceOptions, PerformanceResult, fade_shares, frame_span
 
@@ -43,12 +42,13 @@ def act(
     rows = slice(first - options.first_frame, last + 1 - options.first_frame)
     values = dict(_acted(weights.codes()[rows], track.head_pose[rows], options.parts))
     if options.destination.kind == "NEW":
-        _new_action(obj, options.destination.name or f"{obj.name} Performance")
+        start_action(obj, options.destination.name or f"{obj.name} Performance")
     bag = ensure_channelbag(obj)
     moves = list(_moves(obj, bag, values, range(first, last + 1), options.blend_frames))
     kept = kept_keys([move.values for move in moves], options.tolerance)
     for move, indices in zip(moves, kept, strict=True):
-        _punch_in(ensure_fcurve(bag, move.address), first, move, indices)
+        curve = ensure_fcurve(bag, move.address)
+        punch_in(curve, first, move.values, move.ends, indices)
     num_keys = sum(
         len(move.values if indices is None else indices)
         for move, indices in zip(moves, kept, strict=True)
@@ -97,14 +97,6 @@ def _acted(
             yield CurveAddress(path, column % 3, "Acting · Head"), pose[:, column]
 
 
-def _new_action(obj: bpy.types.Object, name: str) -> None:
-    animation = obj.animation_data or obj.animation_data_create()
-    if animation.action is not None:
-        # Nobody else may use it: it must outlive the next save all the same.
-        animation.action.use_fake_user = True
-    animation.action = bpy.data.actions.new(name)
-
-
 def _current(obj: bpy.types.Object, address: CurveAddress) -> float:
     value = obj.path_resolve(address.data_path)
     return float(value if isinstance(value, float) else value[address.index])
@@ -119,15 +111,3 @@ def _before(
     ends = curve.evaluate(frames.start - 1), curve.evaluate(frames.stop)
     inside = [curve.evaluate(frame) for frame in frames] if is_needed else np.zeros(len(frames))
     return np.array(inside, np.float32), ends
-
-
-def _punch_in(
-    curve: bpy.types.FCurve, first_frame: int, move: _Move, kept: np.ndarray | None
-) -> None:
-    """Write the values with keys just outside that hold what was there."""
-    last_frame = first_frame + len(move.values) - 1
-    times = read_keys(curve)["co"][:, 0]
-    for frame, value in zip((first_frame - 1, last_frame + 1), move.ends, strict=True):
-        if not (np.abs(times - frame) < FRAME_TOLERANCE).any():
-            curve.keyframe_points.insert(frame, value).interpolation = "LINEAR"
-    replace_keys(curve, first_frame, move.values, kept)

@@ -16,6 +16,8 @@ from ..properties import LAYERS
 from .shape_keys import require_shape_keys, rows_of, shape_address
 
 MAX_EXPRESSION = 255
+# The other layers leave the mouth alone.
+MOUTH_LAYERS = ("speech", "acting")
 
 
 def drive_shape_keys(source: bpy.types.Object, obj: bpy.types.Object) -> int:
@@ -85,7 +87,7 @@ def _terms(driver: bpy.types.Driver, source: bpy.types.Object, control: str) -> 
     index = ARKIT_INDEX[control]
     terms = [_variable(driver, source, f"gaussian_head.arkit.{control}")]
     for layer in LAYERS:
-        if layer != "speech" and index in part_indices(["mouth"]):
+        if layer not in MOUTH_LAYERS and index in part_indices(["mouth"]):
             continue
         names = (layer_property(layer), weights_property(layer))
         values = [

@@ -52,6 +52,28 @@ AU_GROUPS: tuple[ControlGroup, ...] = (
     ControlGroup("Lower Face, About the Mouth", ("AU23", "AU28")),
 )
 
+# The parts of the face for which an actor is directed.
+DIRECTION_GROUPS: tuple[ControlGroup, ...] = (
+    ControlGroup("Brows", ("AU01", "AU02", "AU04")),
+    ControlGroup("Eyes and Cheeks", ("AU05", "AU06", "AU07", "AU45")),
+    ControlGroup(
+        "Nose and Mouth",
+        (
+            "AU09",
+            "AU10",
+            "AU12",
+            "AU14",
+            "AU15",
+            "AU17",
+            "AU20",
+            "AU23",
+            "AU25",
+            "AU26",
+            "AU28",
+        ),
+    ),
+)
+
 VISEME_GROUPS: tuple[ControlGroup, ...] = (
     ControlGroup("Rest", ("viseme_sil",)),
     ControlGroup("Lips", ("viseme_PP", "viseme_FF")),
@@ -85,6 +107,9 @@ FACS_INTENSITIES: tuple[tuple[str, str], ...] = (
     ("C", "marked"),
     ("D", "severe"),
     ("E", "the most there is"),
+)
+FACS_SCALE = ", ".join(
+    f"{i} {letter} ({words})" for i, (letter, words) in enumerate(FACS_INTENSITIES, 1)
 )
 
 

@@ -16,8 +16,9 @@ from gaussian_heads.blender.avatars import load_avatar  # noqa: E402
 from gaussian_heads.blender.proxy import create_avatar_object  # noqa: E402
 from gaussian_heads.core.expression import ExpressionTrack  # noqa: E402
 from gaussian_heads.core.progress import AnalysisCancelled  # noqa: E402
-from gaussian_heads.core.spaces import ARKIT_INDEX, ARKIT_SPACE  # noqa: E402
+from gaussian_heads.core.spaces import ACTION_UNITS, ARKIT_INDEX, ARKIT_SPACE  # noqa: E402
 from gaussian_heads.core.speech import HeardSpeech  # noqa: E402
+from gaussian_heads.core.speech.heard import ActedSpeech  # noqa: E402
 from gaussian_heads.core.speech.prosody import Prosody  # noqa: E402
 
 from ..core.small_heads import small_linear_avatar  # noqa: E402
@@ -178,6 +179,38 @@ def stand_in(monkeypatch, analyser):
     for module in (bake_speech, bake_dialogue):
         monkeypatch.setattr(module, "speech_model", lambda: analyser)
     return analyser
+
+
+class SmilingGenerator:
+    """Stands in for the motion generator: the smile of the direction, with a jaw that gives way to it.
+
+    A warmer generator smiles wider by a hundredth of its temperature, another seed by a hundredth of the seed.
+    """
+
+    def __init__(self):
+        self.calls = []
+
+    def act(self, heard, direction, *, seed=0, temperature=1.0, progress=None, **_):
+        self.calls.append((direction, seed, temperature))
+        times_sec = (np.arange(len(heard.levels)) + 0.5) / heard.rate_hz
+        smile = direction.at(times_sec)[:, ACTION_UNITS.index("AU12")] / 5
+        weights = np.zeros((len(times_sec), 52), np.float32)
+        shown = smile * np.float32(1 + 0.01 * (temperature - 1) + 0.01 * seed)
+        for name in ("mouthSmileLeft", "mouthSmileRight"):
+            weights[:, ARKIT_INDEX[name]] = shown
+        weights[:, ARKIT_INDEX["jawOpen"]] = -0.5 * smile
+        return ActedSpeech(weights, np.zeros(len(times_sec), np.float32), heard.rate_hz)
+
+
+@pytest.fixture
+def generator(monkeypatch):
+    """A deterministic stand-in for the motion generator; nothing is kept of what others acted."""
+    from gaussian_heads.blender.direction import generating
+
+    made = SmilingGenerator()
+    monkeypatch.setattr(generating, "motion_generator", lambda: made)
+    generating._recent.clear()
+    return made
 
 
 @pytest.fixture

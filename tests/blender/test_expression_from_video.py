@@ -9,7 +9,7 @@ import pytest
 from gaussian_heads.blender import jobs, watching
 from gaussian_heads.blender.animation import find_channelbag
 from gaussian_heads.blender.codes import HEAD_MOTION_PROPERTY
-from gaussian_heads.blender.movie_strips import choose_movie, movie_placement
+from gaussian_heads.blender.movie_strips import choose_movie, movie_path, movie_placement
 from gaussian_heads.blender.strips import strip_collection
 from gaussian_heads.core.errors import VideoError
 from gaussian_heads.core.spaces import ARKIT_INDEX
@@ -198,9 +198,7 @@ def test_cancelling_keys_nothing(head, strip, encoder):
         go_on.wait(20)
 
     encoder.before_frame = wait
-    request = watching.WatchRequest(
-        expression_from_video.movie_path(strip), movie_placement(bpy.context.scene, strip)
-    )
+    request = watching.WatchRequest(movie_path(strip), movie_placement(bpy.context.scene, strip))
     job = watching.WatchingJob(watching.Watching(request, head.session_uid), lambda: encoder)
     jobs.add_job(job)
     assert begun.wait(20) and jobs.running_job(head) is job
@@ -215,9 +213,7 @@ def test_cancelling_keys_nothing(head, strip, encoder):
 
 def test_jobs_are_stopped_when_the_add_on_goes(head, strip, encoder):
     encoder.before_frame = lambda: time.sleep(0.02)
-    request = watching.WatchRequest(
-        expression_from_video.movie_path(strip), movie_placement(bpy.context.scene, strip)
-    )
+    request = watching.WatchRequest(movie_path(strip), movie_placement(bpy.context.scene, strip))
     jobs.add_job(
         watching.WatchingJob(watching.Watching(request, head.session_uid), lambda: encoder)
     )

@@ -115,7 +115,7 @@ def test_settings_stand_in_panels_in_the_order_of_the_work(scene, head, strip, s
         assert panel.bl_parent_id == f"GAUSSIAN_HEADS_PT_{prefix}speech"
         return draw(panel)
 
-    layers = ("speech", "upper_face", "blink", "gaze", "head")
+    layers = ("speech", "acting", "upper_face", "blink", "gaze", "head")
     expected = [f"{kind}_{layer}" for layer in layers for kind in ("strength", "mute")]
     assert drawn("speech_result").properties == expected
     manner, timing = drawn("manner").properties, drawn("timing").properties
