@@ -35,6 +35,10 @@ class GuardedOperator:
             return action(*arguments)
         except GaussianHeadsError as error:
             self.report({"ERROR"}, str(error))
+        except OSError as error:
+            place = error.filename2 or error.filename
+            where = f"'{place}' cannot be used" if place else f"{self.bl_label} failed"
+            self.report({"ERROR"}, f"{where} ({error.strerror or error}): check path and disk.")
         except Exception:
             if reraise_unexpected:
                 raise

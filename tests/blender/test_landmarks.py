@@ -275,11 +275,13 @@ def test_bad_words_are_refused(shot, tmp_path, monkeypatch, words, sentence):
 
 def test_places_that_cannot_be_written_are_refused(shot, head, tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(OSError):
-        write(shot, [head], tmp_path / "file" / "a.csv")
     (tmp_path / "folder.csv").mkdir()
-    with pytest.raises(OSError):
-        write(shot, [head], tmp_path / "folder.csv")
+    for path in (tmp_path / "file" / "a.csv", tmp_path / "folder.csv"):
+        with pytest.raises(
+            RuntimeError, match=r"cannot be used \(.*\): check path and disk\."
+        ) as said:
+            bpy.ops.gaussian_heads.export_landmarks(filepath=str(path))
+        assert "Traceback" not in str(said.value)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "folder.csv"]
 
 
