@@ -156,6 +156,7 @@ def _add_animate(subparsers: argparse._SubParsersAction) -> None:
     animate.add_argument(
         "--performance", type=Path, help="a recorded face (.csv, .json, .npz) to add to the speech"
     )
+    _add_direction(animate)
     animate.add_argument(
         "--format", default="png", choices=("png", "exr"), help="of frames in a folder"
     )
@@ -235,6 +236,7 @@ def _add_speech(subparsers: argparse._SubParsersAction) -> None:
         "--out", type=Path, required=True, help="T.npz, or T.csv as Live Link Face writes it"
     )
     _add_fps(speech)
+    _add_direction(speech)
     _add_style(speech)
     speech.set_defaults(run=commands.speech)
 
@@ -281,6 +283,14 @@ def _add_convert(subparsers: argparse._SubParsersAction) -> None:
 def _add_avatar(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--avatar", help="a .uhap file or builtin:NAME; the first built-in one by default"
+    )
+
+
+def _add_direction(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--direction",
+        metavar="WORDS",
+        help="what to act beside the speech: an expression (joy, joy:0.8) or a .csv of Action Units",
     )
 
 

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 STDOUT = 1
 TRACK_SUFFIXES = (".npz", ".csv", ".json")
 USUAL_RATE = 25
+# Where a directed performance has listened to the sound; what is left is acting.
+LISTENED_PART = 0.7
 
 
 class CommandError(GaussianHeadsError):
@@ -142,6 +144,7 @@ def animate(options: argparse.Namespace) -> None:
         look=options.look or "",
         performance=options.performance,
         view=options.view or "",
+        direction=options.direction or "",
         leftovers="discard" if options.overwrite else "keep",
     )
     with quiet_blender():
@@ -238,22 +241,30 @@ def _heard_or_recorded(options: argparse.Namespace) -> ExpressionTrack:
 
 def _analyse(path: Path, options: argparse.Namespace) -> ExpressionTrack:
     from ..core.audio import SPEECH_RATE_HZ, load_audio
+    from ..core.direction import MotionGenerator
+    from ..core.direction.words import read_direction
     from ..core.progress import part
     from ..core.speech import DECODED_PART, SpeechModel
 
     fps, style = frame_rate(options.fps or USUAL_RATE), _style(options)
+    words, generator = getattr(options, "direction", None), None
+    if words:
+        # Refused before anybody waits for the sound.
+        direction, generator = read_direction(words), MotionGenerator.open()
     line = ProgressLine("speech")
     waveform, sample_rate = load_audio(
         path, _other_decoder(), target_rate=SPEECH_RATE_HZ, progress=part(line, 0.0, DECODED_PART)
     )
-    return SpeechModel.open(SPEECH_MODEL).track(
-        waveform,
-        sample_rate,
-        fps=fps,
-        seed=options.seed or 0,
-        style=style,
-        progress=part(line, DECODED_PART, 1.0),
-    )
+    model, seed = SpeechModel.open(SPEECH_MODEL), options.seed or 0
+    listening = part(line, DECODED_PART, 1.0)
+    if generator is None:
+        return model.track(
+            waveform, sample_rate, fps=fps, seed=seed, style=style, progress=listening
+        )
+    hearing, acting = part(listening, 0.0, LISTENED_PART), part(listening, LISTENED_PART, 1.0)
+    heard = model.listen(waveform, sample_rate, effort=style.effort, progress=hearing)
+    acted = generator.act(heard, direction, seed=seed, progress=acting)
+    return heard.perform(fps=fps, seed=seed, style=style, acted=acted)
 
 
 def given_style(options: argparse.Namespace) -> dict[str, float]:

@@ -111,8 +111,8 @@ class _DirectionDrawing(NeedsAvatar):
     def _is_stale(self, context: bpy.types.Context, obj: bpy.types.Object) -> bool:
         """Whether a line of the avatar has keys that can be made anew without listening."""
         scene = sequencer_scene(context)
-        strips = strips_by_line(scene)
-        known = (line_status(scene, line, strips) for line in lines_of(scene, obj))
+        strips, directions = strips_by_line(scene), {}
+        known = (line_status(scene, line, strips, directions) for line in lines_of(scene, obj))
         return any(status.state in NEEDS_UPDATE and status.can_update for status in known)
 
     def _draw_after(self, layout: bpy.types.UILayout) -> None:

@@ -34,8 +34,11 @@ class DialogueResult:
 
 def statuses(scene: bpy.types.Scene) -> dict[str, LineStatus]:
     """How the keys of every line stand, by its id."""
-    strips = strips_by_line(scene)
-    return {line.line_id: line_status(scene, line, strips) for line in scene.gaussian_heads.lines}
+    strips, directions = strips_by_line(scene), {}
+    return {
+        line.line_id: line_status(scene, line, strips, directions)
+        for line in scene.gaussian_heads.lines
+    }
 
 
 def lines_to_bake(scene: bpy.types.Scene) -> list[Line]:

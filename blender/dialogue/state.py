@@ -9,7 +9,7 @@ import bpy
 
 from ...core.errors import TimingError
 from ...core.timing import SoundPlacement
-from ..direction.sampling import direction_digest
+from ..direction.sampling import PlayedDirection, direction_digest
 from ..jobs import job_of_line
 from ..strips import is_muted, placement
 from ..style_properties import STYLE_FIELDS
@@ -48,9 +48,15 @@ class LineStatus:
 
 
 def line_status(
-    scene: bpy.types.Scene, line: Line, strips: dict[str, bpy.types.Strip] | None = None
+    scene: bpy.types.Scene,
+    line: Line,
+    strips: dict[str, bpy.types.Strip] | None = None,
+    directions: dict[int, PlayedDirection] | None = None,
 ) -> LineStatus:
-    """How the keys of `line` stand; `strips` are those of `strips_by_line` where they are known."""
+    """How the keys of `line` stand; `strips` are those of `strips_by_line` where they are known.
+
+    `directions` is what `direction_digest` keeps from line to line.
+    """
     strip = (strips_by_line(scene) if strips is None else strips).get(line.line_id)
     hindrance = _hindrance(line, strip)
     if hindrance is not None:
@@ -66,7 +72,7 @@ def line_status(
     if found is None:
         sentence = "Press Bake Speech"
         return LineStatus(LineState.NEW, sentence, can_update)
-    state, sentence = _compared(line, found.record, place, sound)
+    state, sentence = _compared(line, found.record, place, sound, directions)
     if state is not LineState.CURRENT and not can_update:
         state, sentence = LineState.SOUND, _why_listen(scene, line, place, sound)
     return LineStatus(state, sentence, can_update)
@@ -108,7 +114,11 @@ def _hindrance(line: Line, strip: bpy.types.Strip | None) -> LineStatus | None:
 
 
 def _compared(
-    line: Line, keyed: KeyedRecord, place: SoundPlacement, sound: SoundState
+    line: Line,
+    keyed: KeyedRecord,
+    place: SoundPlacement,
+    sound: SoundState,
+    directions: dict[int, PlayedDirection] | None,
 ) -> tuple[LineState, str]:
     if sound.digest not in ("", keyed.digest) or keyed.speed != sound.speed:
         return LineState.SETTINGS, "The sound was changed and heard since: update the keys"
@@ -119,7 +129,7 @@ def _compared(
         return LineState.SETTINGS, "Not all of its frames are keyed: update the keys"
     if keyed.seed != line.speaker.gaussian_head.seed or keyed.style != style_values(line.speaker):
         return LineState.SETTINGS, "Manner, timing or seed changed since: update the keys"
-    if keyed.direction != direction_digest(line.speaker, place):
+    if keyed.direction != direction_digest(line.speaker, place, directions):
         return LineState.SETTINGS, "The acting direction changed since: update the keys"
     return LineState.CURRENT, f"Keyed on frames {keyed.first_frame} to {keyed.last_frame}"
 

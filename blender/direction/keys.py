@@ -129,9 +129,13 @@ def write_direction(
 def apply_direction(
     obj: bpy.types.Object, direction: ActingDirection, frames: range, fps: Fraction
 ) -> None:
-    """Direct `obj` on `frames` at `fps`, the first of which is second 0; what is held all along needs no keys."""
+    """Direct `obj` on `frames` at `fps`, the first of which is second 0, and as nothing else says.
+
+    What is held all along needs no keys.
+    """
+    clear_direction(obj)
+    obj.gaussian_head.use_direction = True
     if len(direction.intensities) == 1:
-        require_editable(obj)
         for name, value in zip(ACTION_UNITS, direction.intensities[0].tolist(), strict=True):
             setattr(obj.gaussian_head.direction, name, value)
         return

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -55,27 +54,53 @@ def direction_on(obj: bpy.types.Object, frames: range) -> Float32[np.ndarray, "T
     return _sampled(played_direction(obj), _set_values(obj), frames)
 
 
-def direction_digest(obj: bpy.types.Object, place: SoundPlacement) -> str:
-    """The digest of what `sample_direction` gives, empty where that is None; kept for the same keys and frames."""
-    settings = obj.gaussian_head
-    if not settings.use_direction:
-        return ""
-    played, rest = played_direction(obj), _set_values(obj)
-    if not played and not any(rest.values()):
-        return ""
-    frames = range(place.first_frame, place.last_frame + 1)
-    temperature = float(settings.direction_temperature)
-    if any(not _can_tell(each) for each in played):
-        return _digest(_sampled(played, rest, frames), temperature)
-    state = hashlib.sha256()
-    for piece in _state(played, rest):
-        state.update(piece)
-    key = (state.digest(), frames.start, frames.stop, temperature)
-    if key not in _digests:
-        if len(_digests) >= _MAX_CACHED:
-            _digests.clear()
-        _digests[key] = _digest(_sampled(played, rest, frames), temperature)
-    return _digests[key]
+@dataclass(frozen=True)
+class PlayedDirection:
+    """What plays on a head's direction now, and a digest of all that its values depend on.
+
+    `state` is empty where nothing cheap tells of all of it.
+    """
+
+    played: tuple[Played, ...]
+    rest: dict[str, float]
+    temperature: float
+    state: bytes
+
+    @classmethod
+    def of(cls, obj: bpy.types.Object) -> PlayedDirection:
+        """What plays on `obj`; nothing where its direction is switched off."""
+        settings = obj.gaussian_head
+        temperature = float(settings.direction_temperature)
+        if not settings.use_direction:
+            return cls((), {}, temperature, b"")
+        played, rest = played_direction(obj), _set_values(obj)
+        return cls(played, rest, temperature, _state(played, rest))
+
+    def digest(self, place: SoundPlacement) -> str:
+        """The digest of the direction where a strip is heard, empty where it asks for nothing."""
+        if not self.played and not any(self.rest.values()):
+            return ""
+        frames = range(place.first_frame, place.last_frame + 1)
+        key = (self.state, frames.start, frames.stop, self.temperature)
+        if not self.state or key not in _digests:
+            if len(_digests) >= _MAX_CACHED:
+                _digests.clear()
+            sampled = _sampled(self.played, self.rest, frames)
+            _digests[key] = _digest(sampled, self.temperature)
+        return _digests[key]
+
+
+def direction_digest(
+    obj: bpy.types.Object, place: SoundPlacement, known: dict[int, PlayedDirection] | None = None
+) -> str:
+    """The digest of what `sample_direction` gives, empty where that is None.
+
+    `known` keeps what plays on each head between calls during which nothing changes, by its session's id.
+    """
+    known = {} if known is None else known
+    if obj.session_uid not in known:
+        known[obj.session_uid] = PlayedDirection.of(obj)
+    return known[obj.session_uid].digest(place)
 
 
 _digests: dict[tuple[bytes, int, int, float], str] = {}
@@ -106,32 +131,27 @@ def _digest(intensities: np.ndarray | None, temperature: float) -> str:
 
 
 def _can_tell(played: Played) -> bool:
-    """Whether `_state` holds all that the values depend on."""
+    """Whether keys and places of strips are all that the values depend on."""
     strip = played.strip
     is_animated = strip is not None and (strip.use_animated_influence or strip.use_animated_time)
     return not is_animated and not any(len(curve.modifiers) for curve in played.curves.values())
 
 
-def _state(played: tuple[Played, ...], rest: dict[str, float]) -> Iterator[bytes]:
-    """Everything that decides what is played: keys, places of strips and values that nothing plays on."""
+def _state(played: tuple[Played, ...], rest: dict[str, float]) -> bytes:
+    """A digest of keys, places of strips and values that nothing plays on; empty where these are not all."""
+    if not all(_can_tell(each) for each in played):
+        return b""
     keyed = {name for each in played for name in each.curves}
-    yield repr([(name, value) for name, value in rest.items() if name not in keyed]).encode()
+    told = hashlib.blake2b(digest_size=16)
+    told.update(repr([(n, value) for n, value in rest.items() if n not in keyed]).encode())
     for each in played:
-        strip = each.strip
-        yield repr(
-            (
-                each.blend_type,
-                each.influence,
-                each.first_frame,
-                each.last_frame,
-                _strip_state(strip),
-            )
-        ).encode()
+        place = (each.blend_type, each.influence, each.first_frame, each.last_frame)
+        told.update(repr((place, _strip_state(each.strip))).encode())
         for name, curve in each.curves.items():
-            keys = read_keys(curve)
-            yield f"{name} {curve.extrapolation} {len(keys['co'])}".encode()
-            for values in keys.values():
-                yield values.tobytes()
+            told.update(f"{name} {curve.extrapolation} {len(curve.keyframe_points)}".encode())
+            for values in read_keys(curve).values():
+                told.update(values)
+    return told.digest()
 
 
 def _strip_state(strip: bpy.types.NlaStrip | None) -> tuple[object, ...]:

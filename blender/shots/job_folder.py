@@ -9,10 +9,11 @@ from pathlib import Path
 
 import bpy
 
-from ...core.assets import default_avatar_reference
+from ...core.assets import DIRECTION_MODEL, default_avatar_reference
+from ...core.direction.words import table_of
 from ...core.errors import GaussianHeadsError
 from ...core.files import replace_on_success
-from ...core.job_records import input_sha256
+from ...core.job_records import file_sha256, input_sha256
 from .requests import AnimateRequest
 
 JOB_FILE = "job.json"
@@ -63,6 +64,8 @@ def _job(request: AnimateRequest) -> dict[str, object]:
     }
     for name in (*_PLACES, "frames"):
         settings.pop(name)
+    if request.direction:
+        settings["direction"] = _directed(request.direction)
     return {
         "format": "gaussian_heads.job",
         "version": JOB_VERSION,
@@ -71,8 +74,14 @@ def _job(request: AnimateRequest) -> dict[str, object]:
     }
 
 
-# What does not change a frame, or is known by its hash.
-_PLACES = ("audio", "out", "scene", "performance", "save_blend", "leftovers")
+# What does not change a frame, or is known by its hash; a direction where there is none.
+_PLACES = ("audio", "out", "scene", "performance", "save_blend", "leftovers", "direction")
+
+
+def _directed(words: str) -> list[str]:
+    """What a direction depends on: the expression or the table's content, and the generator."""
+    table = table_of(words)
+    return [words if table is None else file_sha256(table), file_sha256(DIRECTION_MODEL)]
 
 
 def _read_job(path: Path) -> dict[str, object] | None:

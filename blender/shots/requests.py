@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from ...core.camera import MAX_SIDE_PX
+from ...core.direction.words import read_direction
 from ...core.errors import RenderError
 from ...core.framing import FRAMINGS
 from ..frames import IMAGE_FORMATS
@@ -29,7 +30,8 @@ class AnimateRequest:
     the name of one of the scene's cameras. The sound starts at `sound_frame`; `frames` are rendered, those
     of the whole sound by default. `style` holds what differs in the manner of speaking,
     on top of `style_preset`, the name of a preset as `look` is; `performance` is a recorded face that is added
-    to the speech, `view` a view transform. `leftovers` says what happens to
+    to the speech, `view` a view transform. `direction` is what is acted beside the speech, an expression such as
+    "joy:0.8" or the path of a table of Action Units. `leftovers` says what happens to
     frames in the folder: "keep" those of the same job and refuse others, "replace" another job's,
     "discard" all of ours.
     """
@@ -55,6 +57,7 @@ class AnimateRequest:
     look: str = ""
     performance: Path | None = None
     view: str = ""
+    direction: str = ""
     leftovers: Literal["keep", "replace", "discard"] = "keep"
 
     @property
@@ -89,6 +92,8 @@ def check_request(request: AnimateRequest) -> None:
         )
     if request.save_blend is not None and request.save_blend.suffix != ".blend":
         raise RenderError(f"'{request.save_blend}' is no scene file: end its name in .blend.")
+    if request.direction:
+        read_direction(request.direction)
     if request.scene is None and request.camera and request.camera not in FRAMINGS:
         raise RenderError(
             f"There is no framing '{request.camera}': choose one of {', '.join(FRAMINGS)}."

@@ -11,6 +11,7 @@ from pathlib import Path
 import bpy
 
 from ...core.assets import default_avatar_reference
+from ...core.direction.words import read_direction
 from ...core.errors import RenderError
 from ...core.framing import FRAMINGS, USUAL_FRAMING
 from ...core.speech import SpeechStyle
@@ -18,6 +19,7 @@ from ..avatars import avatar_path, is_builtin, load_avatar
 from ..bake import BakeResult
 from ..batch import open_scene
 from ..dialogue.speaking import speak
+from ..direction.keys import apply_direction
 from ..engine import ENGINE_ID
 from ..exchange.performances import PerformanceOptions, import_performance
 from ..frames import Report
@@ -32,7 +34,7 @@ from ..staging import (
     setup_render,
     use_standard_view,
 )
-from ..strips import scene_rate, sound_strips, strip_collection
+from ..strips import placement, scene_rate, sound_strips, strip_collection
 from ..style_properties import set_speech_style, speech_style
 from .requests import AnimateRequest
 
@@ -171,6 +173,10 @@ def _key_speech(
 ) -> BakeResult:
     obj.gaussian_head.sound_strip = strip.name
     report, analyser = listening
+    if request.direction:
+        place = placement(bpy.context.scene, strip)
+        frames = range(place.first_frame, place.last_frame + 1)
+        apply_direction(obj, read_direction(request.direction), frames, place.fps)
     bake = speak(bpy.context.scene, strip, obj, analyser=analyser, progress=report)
     if request.performance:
         frames = range(bake.first_frame, bake.last_frame + 1)

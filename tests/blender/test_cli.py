@@ -11,7 +11,10 @@ import soundfile
 from gaussian_heads.blender.cli import main
 from gaussian_heads.core.assets import SAMPLE_SENTENCE
 from gaussian_heads.core.avatar import Avatar
+from gaussian_heads.core.direction import MotionGenerator
 from gaussian_heads.core.expression import ExpressionTrack
+from gaussian_heads.core.spaces import ACTION_UNITS
+from gaussian_heads.core.speech.heard import ActedSpeech
 
 from ..core.small_heads import LATENT_SPACE, small_latent_avatar
 from ..core.small_lam import small_lam_zip
@@ -52,6 +55,30 @@ def test_manner_of_speaking_is_an_option(tmp_path, capsys):
     capsys.readouterr()
     assert "liveliness is 3.0: give 0 to 2" in fails(capsys, *said, "--liveliness", "3")
     assert "sync_ms is -501.0: give -500 to 500" in fails(capsys, *said, "--sync-ms", "-501")
+
+
+def test_speech_with_a_direction_has_a_layer_of_acting(tmp_path, capsys, monkeypatch):
+    said = ["speech", str(SAMPLE_SENTENCE), "--out", str(tmp_path / "t.npz")]
+    assert main(said) == 0
+    plain = ExpressionTrack.load(tmp_path / "t.npz")
+    assert "acting" not in plain.layers
+    acted = []
+
+    class Smiling:
+        def act(self, heard, direction, *, seed, progress):
+            acted.append((direction.at(np.array([1.0]))[0], seed))
+            weights = np.full((len(heard.levels), 52), -0.25, np.float32)
+            return ActedSpeech(weights, np.zeros(len(weights), np.float32), heard.rate_hz)
+
+    monkeypatch.setattr(MotionGenerator, "open", Smiling)
+    assert main([*said, "--direction", "courtesy:0.5", "--seed", "4"]) == 0
+    track = ExpressionTrack.load(tmp_path / "t.npz")
+    np.testing.assert_allclose(track.layers["acting"], -0.25, atol=1e-6)
+    np.testing.assert_array_equal(track.layers["speech"], plain.layers["speech"])
+    ((units, seed),) = acted
+    assert seed == 4 and units[ACTION_UNITS.index("AU12")] == 1.5
+    capsys.readouterr()
+    assert "neither an expression" in fails(capsys, *said, "--direction", "smile")
 
 
 def test_speech_writes_the_live_link_layout(tmp_path, tone):

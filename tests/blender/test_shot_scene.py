@@ -7,14 +7,17 @@ import bpy
 import numpy as np
 import pytest
 from gaussian_heads.blender.animate import animate
+from gaussian_heads.blender.animation import find_channelbag
 from gaussian_heads.blender.avatars import load_avatar, object_avatar
 from gaussian_heads.blender.codes import expression_code
+from gaussian_heads.blender.dialogue.state import LineState, line_status
 from gaussian_heads.blender.proxy import create_avatar_object
-from gaussian_heads.blender.shots.requests import AnimateRequest
+from gaussian_heads.blender.shots import job_folder
+from gaussian_heads.blender.shots.requests import AnimateRequest, check_request
 from gaussian_heads.blender.shots.scene import stage_shot
 from gaussian_heads.blender.sound import decode_with_aud
 from gaussian_heads.blender.strips import sound_strips
-from gaussian_heads.core.errors import GaussianHeadsError, RenderError
+from gaussian_heads.core.errors import GaussianHeadsError, RenderError, TrackError
 from gaussian_heads.core.expression import ExpressionTrack
 from gaussian_heads.core.spaces import ARKIT_INDEX, ARKIT_SPACE
 
@@ -129,6 +132,48 @@ def test_a_performance_is_added_to_the_speech(request_of, analyser, tmp_path):
     code = expression_code(evaluated, object_avatar(head).avatar)
     assert code[ARKIT_INDEX["mouthSmileLeft"]] == pytest.approx(0.5)
     assert code[ARKIT_INDEX["jawOpen"]] > 0.3
+
+
+def test_an_expression_is_directed_and_stays_editable(request_of, analyser, generator):
+    staged = stage(request_of(fps=FPS, direction="courtesy"), analyser)
+    head = next(o for o in staged.scene.objects if o.gaussian_head.avatar)
+    assert head.gaussian_head.direction.AU12 == 3.0
+    (line,) = staged.scene.gaussian_heads.lines
+    assert line_status(staged.scene, line).state is LineState.CURRENT
+    bag = find_channelbag(head)
+    smile = bag.fcurves.find('["expr_arkit_acting"]', index=ARKIT_INDEX["mouthSmileLeft"])
+    assert smile.evaluate(6) == pytest.approx(0.6)
+
+
+def test_a_table_is_directed_from_the_beginning_of_the_sound(
+    request_of, template, analyser, generator, tmp_path
+):
+    path = tmp_path / "take.csv"
+    path.write_text("timestamp,AU12_r\n0.0,0\n0.25,5\n0.5,5\n")
+    request = request_of(scene=template(), avatar="", direction=str(path))
+    staged = stage(request, analyser)
+    assert staged.bake.first_frame == 101
+    bag = find_channelbag(bpy.data.objects["Ada"])
+    units = bag.fcurves.find("gaussian_head.direction.AU12")
+    assert units.evaluate(101) == 0.0 and units.evaluate(107) == pytest.approx(5.0, abs=0.1)
+    smile = bag.fcurves.find('["expr_arkit_acting"]', index=ARKIT_INDEX["mouthSmileLeft"])
+    assert smile.evaluate(104) == pytest.approx(0.5, abs=0.05)
+
+
+def test_what_cannot_be_directed_is_refused_before_any_work(request_of):
+    with pytest.raises(TrackError, match="neither an expression"):
+        check_request(request_of(direction="smile"))
+
+
+def test_frames_of_another_direction_are_another_job(request_of, tmp_path, monkeypatch):
+    monkeypatch.setattr(job_folder, "DIRECTION_MODEL", tmp_path / "generator.onnx")
+    (tmp_path / "generator.onnx").write_bytes(b"one")
+    (tmp_path / "take.csv").write_text("timestamp,AU12_r\n0.0,0\n")
+    asked = [request_of(direction=d) for d in ("", "joy", "joy:0.5", str(tmp_path / "take.csv"))]
+    jobs = [job_folder._job(request) for request in asked]
+    assert "direction" not in jobs[0] and len({str(job.get("direction")) for job in jobs}) == 4
+    (tmp_path / "take.csv").write_text("timestamp,AU12_r\n0.0,1\n")
+    assert job_folder._job(asked[3]) != jobs[3]
 
 
 def test_a_part_of_a_shot_as_video_has_its_part_of_the_sound(request_of, analyser, tmp_path):
