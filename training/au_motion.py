@@ -3,7 +3,7 @@
 Run: python -m gaussian_heads.training.au_motion --data DATA --work build/au_motion
 Stop it whenever you like: the same command goes on from the last checkpoint. `--small` makes every stage tiny, to see
 that the whole of it works in a minute; `--labels` trains one-hot emotions on the same network instead of Action Units,
-to be compared with (`evaluate_au_motion`), and exports nothing.
+to be compared with (`python bench/directing`), and exports it into the work folder as `labels.onnx`.
 
 Speech is real recordings as the speech network hears them, directions are drawn (`directing.directions`), and the
 motion that belongs to both is composed (`directing.performance`). The prior that ships gives landmarks.
@@ -42,13 +42,15 @@ from .directing.directions import (
 from .directing.export import export_generator
 from .directing.head import MeanHead, mean_head
 from .directing.hearing import TRAIN, Sentence, hear_all, sentence_of
-from .directing.performance import Performer
+from .directing.performance import Performer, normal
 from .networks.au_motion import MotionGenerator, MotionShape
+from .prior_settings import TrainingError
 from .resumable import ResumableFit
 from .speech_recordings import data_folder
 
 LOG = logging.getLogger(__name__)
 CHECKPOINT, CURVE, HEARD = "checkpoint.pt", "curve.csv", "heard"
+GENERATOR, LABELS = "generator.onnx", "labels.onnx"
 # What counts beside the mean: lips and lids are looked at most.
 LANDMARK_WEIGHT = np.ones(68, np.float32)
 LANDMARK_WEIGHT[17:27] = 1.5
@@ -60,7 +62,7 @@ class AuMotionSettings:
     """How the generator is trained; losses are in millimetres of landmarks and in ARKit weights."""
 
     seed: int = 5
-    steps: int = 6000
+    steps: int = 4500
     batch: int = 16
     frames: int = 192
     rate: float = 2e-3
@@ -73,8 +75,8 @@ class AuMotionSettings:
     landmark: float = 1.0
     weights: float = 10.0
     continuity: float = 3.0
-    kl: float = 0.02
-    kl_from: float = 0.05
+    kl: float = 0.006
+    kl_from: float = 0.2
     use_labels: bool = False
     shape: MotionShape = MotionShape()
 
@@ -137,14 +139,29 @@ class AuMotionFit(ResumableFit):
         """Every step's own number: what is drawn follows from it."""
         return iter(range(self.step, self.settings.steps))
 
+    def resume(self, path: Path) -> None:
+        """Stand where a checkpoint was made, with the curve up to there."""
+        super().resume(path)
+        curve = self.folder / CURVE
+        if not (self.step and curve.is_file()):
+            return
+        with curve.open(newline="") as stream:
+            rows = [row for row in csv.DictReader(stream) if int(row["step"]) < self.step]
+        with replace_on_success(curve) as temporary, temporary.open("w", newline="") as stream:
+            writer = csv.DictWriter(stream, list(rows[-1]) if rows else [])
+            writer.writeheader()
+            writer.writerows(rows)
+        if rows:
+            self.figures = {k: float(v) for k, v in rows[-1].items() if k != "step"}
+
     def follow(self, item: int) -> None:
         """One step towards a new batch."""
         settings = self.settings
         warm = min((self.step + 1) / settings.warm_up_steps, 1.0)
         for group in self.optimiser.param_groups:
             group["lr"] = settings.rate * self.rate_share() * warm
-        batch = self.batch(np.random.default_rng([settings.seed, item]))
-        losses = self.losses(batch)
+        rng = np.random.default_rng([settings.seed, item])
+        losses = self.losses(self.batch(rng), rng)
         self.optimiser.zero_grad(set_to_none=True)
         sum(losses.values()).backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), settings.clip)
@@ -158,12 +175,12 @@ class AuMotionFit(ResumableFit):
         if self.step % 50 == 0:
             self._report()
 
-    def losses(self, batch: Batch) -> dict[str, Tensor]:
+    def losses(self, batch: Batch, rng: np.random.Generator) -> dict[str, Tensor]:
         """The negative evidence bound, with velocities as GeneFace weighs them."""
         s, network = self.settings, self.network
         condition = network.condition(batch.features, batch.asked)
         mean, log_std = network.encode(batch.motion, condition)
-        latent = mean + torch.randn_like(mean) * log_std.exp()
+        latent = mean + normal(rng, *mean.shape) * log_std.exp()
         found = network(batch.plain, batch.features, batch.asked, latent, condition)
         noise = network.flow(latent, network.slowly(condition))
         kl = (0.5 * noise**2 - 0.5 * ((latent - mean) / log_std.exp()) ** 2 - log_std).mean()
@@ -219,15 +236,20 @@ def load_sentences(data: Path, work: Path, split: str) -> list[Sentence]:
     folder = work / HEARD
     folder.mkdir(parents=True, exist_ok=True)
     heard = hear_all(data, folder)[split]
+    if not heard:
+        raise TrainingError(
+            f"There is no recording to {split} on in '{data}': complete speech/multi_en and speech/reading_en."
+        )
     return [sentence_of(recording.name, speech) for recording, speech in heard]
 
 
-def train(settings: AuMotionSettings, data: Path, work: Path) -> AuMotionFit:
+def train(
+    settings: AuMotionSettings, sentences: Sequence[Sentence], data: Path, work: Path
+) -> AuMotionFit:
     """Train in `work`, or go on there; returns the fit with its averaged network."""
-    name = "labels" if settings.use_labels else "units"
-    folder = work / name
+    folder = work / ("labels" if settings.use_labels else "units")
     folder.mkdir(parents=True, exist_ok=True)
-    fit = AuMotionFit(settings, load_sentences(data, work, TRAIN), data, folder)
+    fit = AuMotionFit(settings, sentences, data, folder)
     fit.run((), folder / CHECKPOINT)
     fit.save(folder / CHECKPOINT)
     return fit
@@ -240,7 +262,7 @@ def main(words: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--data", type=Path, help="folder with speech/multi_en and reading_en")
     parser.add_argument("--work", type=Path, default=Path("build/au_motion"))
-    parser.add_argument("--out", type=Path, default=DIRECTION_MODEL)
+    parser.add_argument("--out", type=Path, help="default: the network that ships")
     parser.add_argument("--steps", type=int, default=AuMotionSettings.steps)
     parser.add_argument("--labels", action="store_true", help="one-hot emotions, to compare with")
     parser.add_argument("--small", action="store_true", help="a tiny run")
@@ -250,12 +272,17 @@ def main(words: Sequence[str] | None = None) -> int:
     if options.small:
         shape = MotionShape(hidden=16, encoder_layers=2, flows=2, flow_hidden=8, flow_layers=2)
         settings = dataclasses.replace(settings, steps=20, batch=4, frames=64, shape=shape)
+    # A tiny run touches neither the checkpoint of a whole one nor the network that ships.
+    place = options.work / "small" if options.small else options.work
 
     def work() -> None:
-        fit = train(settings, data_folder(options.data), options.work)
-        if not settings.use_labels:
-            export_generator(fit.average, mean_head(), options.out)
-            _write_record(settings, fit, options.out.with_suffix(".json"))
+        data = data_folder(options.data)
+        fit = train(settings, load_sentences(data, options.work, TRAIN), data, place)
+        out = options.out or (place / GENERATOR if options.small else DIRECTION_MODEL)
+        if settings.use_labels:
+            out = place / LABELS
+        export_generator(fit.average, mean_head(), out)
+        _write_record(settings, fit, out.with_suffix(".json"))
 
     return run_command(work)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core.audio import SPEECH_RATE_HZ
 from ..core.expression import ExpressionTrack
-from ..core.measure import Head, Measurement, measure_track
+from ..core.measure import MeasuredHead, Measurement, measure_track
 from ..core.spaces import ARKIT_BLENDSHAPES, ARKIT_INDEX, ARKIT_SPACE
 from ..core.speech import SPEECH_LAYER
 from ..core.speech.resampling import resample_curves
@@ -28,7 +28,7 @@ def true_codes(
     return resample_curves(arkit, closure, FRAME_RATE_HZ, times_sec, float(1 / fps))
 
 
-def measure_codes(codes: np.ndarray, fps: Fraction, head: Head) -> Measurement:
+def measure_codes(codes: np.ndarray, fps: Fraction, head: MeasuredHead) -> Measurement:
     """What the mouth of `head` does under ARKit weights `[T, 52]`."""
     pose = np.zeros((len(codes), 6), np.float32)
     return measure_track(ExpressionTrack({SPEECH_LAYER: codes}, pose, ARKIT_SPACE, fps), head)
@@ -37,7 +37,7 @@ def measure_codes(codes: np.ndarray, fps: Fraction, head: Head) -> Measurement:
 class JawMouth:
     """Lip gap and mouth width (mm) of a head whose jaw alone moves."""
 
-    def __init__(self, head: Head) -> None:
+    def __init__(self, head: MeasuredHead) -> None:
         self.jaws = np.linspace(0.0, 1.0, 51, dtype=np.float32)
         codes = np.zeros((len(self.jaws), len(ARKIT_BLENDSHAPES)), np.float32)
         codes[:, ARKIT_INDEX["jawOpen"]] = self.jaws

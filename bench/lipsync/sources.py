@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from gaussian_heads.core.audio import SPEECH_RATE_HZ
-from gaussian_heads.core.measure import Head, measure_track
+from gaussian_heads.core.measure import MeasuredHead, measure_track
 from gaussian_heads.core.speech import SpeechModel
 from gaussian_heads.training.lip_curves import JawMouth, loudness_jaw, measure_codes, true_codes
 
@@ -49,7 +49,7 @@ def folder_source(folder: Path, clips: Sequence[Clip]) -> Source:
 class Reference:
     """A head that speaks at a frame rate; makes every curve that is not read."""
 
-    head: Head
+    head: MeasuredHead
     fps: Fraction
 
     def network(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,9 +9,10 @@ import numpy as np
 
 from ...core.direction.presets import DIRECTED_EXPRESSIONS, direction_units
 from ...core.monocular.action_units import action_units_of
-from ...core.spaces import ACTION_UNITS, ARKIT_BLENDSHAPES
+from ...core.spaces import ACTION_UNITS
 from ...core.spaces.facs import MAX_INTENSITY
 from ...core.speech.curves import ease
+from .captured import WHOLE_HZ, captured_whole
 
 FRAME_RATE_HZ = 50
 # How often a direction is nothing, one unit, one or two expressions, some units, or a captured face.
@@ -32,20 +32,8 @@ def prototype(name: str, intensity: float = 1.0) -> np.ndarray:
 
 
 def captured_units(data: Path) -> list[np.ndarray]:
-    """Units `[N, 18]` at 50 Hz of every captured face of the data folder, with an upper face that moves."""
-    found = []
-    path = data / "speech" / "lam_expression" / "test_expression_1s.json"
-    if path.is_file():
-        recorded = json.loads(path.read_text("utf8"))
-        columns = [
-            recorded["names"].index(name) for name in ARKIT_BLENDSHAPES if name in recorded["names"]
-        ]
-        rows = np.array([frame["weights"] for frame in recorded["frames"]], np.float32)
-        weights = np.zeros((len(rows), len(ARKIT_BLENDSHAPES)), np.float32)
-        known = [i for i, name in enumerate(ARKIT_BLENDSHAPES) if name in recorded["names"]]
-        weights[:, known] = rows[:, columns]
-        found.append(_at_50_hz(action_units_of(weights), 30.0))
-    return found
+    """Units `[N, 18]` at 50 Hz of captured faces whose upper half moves too."""
+    return [_at_50_hz(action_units_of(captured_whole(data)), WHOLE_HZ)]
 
 
 def _at_50_hz(units: np.ndarray, rate_hz: float) -> np.ndarray:

@@ -47,6 +47,8 @@ class GeneratorGraph(nn.Module):
     def forward(self, inputs: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
         features, units, noise, weights, closure = inputs
         generator = self.generator
+        # Labels, which units are compared with, are the first of the columns.
+        units = units[:, : generator.shape.conditions]
         condition = generator.condition(features[None], units[None])
         latent = generator.sample(noise.T[None], condition)
         asked = generator.asked_for(units[None], generator.decode(latent, condition))

@@ -33,26 +33,40 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "jaw": ("AU26",),
 }
 # How much of a unit is left out where articulation asks for all of: rounding, an open mouth, touching lips.
-ROUNDED = {"AU12": 0.45, "AU14": 0.35, "AU15": 0.2, "AU20": 0.55, "AU28": 0.3, "AU25": 0.3}
-OPENED = {"AU17": 0.4, "AU23": 0.5, "AU28": 0.7}
-TOUCHING = {"AU25": 0.9, "AU10": 0.6, "AU26": 0.5}
+ROUNDED = {
+    "AU09": 0.3,
+    "AU10": 0.5,
+    "AU12": 0.45,
+    "AU14": 0.35,
+    "AU15": 0.2,
+    "AU20": 0.55,
+    "AU25": 0.5,
+    "AU26": 0.4,
+    "AU28": 0.3,
+}
+OPENED = {"AU09": 0.2, "AU10": 0.3, "AU17": 0.4, "AU23": 0.5, "AU28": 0.7}
+TOUCHING = {"AU09": 0.6, "AU10": 0.85, "AU12": 0.15, "AU25": 0.95, "AU26": 0.8}
 # Full rounding in weights of funnel and pucker, and an open mouth in millimetres.
 ROUND_GAIN, OPEN_MM = 1.4, 11.0
 # Tight and stretched lips speak smaller: what a unit of intensity 5 takes from speech.
 TENSED = {"AU23": 0.2, "AU28": 0.15, "AU20": 0.1}
 JAW_LIMIT = 0.5
+# Nose wrinkler and upper lip raiser pull the same lip: what full wrinkling takes from the raise.
+SHARED_LIP = 0.75
 # Muscles do not switch: deviation of the bell (s) that demands are smoothed by.
 DEMAND_SEC = 0.035
+# Lips that are to touch have whatever parts them on its way back before, and let it go on after.
+HELD_SEC, RETURN_SEC = 0.08, 0.06
 
 
 @dataclass(frozen=True)
 class Variation:
     """Spreads of what differs from one performance to the next; at 0 of all there is only one."""
 
-    level: float = 0.07
-    drift: float = 0.13
+    level: float = 0.09
+    drift: float = 0.16
     drift_hz: float = 0.9
-    accent_upper: float = 0.22
+    accent_upper: float = 0.25
     accent_lower: float = 0.1
     lead_frames: float = 2.0
     side: float = 0.06
@@ -95,6 +109,9 @@ class Performer:
         tension = (level / MAX_INTENSITY * self._tensed).sum(2, keepdim=True).clamp(max=0.3)
         jaw = ARKIT_INDEX["jawOpen"]
         shapes[:, :, jaw] = shapes[:, :, jaw] * (1.0 - JAW_LIMIT * plain[:, :, jaw])
+        for side in ("Left", "Right"):
+            lip, nose = (ARKIT_INDEX[f"{name}{side}"] for name in ("mouthUpperUp", "noseSneer"))
+            shapes[:, :, lip] = shapes[:, :, lip] * (1.0 - SHARED_LIP * shapes[:, :, nose])
         acted = (plain * (1.0 - tension) + shapes).clamp(0.0, 1.0)
         return self.guard(plain, acted, closure) - plain
 
@@ -103,7 +120,8 @@ class Performer:
         funnel, pucker = (plain[:, :, ARKIT_INDEX[f"mouth{n}"]] for n in ("Funnel", "Pucker"))
         rounded = (ROUND_GAIN * (funnel + pucker)).clamp(0.0, 1.0)
         opened = ((plain @ self.guard.gap_mm) / OPEN_MM).clamp(0.0, 1.0)
-        rounded, opened, touching = (smoothed(d, DEMAND_SEC) for d in (rounded, opened, closure))
+        rounded, opened = (smoothed(d, DEMAND_SEC) for d in (rounded, opened))
+        touching = smoothed(held(closure, HELD_SEC), RETURN_SEC)
         taken = rounded[..., None] * self._rounded + opened[..., None] * self._opened
         return ((1.0 - taken) * (1.0 - touching[..., None] * self._touching)).clamp(0.0, 1.0)
 
@@ -155,6 +173,12 @@ def slow_noise(
     smooth = functional.interpolate(knots[:, :, None], (1, length), mode="bicubic")[:, :, 0]
     begin = int(rng.integers(0, max(length - frames, 0) + 1))
     return smooth[:, :, begin : begin + frames].transpose(1, 2)
+
+
+def held(curve: Tensor, reach_sec: float) -> Tensor:
+    """The most of a curve `[B, N]` within a reach to either side."""
+    reach = round(reach_sec * FRAME_RATE_HZ)
+    return functional.max_pool1d(curve[:, None], 2 * reach + 1, 1, reach)[:, 0]
 
 
 def smoothed(curve: Tensor, deviation_sec: float) -> Tensor:

@@ -1,0 +1,94 @@
+"""How well the motion generator does what it is asked for, and what that costs the speech.
+
+    python bench/directing --data DATA [--labels build/au_motion/labels.onnx] [--out FIGURES.json]
+
+Sentences are the recordings that no network of ours was trained on, lips are tracked on filmed speakers, heads are
+those that ship. Every figure is of landmarks that heads decode. `--labels` is a generator that was trained on one-hot
+emotions (`training.au_motion --labels`); without it that way is left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from gaussian_heads.core.assets import DIRECTION_MODEL, SPEECH_MODEL
+from gaussian_heads.core.audio import SPEECH_RATE_HZ
+from gaussian_heads.core.direction import MotionGenerator
+from gaussian_heads.core.errors import GaussianHeadsError
+from gaussian_heads.core.files import replace_on_success
+from gaussian_heads.core.spaces import ACTION_UNITS
+from gaussian_heads.core.speech import SpeechModel
+from gaussian_heads.training.directing.captured import captured_mouth, captured_whole
+from gaussian_heads.training.speech_recordings import data_folder
+from lipsync.clips import Clip, filmed_clips, spoken_clips
+
+from .figures import Spoken, compared, cost_to_speech, intensities, rest, smoothness, speed
+from .heads import BenchHead
+from .report import report
+from .ways import Ways
+
+PARTS = ("intensity", "speech", "ways", "jitter", "speed")
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Command line; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, help="folder with speech/ and video/")
+    parser.add_argument("--model", type=Path, default=DIRECTION_MODEL)
+    parser.add_argument("--labels", type=Path, help="generator of one-hot emotions")
+    parser.add_argument("--heads", nargs="+", default=("builtin:maya", "builtin:otto"))
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
+    parser.add_argument("--sentences", type=int, default=20, help="recordings that are used")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--out", type=Path, help="write all figures as JSON")
+    options = parser.parse_args(words)
+    try:
+        found = measure(options)
+    except (GaussianHeadsError, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    sys.stdout.write(report(found))
+    if options.out is not None:
+        with replace_on_success(options.out) as temporary:
+            temporary.write_text(json.dumps(found, indent=1) + "\n", "utf8")
+    return 0
+
+
+def measure(options: argparse.Namespace) -> dict[str, Any]:
+    """All figures that are asked for, by part."""
+    data = data_folder(options.data)
+    labelled = MotionGenerator.open(options.labels) if options.labels else None
+    ways = Ways(MotionGenerator.open(options.model), labelled)
+    heads = [BenchHead.open(name) for name in options.heads]
+    ears = SpeechModel.open(SPEECH_MODEL)
+    spoken = [_heard(ears, clip) for clip in spoken_clips(data, "held-out")[: options.sentences]]
+    found: dict[str, Any] = {"units": list(ACTION_UNITS), "sentences": len(spoken)}
+    if "intensity" in options.only:
+        found["intensity"] = intensities(ways, heads, spoken[:: max(len(spoken) // 6, 1)])
+    if "speech" in options.only:
+        filmed = [_heard(ears, clip) for clip in filmed_clips(data)]
+        found["speech"] = cost_to_speech(ways, heads[0], spoken, filmed)
+    if "ways" in options.only:
+        found["ways"] = compared(ways, heads[0], spoken, options.seed)
+    if "jitter" in options.only:
+        recorded = {"mouth": captured_mouth(data), "eyes and brows": captured_whole(data)}
+        found["jitter"] = smoothness(ways, heads[0], spoken, recorded)
+    if "speed" in options.only:
+        longest = max(spoken, key=lambda one: one.heard.duration_sec)
+        found["speed"] = {
+            "times_real_time": speed(ways, longest.heard),
+            "at_rest": rest(ways, spoken),
+        }
+    return found
+
+
+def _heard(ears: SpeechModel, clip: Clip) -> Spoken:
+    return Spoken(clip, ears.listen(np.asarray(clip.waveform(), np.float32), SPEECH_RATE_HZ))

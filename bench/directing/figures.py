@@ -1,0 +1,252 @@
+"""The figures: intensity in and out, what strong acting costs speech, ways compared, jitter and speed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from gaussian_heads.core.direction import ActingDirection
+from gaussian_heads.core.direction.features import heard_weights
+from gaussian_heads.core.direction.presets import direction_units
+from gaussian_heads.core.spaces import ACTION_UNITS
+from gaussian_heads.core.spaces.facs import MAX_INTENSITY
+from gaussian_heads.core.speech import HeardSpeech
+from gaussian_heads.training.directing.directions import (
+    EMOTIONS,
+    FRAME_RATE_HZ,
+    labelled_direction,
+)
+from gaussian_heads.training.evaluate_metrics import jitter
+from gaussian_heads.training.lip_curves import correlation
+from lipsync.clips import Clip
+from lipsync.phone_scores import joined, score_phones
+from scipy.stats import spearmanr
+
+from .heads import BenchHead
+from .ways import DIRECTED, LABELS, OFFSETS, PLAIN, Asked, Ways
+
+LEVELS = tuple(range(int(MAX_INTENSITY) + 1))
+# Every how manieth frame of 10 ms is measured where a mean is wanted.
+STRIDE = 4
+STRONG = 1.25
+UPPER_FACE = tuple(ACTION_UNITS.index(f"AU{n:02d}") for n in (1, 2, 4, 5, 6, 7, 45))
+MOUTH, EYES_AND_BROWS = np.arange(48, 68), np.r_[17:27, 36:48]
+CAPTURED_HZ = 30
+NUM_SEEDS = 5
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """A clip, and how the speech network heard it."""
+
+    clip: Clip
+    heard: HeardSpeech
+
+
+def directed_by(units: Mapping[str, float]) -> Asked:
+    """Units that are held all the time."""
+    return Asked(ActingDirection.constant(**units))
+
+
+def intensities(
+    ways: Ways, heads: Sequence[BenchHead], spoken: Sequence[Spoken]
+) -> dict[str, Any]:
+    """Per unit: rank correlation of asked and seen, and what a 5 raises of every unit `[18]` as it is read."""
+    signs = {head.name: [[] for _ in ACTION_UNITS] for head in heads}
+    raised = np.zeros((len(ACTION_UNITS), len(ACTION_UNITS)))
+    for number, one in enumerate(spoken):
+        plain = heard_weights(one.heard)[::STRIDE]
+        for column, unit in enumerate(ACTION_UNITS):
+            for level in LEVELS:
+                asked = directed_by({unit: float(level)})
+                weights = ways.weights(DIRECTED, one.heard, asked, number)[::STRIDE]
+                for head in heads:
+                    seen = head.signs(weights)[:, column].mean()
+                    signs[head.name][column].append((level, float(seen)))
+                if level == LEVELS[-1]:
+                    head = heads[0]
+                    more = head.units(weights).mean(0) - head.units(plain).mean(0)
+                    raised[column] += more / len(spoken)
+    rank = {
+        unit: {
+            name: float(spearmanr(*np.array(values[column]).T).statistic)
+            for name, values in signs.items()
+        }
+        for column, unit in enumerate(ACTION_UNITS)
+    }
+    steps = {
+        unit: [
+            float(np.mean([s for level, s in signs[heads[0].name][column] if level == wanted]))
+            for wanted in LEVELS
+        ]
+        for column, unit in enumerate(ACTION_UNITS)
+    }
+    return {"rank_correlation": rank, "seen_mm": steps, "raised_by_5": raised.round(3).tolist()}
+
+
+def strong_conditions() -> dict[str, dict[str, float]]:
+    """What is held at full strength: every unit alone, and the emotions beyond the table's intensity."""
+    alone = {unit: {unit: MAX_INTENSITY} for unit in ACTION_UNITS}
+    return alone | {name: direction_units(name, STRONG) for name in EMOTIONS}
+
+
+def cost_to_speech(
+    ways: Ways, head: BenchHead, spoken: Sequence[Spoken], filmed: Sequence[Spoken]
+) -> dict[str, Any]:
+    """Closure J, other consonants closed and r of the lip gap with tracked lips, plain and under each condition."""
+    found = {PLAIN: _speech_figures(ways, PLAIN, head, spoken, filmed, directed_by({}))}
+    for name, units in strong_conditions().items():
+        found[name] = {
+            way: _speech_figures(ways, way, head, spoken, filmed, directed_by(units))
+            for way in (DIRECTED, OFFSETS)
+        }
+    return found
+
+
+def _speech_figures(
+    ways: Ways,
+    way: str,
+    head: BenchHead,
+    spoken: Sequence[Spoken],
+    filmed: Sequence[Spoken],
+    asked: Asked,
+) -> dict[str, float]:
+    def curves(one: Spoken) -> Any:
+        return head.curves(ways.weights(way, one.heard, asked, 0), one.heard.rate_hz)
+
+    scores = joined([score_phones(curves(one), one.clip.phones) for one in spoken])
+    of_gap = []
+    for one in filmed:
+        tracked = one.clip.tracked
+        of_gap.append(correlation(curves(one).gap_at(tracked.times_sec), tracked.gap))
+    return {
+        "closure_j": float(scores.hits.mean() - scores.vowels_closed.mean()),
+        "closed": float(scores.hits.mean()),
+        "others_closed": float(scores.others_closed.mean()),
+        "gap_r": float(np.mean(of_gap)) if of_gap else float("nan"),
+    }
+
+
+def compared(ways: Ways, head: BenchHead, spoken: Sequence[Spoken], seed: int) -> dict[str, Any]:
+    """Of every way: error of the units as they are read, closure J, and how far performances differ.
+
+    What is asked are the emotions that labels know, coming and going; the error is of what is read off the landmarks
+    against what plain speech shows and what is asked, together.
+    """
+    sums: dict[str, list[dict[str, Any]]] = {way: [] for way in ways.names()}
+    for number, one in enumerate(spoken):
+        for take in range(2):
+            rng = np.random.default_rng([seed, number, take])
+            asked = _emotional(rng, one.heard)
+            times_sec = (np.arange(len(one.heard.levels)) + 0.5) / one.heard.rate_hz
+            plain_units = head.units(heard_weights(one.heard)[::STRIDE])
+            wanted = np.minimum(plain_units + asked.units.at(times_sec[::STRIDE]), MAX_INTENSITY)
+            for way, rows in sums.items():
+                rows.append(_of_way(ways, way, head, one, asked, wanted))
+    return {way: _joined(rows) for way, rows in sums.items()}
+
+
+def _emotional(rng: np.random.Generator, heard: HeardSpeech) -> Asked:
+    num_frames = int(np.ceil(float(heard.duration_sec) * FRAME_RATE_HZ))
+    units, labels = labelled_direction(rng, num_frames)
+    while not units.any():
+        units, labels = labelled_direction(rng, num_frames)
+    padded = np.pad(labels, ((0, 0), (0, units.shape[1] - labels.shape[1])))
+    rate, begin = Fraction(FRAME_RATE_HZ), 0.5 / FRAME_RATE_HZ
+    return Asked(ActingDirection(units, rate, begin), ActingDirection(padded, rate, begin))
+
+
+def _of_way(
+    ways: Ways, way: str, head: BenchHead, one: Spoken, asked: Asked, wanted: np.ndarray
+) -> dict[str, Any]:
+    takes = [ways.weights(way, one.heard, asked, seed) for seed in range(NUM_SEEDS)]
+    wrong = np.abs(head.units(takes[0][::STRIDE]) - wanted)
+    points_mm = 1000.0 * np.stack([head.points(take[::STRIDE]) for take in takes])
+    pairs = [
+        np.linalg.norm(points_mm[i] - points_mm[j], axis=2).mean()
+        for i in range(NUM_SEEDS)
+        for j in range(i)
+    ]
+    curves = head.curves(takes[0], one.heard.rate_hz)
+    return {
+        "error": wrong.mean(),
+        "upper": wrong[:, UPPER_FACE].mean(),
+        "apart_mm": np.mean(pairs),
+        "scores": score_phones(curves, one.clip.phones),
+    }
+
+
+def _joined(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    scores = joined([row["scores"] for row in rows])
+    means = {n: float(np.mean([row[n] for row in rows])) for n in ("error", "upper", "apart_mm")}
+    return means | {"closure_j": float(scores.hits.mean() - scores.vowels_closed.mean())}
+
+
+def smoothness(
+    ways: Ways, head: BenchHead, spoken: Sequence[Spoken], captured: Mapping[str, np.ndarray]
+) -> dict[str, Any]:
+    """Jitter (mm from frame to frame, second difference) of mouth and of eyes and brows at 30 frames a second.
+
+    `captured` holds ARKit weights `[T, 52]` of recorded faces: a mouth that speaks, and a whole face.
+    """
+    found: dict[str, Any] = {}
+    for name, part in (("mouth", MOUTH), ("eyes and brows", EYES_AND_BROWS)):
+        of_part = {"captured": _jitter_mm(head, captured[name], part)}
+        for way in (PLAIN, DIRECTED):
+            values = []
+            for number, one in enumerate(spoken):
+                for emotion in EMOTIONS:
+                    asked = directed_by(direction_units(emotion))
+                    values.append(
+                        _jitter_mm(head, _shown(ways, way, one.heard, asked, number), part)
+                    )
+            of_part[way] = float(np.mean(values))
+        found[name] = of_part
+    return found
+
+
+def _shown(ways: Ways, way: str, heard: HeardSpeech, asked: Asked, seed: int) -> np.ndarray:
+    """Weights `[T, 52]` as a scene of 30 frames a second keys them, blinks and glances left out."""
+    acted = ways.generator.act(heard, asked.units, seed=seed) if way == DIRECTED else None
+    layers = heard.perform(fps=Fraction(CAPTURED_HZ), seed=seed, acted=acted).layers
+    return sum(layers[name] for name in ("speech", "upper_face", "acting") if name in layers)
+
+
+def _jitter_mm(head: BenchHead, weights: np.ndarray, part: np.ndarray) -> float:
+    return jitter(1000.0 * head.points(weights)[:, part])
+
+
+def speed(ways: Ways, heard: HeardSpeech, clock: Callable[[], float] = time.perf_counter) -> float:
+    """How many times faster than the sound the generator acts; the best of five."""
+    asked = directed_by(direction_units("joy"))
+    taken = []
+    for seed in range(5):
+        begun = clock()
+        ways.weights(DIRECTED, heard, asked, seed)
+        taken.append(clock() - begun)
+    return float(heard.duration_sec) / min(taken)
+
+
+def rest(ways: Ways, spoken: Sequence[Spoken]) -> float:
+    """The most that acting moves any weight where nothing is asked for."""
+    asked = directed_by({})
+    return max(
+        float(np.abs(ways.weights(DIRECTED, one.heard, asked, 0) - heard_weights(one.heard)).max())
+        for one in spoken
+    )
+
+
+__all__ = [
+    "LABELS",
+    "Spoken",
+    "compared",
+    "cost_to_speech",
+    "intensities",
+    "rest",
+    "smoothness",
+    "speed",
+]
