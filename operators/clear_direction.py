@@ -11,7 +11,7 @@ from .listening import TakesFrames, counted
 
 
 class GAUSSIAN_HEADS_OT_clear_direction(TakesFrames, ActsOnAvatar, bpy.types.Operator):
-    """Delete keys of the acting direction in the active Action; what was baked with it stays until the next bake"""
+    """Delete keys of the acting direction in the active Action; what was baked with it stays until keys are made anew"""
 
     bl_idname = "gaussian_heads.clear_direction"
     bl_label = "Clear Direction"

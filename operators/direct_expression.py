@@ -32,7 +32,7 @@ MODES = (
 
 
 class GAUSSIAN_HEADS_OT_direct_expression(ActsOnAvatar, bpy.types.Operator):
-    """Key an expression as acting direction over a range of frames; it shows from the next bake on"""
+    """Key an expression as acting direction over a range of frames; it shows once keys of speech are made anew"""
 
     bl_idname = "gaussian_heads.direct_expression"
     bl_label = "Direct Expression"
@@ -102,7 +102,7 @@ class GAUSSIAN_HEADS_OT_direct_expression(ActsOnAvatar, bpy.types.Operator):
         self.report(
             {"INFO"},
             f"Directed {EXPRESSIONS[self.name].label} on frames {first} to {last} with "
-            f"{counted(num_keyed, 'Action Unit')}: it shows once keys are made anew.",
+            f"{counted(num_keyed, 'Action Unit')}.",
         )
         return {"FINISHED"}
 

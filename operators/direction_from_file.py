@@ -52,13 +52,12 @@ class KeysUnits:
         last_frame = first_frame + len(intensities) - 1
         self.report(
             {"INFO"},
-            f"Directed frames {first_frame} to {last_frame} with {num_keys:,} keys: it shows once keys of "
-            "speech are made anew.",
+            f"Directed frames {first_frame} to {last_frame} with {num_keys:,} keys.",
         )
 
 
 class GAUSSIAN_HEADS_OT_direction_from_file(KeysUnits, ActsOnAvatar, bpy.types.Operator):
-    """Key Action Units of OpenFace, LibreFace or Py-Feat (.csv) as acting direction; it shows from the next bake on"""
+    """Key Action Units of OpenFace, LibreFace or Py-Feat (.csv) as acting direction"""
 
     bl_idname = "gaussian_heads.direction_from_file"
     bl_label = "Direction from File"

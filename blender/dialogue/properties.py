@@ -39,7 +39,7 @@ DESTINATION_ITEMS = (
 
 
 STYLE_LISTENERS: list[Callable[[bpy.types.Object], object]] = []
-"""Called with an avatar whose manner, timing or seed changed."""
+"""Called with an avatar whose manner, timing, seed or direction changed."""
 
 
 _held: list[list[bpy.types.Object]] = []
@@ -133,7 +133,7 @@ class DialogueSettings:
     )
     live_update: BoolProperty(
         name="Live Update",
-        description="Key short dialogues again at once when manner, timing or seed change",
+        description="Key short dialogues again at once when manner, timing, seed or direction change",
         default=True,
         **_SCENE_OPTIONS,
     )

@@ -25,6 +25,7 @@ from ..animation import (
     remove_keys,
     require_local,
 )
+from ..dialogue.properties import one_style_change, style_changed
 from ..sparse_keys import kept_keys
 from .curves import ADDRESSES, direction_curves
 
@@ -133,14 +134,15 @@ def apply_direction(
 
     What is held all along needs no keys.
     """
-    clear_direction(obj)
-    obj.gaussian_head.use_direction = True
-    if len(direction.intensities) == 1:
-        for name, value in zip(ACTION_UNITS, direction.intensities[0].tolist(), strict=True):
-            setattr(obj.gaussian_head.direction, name, value)
-        return
-    times_sec = np.arange(len(frames)) / float(fps)
-    write_direction(obj, direction.at(times_sec), frames.start)
+    with one_style_change():
+        clear_direction(obj)
+        obj.gaussian_head.use_direction = True
+        if len(direction.intensities) == 1:
+            row = direction.intensities[0].tolist()
+            _set(obj, dict(zip(ACTION_UNITS, row, strict=True)))
+        else:
+            times_sec = np.arange(len(frames)) / float(fps)
+            write_direction(obj, direction.at(times_sec), frames.start)
 
 
 def key_direction(obj: bpy.types.Object, frame: float) -> None:
@@ -175,15 +177,15 @@ def clear_direction(obj: bpy.types.Object, frames: range | None = None) -> int:
     curves = direction_curves(bag)
     if curves:
         require_local(obj.animation_data.action, obj)
+    resting = set(ACTION_UNITS if frames is None else ())
     for name, curve in curves.items():
         num_removed += remove_keys(curve, first, last)
         if not len(curve.keyframe_points):
             bag.fcurves.remove(curve)
-            setattr(obj.gaussian_head.direction, name, 0.0)
-    if frames is None:
-        for name in ACTION_UNITS:
-            setattr(obj.gaussian_head.direction, name, 0.0)
-    _tell(obj)
+            resting.add(name)
+    with one_style_change():
+        _set(obj, dict.fromkeys(resting, 0.0))
+        _tell(obj)
     return num_removed
 
 
@@ -215,6 +217,11 @@ def _hold(curve: bpy.types.FCurve, target: float, rest: float, hold: Hold, mode:
     curve.update()
 
 
+def _set(obj: bpy.types.Object, values: Mapping[str, float]) -> None:
+    for name, value in values.items():
+        setattr(obj.gaussian_head.direction, name, value)
+
+
 def _value(curve: bpy.types.FCurve, rest: float, frame: float) -> float:
     return curve.evaluate(frame) if len(curve.keyframe_points) else rest
 
@@ -228,7 +235,9 @@ def _require_units(names: Collection[str]) -> None:
 
 
 def _tell(obj: bpy.types.Object) -> None:
+    """Let Blender evaluate the new keys, and the lines of `obj` follow where they do so by themselves."""
     action = obj.animation_data.action if obj.animation_data else None
     if action is not None:
         action.update_tag()
     obj.update_tag()
+    style_changed(obj.gaussian_head, bpy.context)

@@ -8,6 +8,7 @@ from bpy.props import BoolProperty, FloatProperty, PointerProperty
 from ...core.spaces import ACTION_UNITS
 from ...core.spaces.facs import MAX_INTENSITY
 from ...core.spaces.groups import CONTROL_LABELS, FACS_SCALE
+from ..dialogue.properties import STYLE_OPTIONS
 from ..render_properties import HEAD_OPTIONS
 
 MAX_TEMPERATURE = 1.5
@@ -16,13 +17,13 @@ MAX_TEMPERATURE = 1.5
 def _unit(name: str) -> object:
     return FloatProperty(
         name=CONTROL_LABELS[name],
-        description=f"Directs {CONTROL_LABELS[name]} while speaking, from the next bake on, with the "
+        description=f"Directs {CONTROL_LABELS[name]} while speaking, once keys are made anew, with the "
         f"intensities of FACS: {FACS_SCALE}",
         default=0.0,
         min=0.0,
         max=MAX_INTENSITY,
         precision=2,
-        **HEAD_OPTIONS,
+        **STYLE_OPTIONS,
     )
 
 
@@ -44,7 +45,7 @@ class DirectionSettings:
         name="Use Direction",
         description="Let the acting direction steer the next bake; its keys stay either way",
         default=True,
-        **HEAD_OPTIONS,
+        **STYLE_OPTIONS,
     )
     direction_temperature: FloatProperty(
         name="Variation",
@@ -53,5 +54,5 @@ class DirectionSettings:
         default=1.0,
         min=0.0,
         max=MAX_TEMPERATURE,
-        **HEAD_OPTIONS,
+        **STYLE_OPTIONS,
     )

@@ -18,7 +18,7 @@ from gaussian_heads.blender.dialogue.records import KeyedRecord, from_text
 from gaussian_heads.blender.dialogue.state import LineState, line_status
 from gaussian_heads.blender.direction import generating
 from gaussian_heads.blender.direction.curves import ADDRESSES, direction_curves
-from gaussian_heads.blender.direction.keys import Hold, direct_units
+from gaussian_heads.blender.direction.keys import Hold, clear_direction, direct_units
 from gaussian_heads.blender.exchange.export import sample_performance
 from gaussian_heads.blender.keys import clear_keys
 from gaussian_heads.blender.speech import request_strip
@@ -39,6 +39,12 @@ def strip(scene, head, clicks, stand_in, generator):
     made = strip_collection(scene).new_sound("Line", str(clicks(2.0, [20 / 24])), 1, 5)
     link_strip(scene, made, head)
     return made
+
+
+@pytest.fixture
+def not_live(scene):
+    """Lines wait for Update Keys."""
+    scene.gaussian_heads.live_update = False
 
 
 def line_of(scene, strip):
@@ -120,8 +126,8 @@ def test_without_a_direction_no_generator_is_opened(scene, head, strip, monkeypa
     monkeypatch.setattr(generating, "motion_generator", refuse)
     assert bpy.ops.gaussian_heads.bake_speech() == {"FINISHED"}
     assert acting(head) is None and state(scene, strip) is LineState.CURRENT
-    direct_units(head, JOY, HELD)
     head.gaussian_head.use_direction = False
+    direct_units(head, JOY, HELD)
     assert state(scene, strip) is LineState.CURRENT
     assert bpy.ops.gaussian_heads.bake_speech() == {"FINISHED"}
 
@@ -202,7 +208,7 @@ def test_speech_cleared_from_a_strip_keeps_the_direction_in_it(scene, head, stri
 
 
 def test_a_direction_that_changed_makes_the_line_stale_and_needs_no_listening(
-    scene, head, strip, stand_in
+    scene, head, strip, stand_in, not_live
 ):
     bpy.ops.gaussian_heads.bake_speech()
     assert state(scene, strip) is LineState.CURRENT
@@ -248,13 +254,31 @@ def test_the_redo_panel_and_update_share_what_was_acted(scene, head, strip, gene
     assert shown(head, 30) == pytest.approx(0.824, abs=0.005)
 
 
-def test_live_updates_follow_the_direction(scene, head, strip):
+def test_short_dialogues_follow_the_direction_live(scene, head, strip, generator):
     bpy.ops.gaussian_heads.bake_speech()
     direct_units(head, JOY, HELD)
-    assert shown(head, 30) == 0.0
-    head.gaussian_head.style_jaw = 0.9
     assert shown(head, 30) == pytest.approx(0.8, abs=0.01)
-    assert update_live(head) == 0
+    asked = len(generator.calls)
+    head.gaussian_head.direction.AU04 = 2.0
+    assert len(generator.calls) == asked + 1 and update_live(head) == 0
+    clear_direction(head)
+    assert shown(head, 30) == 0.0 and state(scene, strip) is LineState.CURRENT
+    assert len(generator.calls) == asked + 1, "one change for all units"
+    head.gaussian_head.direction.AU12 = 5.0
+    assert shown(head, 6) == pytest.approx(1.0, abs=0.01)
+    head.gaussian_head.use_direction = False
+    assert shown(head, 30) == 0.0
+
+
+def test_curves_edited_by_hand_wait_for_the_next_change(scene, head, strip):
+    direct_units(head, JOY, HELD)
+    bpy.ops.gaussian_heads.bake_speech()
+    curve = direction_curves(find_channelbag(head))["AU12"]
+    curve.keyframe_points[1].co.y = curve.keyframe_points[2].co.y = 2.0
+    curve.update()
+    assert state(scene, strip) is LineState.SETTINGS and shown(head, 30) > 0.7
+    head.gaussian_head.style_jaw = 0.9
+    assert shown(head, 30) == pytest.approx(0.4, abs=0.01)
 
 
 def test_a_direction_that_changed_while_listening_counts(scene, head, strip, analyser, generator):
@@ -273,7 +297,7 @@ def test_a_direction_that_changed_while_listening_counts(scene, head, strip, ana
     assert state(scene, strip) is LineState.CURRENT
 
 
-def test_a_part_baked_with_another_direction_leaves_the_line_stale(scene, head, strip):
+def test_a_part_baked_with_another_direction_leaves_the_line_stale(scene, head, strip, not_live):
     direct_units(head, {"AU12": 1.0}, HELD)
     bpy.ops.gaussian_heads.bake_speech()
     direct_units(head, {"AU12": 5.0}, HELD)
