@@ -7,12 +7,14 @@ from pathlib import Path
 
 import bpy
 
+from ..core.direction.presets import direction_units
 from ..core.framing import USUAL_FRAMING
 from ..core.speech import HeardSpeech, SpeechStyle
 from .avatars import avatar_path, load_avatar
 from .bake import BakeResult, bake_track
 from .dialogue.bake import remember_bake
 from .dialogue.dropped import add_sounds, add_strip, edited_scene
+from .direction.keys import set_direction
 from .direction.sampling import sample_direction
 from .presets import FORMAT, LOOK, STYLE, apply_preset
 from .proxy import create_avatar_object
@@ -39,7 +41,7 @@ class PrevizRequest:
     """What to set up. Empty names keep what the scene has: `format_preset`, `background` and `look`.
 
     `avatar` is "builtin:NAME" or a path, `framing` one of `core.framing.FRAMINGS`; the sound starts at
-    `first_frame`.
+    `first_frame`. `expression` is one of `core.direction.presets.DIRECTED_EXPRESSIONS` that is acted all along.
     """
 
     avatar: str
@@ -51,6 +53,7 @@ class PrevizRequest:
     first_frame: int = 1
     seed: int = 0
     style: SpeechStyle = SpeechStyle()
+    expression: str = ""
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,8 @@ def build(context: bpy.types.Context, request: PrevizRequest, heard: HeardSpeech
     hide_startup_cube(scene, head)
     head.gaussian_head.seed = request.seed
     set_speech_style(head.gaussian_head, request.style)
+    if request.expression:
+        set_direction(head, direction_units(request.expression))
     strip, bake = _speak(context, request, head, heard)
     camera = _stage(scene, request, head)
     for each in {scene, edited_scene(context)}:

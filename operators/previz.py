@@ -28,6 +28,7 @@ from ..core.framing import FRAMINGS, USUAL_FRAMING
 from ..core.progress import Progress
 from ..core.speech import HeardSpeech, SpeechModel, SpeechStyle
 from .base import CANCELLED, GuardedOperator, Outcome, make_active
+from .direct_expression import ITEMS as EXPRESSION_ITEMS
 from .import_avatar import remember
 
 POLL_SEC = 0.1
@@ -35,6 +36,7 @@ _FIELDS = (
     "avatar",
     "filepath",
     "style_preset",
+    "expression",
     "format_preset",
     "framing",
     "background",
@@ -134,6 +136,14 @@ class GAUSSIAN_HEADS_OT_previz(GuardedOperator, bpy.types.Operator):
         name="Manner",
         description="How the person speaks; it can be changed afterwards",
         items=_style_items,
+    )
+    expression: EnumProperty(
+        name="Expression",
+        description="What the person shows while speaking; it can be directed otherwise afterwards",
+        items=(
+            (KEEP, "None", "Plain speech"),
+            *EXPRESSION_ITEMS,
+        ),
     )
     look: EnumProperty(name="Look", description="How the head is graded", items=_look_items)
     first_frame: IntProperty(
@@ -246,6 +256,7 @@ class GAUSSIAN_HEADS_OT_previz(GuardedOperator, bpy.types.Operator):
             look="" if self.look == KEEP else self.look,
             first_frame=self.first_frame,
             seed=self.seed,
+            expression="" if self.expression == KEEP else self.expression,
             style=SpeechStyle() if self.style_preset == KEEP else preset_style(self.style_preset),
         )
 

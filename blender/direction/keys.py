@@ -127,6 +127,15 @@ def write_direction(
     return num_keys
 
 
+def set_direction(obj: bpy.types.Object, units: Mapping[str, float]) -> None:
+    """Set `units` (0 to 5 by name) as they are to be held wherever they have no keys."""
+    _require_units(units)
+    require_editable(obj)
+    with one_style_change():
+        for name, value in units.items():
+            setattr(obj.gaussian_head.direction, name, value)
+
+
 def apply_direction(
     obj: bpy.types.Object, direction: ActingDirection, frames: range, fps: Fraction
 ) -> None:
@@ -139,7 +148,7 @@ def apply_direction(
         obj.gaussian_head.use_direction = True
         if len(direction.intensities) == 1:
             row = direction.intensities[0].tolist()
-            _set(obj, dict(zip(ACTION_UNITS, row, strict=True)))
+            set_direction(obj, dict(zip(ACTION_UNITS, row, strict=True)))
         else:
             times_sec = np.arange(len(frames)) / float(fps)
             write_direction(obj, direction.at(times_sec), frames.start)
@@ -184,7 +193,7 @@ def clear_direction(obj: bpy.types.Object, frames: range | None = None) -> int:
             bag.fcurves.remove(curve)
             resting.add(name)
     with one_style_change():
-        _set(obj, dict.fromkeys(resting, 0.0))
+        set_direction(obj, dict.fromkeys(resting, 0.0))
         _tell(obj)
     return num_removed
 
@@ -215,11 +224,6 @@ def _hold(curve: bpy.types.FCurve, target: float, rest: float, hold: Hold, mode:
         key.interpolation = "BEZIER"
         key.handle_left_type = key.handle_right_type = "AUTO_CLAMPED"
     curve.update()
-
-
-def _set(obj: bpy.types.Object, values: Mapping[str, float]) -> None:
-    for name, value in values.items():
-        setattr(obj.gaussian_head.direction, name, value)
 
 
 def _value(curve: bpy.types.FCurve, rest: float, frame: float) -> float:

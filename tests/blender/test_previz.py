@@ -11,6 +11,7 @@ from gaussian_heads.blender import presets
 from gaussian_heads.blender.animation import find_channelbag
 from gaussian_heads.blender.dialogue.bake import update_line
 from gaussian_heads.blender.dialogue.lines import find_line
+from gaussian_heads.blender.dialogue.state import LineState, line_status
 from gaussian_heads.blender.presets import apply_preset
 from gaussian_heads.blender.previz import preset_style
 from gaussian_heads.blender.strips import placement, sound_strips
@@ -18,6 +19,7 @@ from gaussian_heads.blender.style_properties import speech_style
 from gaussian_heads.blender.work import Work
 from gaussian_heads.core.assets import SAMPLE_SENTENCE
 from gaussian_heads.core.errors import GaussianHeadsError
+from gaussian_heads.core.spaces import ARKIT_INDEX
 from gaussian_heads.core.speech import SpeechStyle
 from gaussian_heads.operators import previz
 
@@ -64,6 +66,20 @@ def test_previz_makes_a_scene_that_speaks(scene, picture):
     skin = still[20:50, 50:78, :3].mean(axis=(0, 1))
     assert skin[0] > 1.5 * skin[2] and scene.camera.name == "Portrait"
     np.testing.assert_allclose(still[2, 2, :3], 0.18, atol=0.01)
+
+
+def test_an_expression_is_directed_all_along(scene, generator):
+    assert make(avatar="builtin:ada", expression="courtesy") == {"FINISHED"}
+    head = bpy.context.view_layer.objects.active
+    assert head.gaussian_head.direction.AU12 == 3.0
+    smile = keys(head)['["expr_arkit_acting"]', ARKIT_INDEX["mouthSmileLeft"]]
+    assert {round(value, 3) for _, value in smile} == {0.6}
+    (line,) = scene.gaussian_heads.lines
+    assert line_status(scene, line).state is LineState.CURRENT
+    make(avatar="builtin:ada")
+    plain = bpy.context.view_layer.objects.active
+    assert plain != head and ('["expr_arkit_acting"]', 0) not in keys(plain)
+    assert plain.gaussian_head.direction.AU12 == 0.0
 
 
 def test_framing_decides_how_large_the_head_is(scene, picture):
