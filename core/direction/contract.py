@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import ModelError
-from ..spaces import ARKIT_SPACE
+from ..spaces import ACTION_UNITS, ARKIT_BLENDSHAPES, ARKIT_SPACE
+from .features import FEATURES
 
 KIND, VERSION = "gaussian_heads.direction", 1
 FEATURES_INPUT, UNITS, NOISE = "features", "units", "noise"
 WEIGHTS, CLOSURE = "weights", "closure"
 ACTING, LANDMARKS = "acting", "landmarks"
-RANKS = {FEATURES_INPUT: 2, UNITS: 2, NOISE: 2, WEIGHTS: 2, CLOSURE: 1}
+# What follows the number of frames in the shape of an input; the noise is as wide as the file says.
+WIDTHS = {FEATURES_INPUT: len(FEATURES), UNITS: len(ACTION_UNITS), WEIGHTS: len(ARKIT_BLENDSHAPES)}
 
 
 @dataclass(frozen=True)
@@ -43,16 +45,18 @@ def check_contract(path: Path, session: object) -> GeneratorSpecification:
             f"'{path}' moves the code space {metadata.get('code_space')}, not {ARKIT_SPACE}: choose "
             "another motion generator."
         )
-    ranks = {value.name: len(value.shape) for value in session.get_inputs()}
-    outputs = {value.name for value in session.get_outputs()}
-    if ranks != RANKS or outputs != {ACTING, LANDMARKS}:
-        raise ModelError(
-            f"'{path}' has other inputs or outputs than a motion generator: reinstall."
-        )
     try:
         numbers = [int(metadata[name]) for name in ("frame_rate_hz", "stride", "noise", "reach")]
     except (KeyError, ValueError):
         numbers = [0, 0, 0, 0]
     if min(numbers) <= 0:
         raise ModelError(f"'{path}' does not say its rates: reinstall the extension.")
-    return GeneratorSpecification(*numbers)
+    specification = GeneratorSpecification(*numbers)
+    shapes = {value.name: tuple(value.shape)[1:] for value in session.get_inputs()}
+    wanted = {name: (width,) for name, width in WIDTHS.items()}
+    wanted |= {NOISE: (specification.noise_dim,), CLOSURE: ()}
+    if shapes != wanted or {v.name for v in session.get_outputs()} != {ACTING, LANDMARKS}:
+        raise ModelError(
+            f"'{path}' has other inputs or outputs than a motion generator: reinstall the extension."
+        )
+    return specification

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -32,15 +33,16 @@ class ActingDirection:
             raise TrackError(
                 f"The acting direction has shape {shape}: give frames by {len(ACTION_UNITS)} Action Units."
             )
-        if not np.isfinite(self.intensities).all():
+        if not (np.isfinite(self.intensities).all() and math.isfinite(self.start_sec)):
             raise TrackError(
-                "The acting direction holds numbers that are not finite: set its Action Units again."
+                "The acting direction holds numbers that are not finite: set its Action Units and its "
+                "start again."
             )
         if self.fps <= 0:
             raise TrackError(f"The acting direction's rate is {self.fps}: it must be positive.")
 
     @classmethod
-    def constant(cls, **intensities: float) -> ActingDirection:
+    def constant(cls, **intensities: float | int) -> ActingDirection:
         """Units that are held from beginning to end, by name: `constant(AU12=3.0)`."""
         row = np.zeros((1, len(ACTION_UNITS)), np.float32)
         for name, intensity in intensities.items():

@@ -10,7 +10,6 @@ from ..assets import DIRECTION_MODEL
 from ..errors import ModelError
 from ..progress import Progress, report
 from ..sessions import open_session
-from ..spaces import ARKIT_BLENDSHAPES
 from ..speech.heard import ActedSpeech, HeardSpeech
 from .contract import (
     ACTING,
@@ -71,54 +70,63 @@ class MotionGenerator:
             raise ModelError(
                 f"The temperature of the acting is {temperature}: give 0 to {MAX_TEMPERATURE:g}."
             )
+        given = self._given(heard, direction, seed, temperature)
+        num_frames, rows = len(given[FEATURES_INPUT]), len(heard.levels)
+        acting = np.empty_like(given[WEIGHTS])
+        points = np.empty((len(acting), NUM_LANDMARKS, 3), np.float32) if with_landmarks else None
+        stride = self.specification.stride
+        size = max(CHUNK_FRAMES // stride, 1) * stride
+        for first in range(0, num_frames, size):
+            report(progress, first / num_frames)
+            self._piece(given, (first, min(first + size, num_frames)), acting, points)
+        report(progress, 1.0)
+        landmarks = None if points is None else points[:rows]
+        return ActedSpeech(acting[:rows], given[CLOSURE][:rows], heard.rate_hz, landmarks)
+
+    def _given(
+        self,
+        heard: HeardSpeech,
+        direction: ActingDirection,
+        seed: int,
+        temperature: float | int,
+    ) -> dict[str, np.ndarray]:
+        """All that goes into the network, in whole strides: zeros stand behind the sound."""
         spec = self.specification
-        weights, closure = heard_weights(heard), heard_closure(heard)
         if heard.rate_hz != PER_FRAME * spec.frame_rate_hz:
             raise ModelError(
                 f"The speech was heard at {heard.rate_hz} frames a second, the motion generator takes "
                 f"{PER_FRAME * spec.frame_rate_hz}: listen to the sound again."
             )
-        rows = len(weights)
-        step = PER_FRAME * spec.stride
-        missing = -rows % step
-        weights = np.pad(weights, ((0, missing), (0, 0)))
-        closure = np.pad(closure, (0, missing))
+        missing = -len(heard.levels) % (PER_FRAME * spec.stride)
+        weights = np.pad(heard_weights(heard), ((0, missing), (0, 0)))
+        closure = np.pad(heard_closure(heard), (0, missing))
         features = speech_features(weights, closure, heard.prosody, heard.rate_hz)
         times_sec = (np.arange(len(features)) + 0.5) / spec.frame_rate_hz
         rng = np.random.default_rng([seed, STREAM])
         latents = len(features) // spec.stride
         noise = rng.standard_normal((latents, spec.noise_dim), np.float32)
-        given = {
+        return {
             FEATURES_INPUT: features,
             UNITS: direction.at(times_sec),
             NOISE: np.float32(temperature) * noise,
             WEIGHTS: weights,
             CLOSURE: closure,
         }
-        acting = np.empty((len(weights), len(ARKIT_BLENDSHAPES)), np.float32)
-        points = np.empty((len(weights), NUM_LANDMARKS, 3), np.float32) if with_landmarks else None
-        for first in range(0, len(features), CHUNK_FRAMES):
-            report(progress, first / len(features))
-            self._piece(given, first, acting, points)
-        report(progress, 1.0)
-        landmarks = None if points is None else points[:rows]
-        return ActedSpeech(acting[:rows], closure[:rows], heard.rate_hz, landmarks)
 
     def _piece(
         self,
         given: dict[str, np.ndarray],
-        first: int,
+        frames: tuple[int, int],
         acting: np.ndarray,
         points: np.ndarray | None,
     ) -> None:
-        """Act some frames from `first` on, with what they depend on around them."""
+        """Act the frames from a first to before a last, with what they depend on around them."""
         spec, num_frames = self.specification, len(given[FEATURES_INPUT])
         reach = -(-spec.reach // spec.stride) * spec.stride
-        last = min(first + CHUNK_FRAMES, num_frames)
+        first, last = frames
         begin, end = max(first - reach, 0), min(last + reach, num_frames)
-        per_row = {NOISE: 1 / spec.stride, WEIGHTS: PER_FRAME, CLOSURE: PER_FRAME}
         around = {
-            name: values[int(begin * per_row.get(name, 1)) : int(end * per_row.get(name, 1))]
+            name: values[begin * len(values) // num_frames : end * len(values) // num_frames]
             for name, values in given.items()
         }
         wanted = [ACTING] if points is None else [ACTING, LANDMARKS]
