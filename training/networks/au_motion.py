@@ -176,10 +176,11 @@ class LipGuard(nn.Module):
 
     def forward(self, plain: Tensor, acted: Tensor, closure: Tensor) -> Tensor:
         """Weights `[B, N, 52]` of speech alone and with acting, closure `[B, N]` → guarded weights."""
-        plain_mm = (plain @ self.gap_mm).clamp(min=0.0)
+        plain_mm = plain @ self.gap_mm
         wider = self.settings.slack_mm * (1.0 - closure) ** self.settings.power
-        most = plain_mm + wider + self.settings.tolerance_mm
-        least = self.settings.kept_open * plain_mm
+        most = plain_mm.clamp(min=0.0) + wider + self.settings.tolerance_mm
+        # Lips that speech itself presses together are as far open as they need to be.
+        least = torch.minimum(self.settings.kept_open * plain_mm, plain_mm)
         for _ in range(GUARD_ROUNDS):
             gap = acted @ self.gap_mm
             acted = acted - self._share(gap - most, self.closing)
@@ -200,6 +201,8 @@ class MotionGenerator(nn.Module):
         self.shape = shape
         base = torch.from_numpy(au_to_arkit()) if base is None else base
         add_constant(self, "base", base)
+        places = torch.eye(len(ARKIT_BLENDSHAPES))[list(CHANNELS)]
+        self.register_buffer("places", places, persistent=False)
         condition = shape.heard + shape.asked
         self.hearing = nn.Sequential(
             nn.Conv1d(len(FEATURES), shape.heard, 3, padding=1),
@@ -257,10 +260,7 @@ class MotionGenerator(nn.Module):
         """What the network adds to the units' own shapes `[B, N, 52]`."""
         repeated = self.decoder_in(latent).repeat_interleave(self.shape.stride, 2)
         values = self.decoder(self.smoothing(repeated), condition)
-        added = self.decoder_out(values).transpose(1, 2)
-        whole = added.new_zeros(*added.shape[:2], len(ARKIT_BLENDSHAPES))
-        whole[:, :, CHANNELS] = added
-        return whole
+        return self.decoder_out(values).transpose(1, 2) @ self.places
 
     def asked_for(self, units: Tensor, added: Tensor) -> Tensor:
         """What is asked of the face `[B, N, 52]`: nothing where no unit acts."""
