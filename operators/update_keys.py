@@ -15,7 +15,7 @@ from .listening import counted
 
 
 class GAUSSIAN_HEADS_OT_update_keys(GuardedOperator, bpy.types.Operator):
-    """Bring keys to where their strips are and to manner, timing and seed as they are now, without listening again"""
+    """Bring keys to where their strips are and to manner, timing, seed and direction as they are now, without listening again"""
 
     bl_idname = "gaussian_heads.update_keys"
     bl_label = "Update Keys"

@@ -1,4 +1,4 @@
-"""Keys that follow by themselves: when a strip is moved, and when manner, timing or seed change.
+"""Keys that follow by themselves: when a strip is moved, and when manner, timing, seed or direction change.
 
 Following converges: what is remembered with the keys is compared with the strip, whatever happened between. An
 undo that brings back the strip but not the keys is therefore followed too.
