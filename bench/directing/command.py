@@ -4,7 +4,8 @@
 
 Sentences are the recordings that no network of ours was trained on, lips are tracked on filmed speakers, heads are
 those that ship. Every figure is of landmarks that heads decode. `--labels` is a generator that was trained on one-hot
-emotions (`training.au_motion --labels`); without it that way is left out.
+emotions (`training.au_motion --labels`); without it that way is left out. `--tracker FILE` (with the package mediapipe) also lets a
+tracker that is not ours read pictures of the heads.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from gaussian_heads.core.assets import DIRECTION_MODEL, SPEECH_MODEL
-from gaussian_heads.core.audio import SPEECH_RATE_HZ
+from gaussian_heads.core.assets import DIRECTION_MODEL, SAMPLE_SENTENCE, SPEECH_MODEL
+from gaussian_heads.core.audio import SPEECH_RATE_HZ, load_audio
 from gaussian_heads.core.direction import MotionGenerator
 from gaussian_heads.core.errors import GaussianHeadsError
 from gaussian_heads.core.files import replace_on_success
@@ -31,9 +32,10 @@ from lipsync.clips import Clip, filmed_clips, spoken_clips
 from .figures import Spoken, compared, cost_to_speech, intensities, rest, smoothness, speed
 from .heads import BenchHead
 from .report import report
+from .tracked import tracked
 from .ways import Ways
 
-PARTS = ("intensity", "speech", "ways", "jitter", "speed")
+PARTS = ("intensity", "speech", "ways", "jitter", "speed", "tracked")
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -45,6 +47,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--model", type=Path, default=DIRECTION_MODEL)
     parser.add_argument("--labels", type=Path, help="generator of one-hot emotions")
     parser.add_argument("--heads", nargs="+", default=("builtin:maya", "builtin:otto"))
+    parser.add_argument("--tracker", type=Path, help="model of MediaPipe's Face Landmarker")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--sentences", type=int, default=20, help="recordings that are used")
     parser.add_argument("--seed", type=int, default=1)
@@ -87,6 +90,9 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
             "times_real_time": speed(ways, longest.heard),
             "at_rest": rest(ways, spoken),
         }
+    if "tracked" in options.only and options.tracker is not None:
+        sentence = ears.listen(*load_audio(SAMPLE_SENTENCE))
+        found["tracked"] = tracked(options, ways, sentence)
     return found
 
 

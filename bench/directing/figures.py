@@ -33,6 +33,7 @@ LEVELS = tuple(range(int(MAX_INTENSITY) + 1))
 # Every how manieth frame of 10 ms is measured where a mean is wanted.
 STRIDE = 4
 STRONG = 1.25
+UNSEEN_MM = 1e-3
 UPPER_FACE = tuple(ACTION_UNITS.index(f"AU{n:02d}") for n in (1, 2, 4, 5, 6, 7, 45))
 MOUTH, EYES_AND_BROWS = np.arange(48, 68), np.r_[17:27, 36:48]
 CAPTURED_HZ = 30
@@ -52,9 +53,7 @@ def directed_by(units: Mapping[str, float]) -> Asked:
     return Asked(ActingDirection.constant(**units))
 
 
-def intensities(
-    ways: Ways, heads: Sequence[BenchHead], spoken: Sequence[Spoken]
-) -> dict[str, Any]:
+def intensities(ways: Ways, heads: Sequence[BenchHead], spoken: Sequence[Spoken]) -> dict[str, Any]:
     """Per unit: rank correlation of asked and seen, and what a 5 raises of every unit `[18]` as it is read."""
     signs = {head.name: [[] for _ in ACTION_UNITS] for head in heads}
     raised = np.zeros((len(ACTION_UNITS), len(ACTION_UNITS)))
@@ -73,7 +72,7 @@ def intensities(
                     raised[column] += more / len(spoken)
     rank = {
         unit: {
-            name: float(spearmanr(*np.array(values[column]).T).statistic)
+            name: _rank_correlation(np.array(values[column]))
             for name, values in signs.items()
         }
         for column, unit in enumerate(ACTION_UNITS)
@@ -86,6 +85,13 @@ def intensities(
         for column, unit in enumerate(ACTION_UNITS)
     }
     return {"rank_correlation": rank, "seen_mm": steps, "raised_by_5": raised.round(3).tolist()}
+
+
+def _rank_correlation(pairs: np.ndarray) -> float:
+    """Spearman's of pairs `[N, 2]`; 0 where nothing is seen to change."""
+    if np.ptp(pairs[:, 1]) < UNSEEN_MM:
+        return 0.0
+    return float(spearmanr(*pairs.T).statistic)
 
 
 def strong_conditions() -> dict[str, dict[str, float]]:
@@ -189,22 +195,21 @@ def _joined(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
 def smoothness(
     ways: Ways, head: BenchHead, spoken: Sequence[Spoken], captured: Mapping[str, np.ndarray]
 ) -> dict[str, Any]:
-    """Jitter (mm from frame to frame, second difference) of mouth and of eyes and brows at 30 frames a second.
+    """Jitter of mouth and of eyes and brows at 30 frames a second, under every emotion.
 
-    `captured` holds ARKit weights `[T, 52]` of recorded faces: a mouth that speaks, and a whole face.
+    Root mean square of the second difference from frame to frame in millimetres, and as a share of how far the same
+    points spread. `captured` holds ARKit weights `[T, 52]` of recorded faces: a mouth that speaks, a whole face.
     """
     found: dict[str, Any] = {}
     for name, part in (("mouth", MOUTH), ("eyes and brows", EYES_AND_BROWS)):
-        of_part = {"captured": _jitter_mm(head, captured[name], part)}
+        of_part = {"captured": _jitter(head, captured[name], part)}
         for way in (PLAIN, DIRECTED):
             values = []
             for number, one in enumerate(spoken):
-                for emotion in EMOTIONS:
+                for emotion in EMOTIONS if way == DIRECTED else EMOTIONS[:1]:
                     asked = directed_by(direction_units(emotion))
-                    values.append(
-                        _jitter_mm(head, _shown(ways, way, one.heard, asked, number), part)
-                    )
-            of_part[way] = float(np.mean(values))
+                    values.append(_jitter(head, _shown(ways, way, one.heard, asked, number), part))
+            of_part[way] = {key: float(np.mean([v[key] for v in values])) for key in values[0]}
         found[name] = of_part
     return found
 
@@ -216,8 +221,11 @@ def _shown(ways: Ways, way: str, heard: HeardSpeech, asked: Asked, seed: int) ->
     return sum(layers[name] for name in ("speech", "upper_face", "acting") if name in layers)
 
 
-def _jitter_mm(head: BenchHead, weights: np.ndarray, part: np.ndarray) -> float:
-    return jitter(1000.0 * head.points(weights)[:, part])
+def _jitter(head: BenchHead, weights: np.ndarray, part: np.ndarray) -> dict[str, float]:
+    points_mm = 1000.0 * head.points(weights)[:, part]
+    spread_mm = float(np.sqrt(points_mm.var(0).sum(1).mean()))
+    jitter_mm = jitter(points_mm)
+    return {"jitter_mm": jitter_mm, "of_spread": jitter_mm / max(spread_mm, 1e-9)}
 
 
 def speed(ways: Ways, heard: HeardSpeech, clock: Callable[[], float] = time.perf_counter) -> float:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .tracked import lines
 from .ways import DIRECTED, OFFSETS, PLAIN
 
 
@@ -18,6 +19,7 @@ def report(found: Mapping[str, Any]) -> str:
         "ways": _ways,
         "jitter": _jitter,
         "speed": _speed,
+        "tracked": _tracked,
     }
     blocks = [make(found) for name, make in parts.items() if name in found]
     return "\n".join(blocks)
@@ -88,8 +90,12 @@ def _ways(found: Mapping[str, Any]) -> str:
 
 
 def _jitter(found: Mapping[str, Any]) -> str:
-    rows = [(name, *(f"{v:.3f}" for v in part.values())) for name, part in found["jitter"].items()]
-    return table(("jitter, mm", *next(iter(found["jitter"].values()))), rows)
+    rows = [
+        (name, *(f"{v['jitter_mm']:.2f} ({v['of_spread']:.2f})" for v in part.values()))
+        for name, part in found["jitter"].items()
+    ]
+    titles = ("jitter, mm (of the spread)", *next(iter(found["jitter"].values())))
+    return table(titles, rows)
 
 
 def _speed(found: Mapping[str, Any]) -> str:
@@ -98,6 +104,11 @@ def _speed(found: Mapping[str, Any]) -> str:
         f"{part['times_real_time']:.0f} times real time; with nothing asked for, acting moves a weight by "
         f"{part['at_rest']:.1e} at most\n"
     )
+
+
+def _tracked(found: Mapping[str, Any]) -> str:
+    titles = ("held", "head", "its own shape, place", "what rises most for MediaPipe")
+    return table(titles, lines(found["tracked"]))
 
 
 def table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
