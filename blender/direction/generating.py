@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from ...core.direction.generator import ActedSpeech, MotionGenerator
     from ...core.speech import HeardSpeech
 
-# Lines whose acted motion is kept at hand, so that sliders of manner need no generator.
-MAX_RECENT = 16
+# Seconds of speech whose acted motion is kept at hand, so that sliders of manner need no generator; 1.2 MB a minute.
+MAX_RECENT_SEC = 900.0
 
 
 class Generator(Protocol):
@@ -55,8 +55,8 @@ def act_out(
         heard, directed.direction, seed=seed, temperature=directed.temperature, progress=progress
     )
     with _lock:
-        while len(_recent) >= MAX_RECENT:
-            _recent.pop(next(iter(_recent)))
         # Both are held on to: ids of what is gone are given anew.
         _recent[key] = (heard, generator, acted)
+        while sum(float(known[0].duration_sec) for known in _recent.values()) > MAX_RECENT_SEC:
+            _recent.pop(next(iter(_recent)))
     return acted
