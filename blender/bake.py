@@ -30,7 +30,7 @@ from .proxy import ensure_head_motion, ensure_layer, ensure_motion, ensure_weigh
 
 LAYER_LABELS = {
     "speech": "Speech",
-    "acting": "Acting",
+    "acting": "Directed Acting",
     "upper_face": "Upper Face",
     "blink": "Blink",
     "gaze": "Gaze",

@@ -135,7 +135,9 @@ class GAUSSIAN_HEADS_PG_head(
         **STYLE_OPTIONS,
     )
     strength_speech: _strength("Speech", "How strongly the mouth follows the baked speech")
-    strength_acting: _strength("Acting", "How strongly the baked acting direction moves the face")
+    strength_acting: _strength(
+        "Directed Acting", "How strongly what was baked of the acting direction moves the face"
+    )
     strength_upper_face: _strength("Upper Face", "How strongly brows and forehead move")
     strength_blink: _strength("Blinks", "How far the baked blinks close the eyes")
     strength_gaze: _strength("Gaze", "How far the baked gaze turns the eyes")

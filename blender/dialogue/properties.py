@@ -152,7 +152,7 @@ class MuteSettings:
     """Layers of an avatar that are left out, `mute_<layer>` beside each `strength_<layer>`."""
 
     mute_speech: _mute("Speech")
-    mute_acting: _mute("Acting")
+    mute_acting: _mute("Directed Acting")
     mute_upper_face: _mute("Upper Face")
     mute_blink: _mute("Blinks")
     mute_gaze: _mute("Gaze")

@@ -78,7 +78,7 @@ def test_a_directed_line_gets_a_layer_of_named_sparse_curves(scene, head, strip,
     curves = [c for c in find_channelbag(head).fcurves if c.data_path == ACTING]
     moved = {ARKIT_INDEX[n] for n in ("mouthSmileLeft", "mouthSmileRight", "jawOpen")}
     assert {curve.array_index for curve in curves} == moved
-    assert acting(head).group.name == "Acting · mouthSmileLeft"
+    assert acting(head).group.name == "Directed Acting · mouthSmileLeft"
     assert is_baked_path(ACTING)
     assert len(acting(head).keyframe_points) < 24, "nothing changes while it is held"
     assert shown(head, 30) == pytest.approx(0.8, abs=0.01) and shown(head, 8) == 0.0

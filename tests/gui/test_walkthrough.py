@@ -193,6 +193,8 @@ def test_save_and_reopen(session, view):
 
 
 def test_smile(session):
+    # The panel Speech has parts whose names begin alike.
+    session.open_panel("Exchange")
     session.open_panel("Acting")
     sidebar = session.box("VIEW_3D", "UI")
     session.click("Expressions", box=sidebar)
