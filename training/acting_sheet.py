@@ -24,7 +24,7 @@ from ..core.avatar import Avatar
 from ..core.camera import Camera, intrinsics, look_at
 from ..core.direction import ActingDirection, MotionGenerator
 from ..core.direction.presets import direction_units
-from ..core.errors import GaussianHeadsError
+from ..core.errors import GaussianHeadsError, TrackError
 from ..core.files import replace_on_success
 from ..core.measure import measure_landmarks
 from ..core.render import render
@@ -65,12 +65,18 @@ def head_camera(avatar: Avatar, side_px: int) -> Camera:
 
 
 def moments(wanted: Sequence[str]) -> list[tuple[str, float]]:
-    """Label and second of the middles of phones of the sample sentence, given as "word:phone number"."""
+    """Label and second of the middles of phones of the sample sentence, given as "phone:number" from 0."""
     phones = json.loads(SAMPLE_SENTENCE.with_suffix(".phones.json").read_text("utf8"))
     found = []
     for each in wanted:
         name, _, number = each.partition(":")
-        begin, end = [times for phone, *times in phones if phone == name][int(number)]
+        spoken = [times for phone, *times in phones if phone == name]
+        if not number.isdecimal() or int(number) >= len(spoken):
+            raise TrackError(
+                f"'{each}' is no moment of the sample sentence, which says '{name}' {len(spoken)} times: "
+                "give a phone and its number from 0, as in b:0."
+            )
+        begin, end = spoken[int(number)]
         found.append((name, (begin + end) / 2))
     return found
 
@@ -154,11 +160,11 @@ def main(words: Sequence[str] | None = None) -> int:
             rows.append((name, row))
         captions = [f"{a.name}  /{p}/ {t:.2f} s" for a in avatars for p, t in shown]
         sheet = draw_sheet(rows, captions, options.side)
+        with replace_on_success(options.out) as temporary:
+            sheet.save(temporary, "JPEG", quality=QUALITY, optimize=True)
     except (GaussianHeadsError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    with replace_on_success(options.out) as temporary:
-        sheet.save(temporary, "JPEG", quality=QUALITY, optimize=True)
     return 0
 
 

@@ -70,6 +70,8 @@ class MotionGenerator:
             raise ModelError(
                 f"The temperature of the acting is {temperature}: give 0 to {MAX_TEMPERATURE:g}."
             )
+        if seed < 0:
+            raise ModelError(f"The seed of the acting is {seed}: give 0 or more.")
         given = self._given(heard, direction, seed, temperature)
         num_frames, rows = len(given[FEATURES_INPUT]), len(heard.levels)
         acting = np.empty_like(given[WEIGHTS])

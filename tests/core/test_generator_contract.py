@@ -129,6 +129,11 @@ def test_temperatures_out_of_range_are_refused(tiny, temperature):
         tiny.act(made_up_speech(20), moving(), temperature=temperature)
 
 
+def test_seeds_below_zero_are_refused(tiny):
+    with pytest.raises(ModelError, match="seed of the acting is -1: give 0 or more"):
+        tiny.act(made_up_speech(20), moving(), seed=-1)
+
+
 def test_the_beginning_is_drawn_alike_however_long_the_sound_is(tiny):
     spied = recorded(tiny)
     for num_rows in (160, 800):
