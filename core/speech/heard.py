@@ -7,6 +7,7 @@ sound just heard and from stored bytes.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -101,7 +102,8 @@ class HeardSpeech(StoredSpeech):
         progress: Progress | None = None,
     ) -> ExpressionTrack:
         """Expression track with the layers "speech", "upper_face", "blink" and "gaze" in ARKit-52, and the
-        head's pose; what was `acted` of this sound is a layer of its own, "acting".
+        head's pose; what was `acted` of this sound is a layer of its own, "acting", as far as the others leave
+        room for it between 0 and 1.
 
         Frames lie at `start_sec + t / fps` seconds of the sound: `num_frames` of them, or as many as begin
         before its end. Of the style all but `effort` counts; `seed` decides all but the mouth.
@@ -116,7 +118,9 @@ class HeardSpeech(StoredSpeech):
         presence = Presence.sample(self.prosody, style, seed)
         layers, head_pose = self._sampled(presence, times_sec, float(1 / fps), progress)
         if acted is not None:
-            layers[ACTING_LAYER] = acted.sampled(times_sec, float(1 / fps))
+            acting = acted.sampled(times_sec, float(1 / fps))
+            _fit_beside(acting, layers)
+            layers[ACTING_LAYER] = acting
         return ExpressionTrack(layers, head_pose, ARKIT_SPACE, fps, float(start_sec), is_heard=True)
 
     def _sampled(
@@ -172,6 +176,18 @@ class HeardSpeech(StoredSpeech):
         last_row = len(self.levels) - 1
         first = min(max(math.floor(earliest * self.rate_hz) - 1, 0), last_row)
         return first, min(max(math.ceil(latest * self.rate_hz) + 1, first), last_row) + 1
+
+
+def _fit_beside(acting: np.ndarray, layers: Mapping[str, np.ndarray]) -> None:
+    """Keep the sum of all layers within 0 to 1, in place, as far as it is acting that leads out of it.
+
+    Eyes that are held shut blink no further, and a style that speaks less leaves less to take back.
+    """
+    for first in range(0, len(acting), TRACK_FRAMES):
+        rows = slice(first, first + TRACK_FRAMES)
+        others = sum(layer[rows] for layer in layers.values())
+        least, most = -np.maximum(others, 0.0), np.maximum(1.0 - others, 0.0)
+        np.clip(acting[rows], least, most, out=acting[rows])
 
 
 def _levels(weights: np.ndarray) -> np.ndarray:
