@@ -146,13 +146,16 @@ class AuMotionFit(ResumableFit):
         if not (self.step and curve.is_file()):
             return
         with curve.open(newline="") as stream:
-            rows = [row for row in csv.DictReader(stream) if int(row["step"]) < self.step]
+            whole = [row for row in csv.DictReader(stream) if None not in row.values()]
+        rows = [row for row in whole if int(row["step"]) < self.step]
+        if not rows:
+            curve.unlink()
+            return
         with replace_on_success(curve) as temporary, temporary.open("w", newline="") as stream:
-            writer = csv.DictWriter(stream, list(rows[-1]) if rows else [])
+            writer = csv.DictWriter(stream, list(rows[-1]))
             writer.writeheader()
             writer.writerows(rows)
-        if rows:
-            self.figures = {k: float(v) for k, v in rows[-1].items() if k != "step"}
+        self.figures = {k: float(v) for k, v in rows[-1].items() if k != "step"}
 
     def follow(self, item: int) -> None:
         """One step towards a new batch."""

@@ -135,6 +135,20 @@ def test_the_curve_of_a_resumed_run_has_every_step_once_and_its_figures_stay(tmp
     assert all(float(row["landmark"]) > 0 for row in rows)
 
 
+@pytest.mark.parametrize(
+    ("rest", "kept"),
+    [("", []), ("0,0.5,0.1,0.2,0.1\n", ["0"]), ("0,0.5,0.1,0.2,0.1\n50,0.4", ["0"])],
+)
+def test_a_curve_that_was_cut_off_is_gone_on_with(tmp_path, data, rest, kept):
+    fit = AuMotionFit(replace(SETTINGS, steps=101), SENTENCES, data, tmp_path)
+    fit.step = 100
+    fit.save(tmp_path / au_motion.CHECKPOINT)
+    (tmp_path / au_motion.CURVE).write_text(f"step,landmark,weights,continuity,kl\n{rest}", "utf8")
+    fit.run((), tmp_path / au_motion.CHECKPOINT)
+    with (tmp_path / au_motion.CURVE).open(newline="") as stream:
+        assert [row["step"] for row in csv.DictReader(stream)] == [*kept, "100"]
+
+
 def as_stored(network):
     """The network with the weights that an exported file's bytes stand for."""
     with torch.no_grad():
