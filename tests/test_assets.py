@@ -5,11 +5,17 @@ import re
 import zipfile
 
 import pytest
-from gaussian_heads.core.assets import ASSETS, DEFAULT_AVATAR, SPEECH_MODEL, builtin_avatars
+from gaussian_heads.core.assets import (
+    ASSETS,
+    DEFAULT_AVATAR,
+    DIRECTION_MODEL,
+    SPEECH_MODEL,
+    builtin_avatars,
+)
 
 PRIOR = ASSETS / "prior" / "prior.safetensors"
 LIMITS_MB = {".uhap": 6, ".onnx": 8, ".safetensors": 16}
-BINARIES = [SPEECH_MODEL, PRIOR, *builtin_avatars().values()]
+BINARIES = [SPEECH_MODEL, DIRECTION_MODEL, PRIOR, *builtin_avatars().values()]
 TRACES = re.compile(rb"site-packages|\.py\", line \d+|/home/\w|[A-Z]:\\Users")
 
 
