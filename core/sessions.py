@@ -28,6 +28,21 @@ def open_session(path: Path, title: str, num_threads: int = 0) -> object:
         ) from None
 
 
+def require_kind(
+    path: Path, session: object, kind: str, version: int, title: str
+) -> dict[str, str]:
+    """The metadata of a session's file, which must say that it is a `title` of this release."""
+    metadata = dict(session.get_modelmeta().custom_metadata_map)
+    if metadata.get("kind") != kind:
+        raise ModelError(f"'{path}' is a network of another kind: choose a {title}.")
+    if metadata.get("version") != str(version):
+        raise ModelError(
+            f"'{path}' is a {title} of version {metadata.get('version')}, this release reads version "
+            f"{version}: update the extension."
+        )
+    return metadata
+
+
 def make_session(data: bytes, num_threads: int = 0) -> object:
     """A session of a model's bytes on the CPU; raises what onnxruntime raises (`runtime_errors`)."""
     import onnxruntime

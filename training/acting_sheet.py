@@ -32,12 +32,12 @@ from ..core.speech import HeardSpeech, SpeechModel
 from .comparison.speaking import avatar_codes
 
 DIRECTIONS = ("neutral", "joy", "anger", "sadness", "surprise", "disgust")
-AVATARS = ("builtin:maya", "builtin:otto")
+AVATARS = ("builtin:maya", "builtin:kofi")
 FPS = Fraction(100)
 SIDE_PX, CAPTION_PX, LABEL_PX = 240, 24, 96
 INK, PAPER = (235, 235, 235), (28, 29, 32)
 BACKGROUND = np.array([0.18, 0.19, 0.21], np.float32)
-TURN_DEG, DISTANCE_M, VIEW_SHARE = 14.0, 1.2, 1.75
+TURN_DEG, DISTANCE_M, VIEW_SHARE = 14.0, 1.2, 1.38
 QUALITY = 88
 
 
@@ -51,7 +51,7 @@ def head_camera(avatar: Avatar, side_px: int) -> Camera:
     """A camera on the face and its hair, a little from the side."""
     points = avatar.landmarks(np.zeros(avatar.code_dim, np.float32))
     height_m = float(np.ptp(points[:, 1]))
-    center = (points.min(0) + points.max(0)) / 2 + np.array([0.0, 0.12 * height_m, 0.0])
+    center = (points.min(0) + points.max(0)) / 2 + np.array([0.0, 0.06 * height_m, 0.0])
     center[2] = points[:, 2].max()
     turn = np.radians(TURN_DEG)
     eye = center + DISTANCE_M * np.array([np.sin(turn), 0.0, np.cos(turn)])

@@ -166,7 +166,7 @@ def export_small(
     example = torch.zeros((1, size_px, size_px, 3), dtype=torch.uint8)
     model = traced(network, example, [ports.input], ports.outputs, axes=axes)
     store_bytes(model)
-    onnx.helper.set_model_props(model, {"kind": ports.kind, "version": VERSION})
+    onnx.helper.set_model_props(model, {"kind": ports.kind, "version": str(VERSION)})
     onnx.checker.check_model(model)
     data = model.SerializeToString()
     with replace_on_success(out) as temporary:

@@ -71,10 +71,7 @@ def intensities(ways: Ways, heads: Sequence[BenchHead], spoken: Sequence[Spoken]
                     more = head.units(weights).mean(0) - head.units(plain).mean(0)
                     raised[column] += more / len(spoken)
     rank = {
-        unit: {
-            name: _rank_correlation(np.array(values[column]))
-            for name, values in signs.items()
-        }
+        unit: {name: _rank_correlation(np.array(values[column])) for name, values in signs.items()}
         for column, unit in enumerate(ACTION_UNITS)
     }
     steps = {

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import ModelError
+from ..sessions import require_kind
 from ..spaces import ACTION_UNITS, ARKIT_BLENDSHAPES, ARKIT_SPACE
 from .features import FEATURES
 
@@ -32,14 +33,7 @@ class GeneratorSpecification:
 
 def check_contract(path: Path, session: object) -> GeneratorSpecification:
     """Compare inputs, outputs and metadata of the file with what `MotionGenerator` gives and expects."""
-    metadata = session.get_modelmeta().custom_metadata_map
-    if metadata.get("kind") != KIND:
-        raise ModelError(f"'{path}' is a network of another kind: choose a motion generator.")
-    if metadata.get("version") != str(VERSION):
-        raise ModelError(
-            f"'{path}' is a motion generator of version {metadata.get('version')}, this release reads "
-            f"version {VERSION}: update the extension."
-        )
+    metadata = require_kind(path, session, KIND, VERSION, "motion generator")
     if metadata.get("code_space") != ARKIT_SPACE:
         raise ModelError(
             f"'{path}' moves the code space {metadata.get('code_space')}, not {ARKIT_SPACE}: choose "

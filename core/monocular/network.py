@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import ModelError
-from ..sessions import first_line, open_session, runtime_errors
+from ..sessions import first_line, open_session, require_kind, runtime_errors
 
-VERSION = "1"
+VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Network:
 
     def __init__(self, session: object, path: Path, ports: Ports) -> None:
         self._session, self.path, self.ports = session, path, ports
-        self.metadata: dict[str, str] = dict(session.get_modelmeta().custom_metadata_map)
+        self.metadata: dict[str, str] = {}
 
     @classmethod
     def open(cls, path: Path | str, ports: Ports, *, num_threads: int = 0) -> Network:
@@ -68,14 +68,8 @@ class Network:
         return found
 
     def _check(self) -> None:
-        ports, metadata = self.ports, self.metadata
-        if metadata.get("kind") != ports.kind:
-            raise ModelError(f"'{self.path}' is a network of another kind: choose a {ports.title}.")
-        if metadata.get("version") != VERSION:
-            raise ModelError(
-                f"'{self.path}' is a {ports.title} of version {metadata.get('version')}, this release "
-                f"reads version {VERSION}: update the extension."
-            )
+        ports = self.ports
+        self.metadata = require_kind(self.path, self._session, ports.kind, VERSION, ports.title)
         inputs = {value.name: value for value in self._session.get_inputs()}
         outputs = {value.name: value for value in self._session.get_outputs()}
         fits = list(inputs) == [ports.input] and inputs[ports.input].type == "tensor(uint8)"

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from ..errors import ModelError
+from ..sessions import require_kind
 from ..spaces import ARKIT_BLENDSHAPES, ARKIT_SPACE
 from .style import SpeechStyle
 
@@ -42,14 +43,7 @@ class SpeechSpecification:
 
 def check_contract(path: Path, session: object) -> SpeechSpecification:
     """Compare inputs, outputs and metadata of the file with what `SpeechModel` gives and expects."""
-    metadata = session.get_modelmeta().custom_metadata_map
-    if metadata.get("kind") != KIND:
-        raise ModelError(f"'{path}' is a network of another kind: choose a speech network.")
-    if metadata.get("version") != str(VERSION):
-        raise ModelError(
-            f"'{path}' is a speech network of version {metadata.get('version')}, this release reads "
-            f"version {VERSION}: update the extension."
-        )
+    metadata = require_kind(path, session, KIND, VERSION, "speech network")
     if metadata.get("code_space") != ARKIT_SPACE:
         raise ModelError(
             f"'{path}' speaks the code space {metadata.get('code_space')}, not {ARKIT_SPACE}: "

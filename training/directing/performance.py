@@ -36,7 +36,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
 ROUNDED = {
     "AU09": 0.3,
     "AU10": 0.5,
-    "AU12": 0.45,
+    "AU12": 0.38,
     "AU14": 0.35,
     "AU15": 0.2,
     "AU20": 0.55,
@@ -45,7 +45,7 @@ ROUNDED = {
     "AU28": 0.3,
 }
 OPENED = {"AU09": 0.2, "AU10": 0.3, "AU17": 0.4, "AU23": 0.5, "AU28": 0.7}
-TOUCHING = {"AU09": 0.6, "AU10": 0.85, "AU12": 0.15, "AU25": 0.95, "AU26": 0.8}
+TOUCHING = {"AU09": 0.1, "AU10": 0.5, "AU25": 0.95, "AU26": 0.8}
 # Full rounding in weights of funnel and pucker, and an open mouth in millimetres.
 ROUND_GAIN, OPEN_MM = 1.4, 11.0
 # Tight and stretched lips speak smaller: what a unit of intensity 5 takes from speech.
@@ -53,6 +53,7 @@ TENSED = {"AU23": 0.2, "AU28": 0.15, "AU20": 0.1}
 JAW_LIMIT = 0.5
 # Nose wrinkler and upper lip raiser pull the same lip: what full wrinkling takes from the raise.
 SHARED_LIP = 0.75
+LIFTING = ("noseSneer", "mouthUpperUp")
 # Muscles do not switch: deviation of the bell (s) that demands are smoothed by.
 DEMAND_SEC = 0.035
 # Lips that are to touch have whatever parts them on its way back before, and let it go on after.
@@ -112,8 +113,17 @@ class Performer:
         for side in ("Left", "Right"):
             lip, nose = (ARKIT_INDEX[f"{name}{side}"] for name in ("mouthUpperUp", "noseSneer"))
             shapes[:, :, lip] = shapes[:, :, lip] * (1.0 - SHARED_LIP * shapes[:, :, nose])
+        self._close_under_nose(shapes, closure)
         acted = (plain * (1.0 - tension) + shapes).clamp(0.0, 1.0)
         return self.guard(plain, acted, closure) - plain
+
+    def _close_under_nose(self, shapes: Tensor, closure: Tensor) -> None:
+        """A wrinkled nose and a raised lip stay while lips touch: the mouth closes below them, in good time."""
+        close, gap_mm = ARKIT_INDEX["mouthClose"], self.guard.gap_mm
+        lifting = [ARKIT_INDEX[f"{name}{side}"] for name in LIFTING for side in ("Left", "Right")]
+        lifted_mm = (shapes[:, :, lifting] @ gap_mm[lifting]).clamp(min=0.0)
+        touching = smoothed(held(closure, HELD_SEC), RETURN_SEC)
+        shapes[:, :, close] = shapes[:, :, close] - touching * lifted_mm / gap_mm[close]
 
     def _freedom(self, plain: Tensor, closure: Tensor) -> Tensor:
         """What articulation leaves to each unit `[B, N, 18]`, 0 to 1."""
