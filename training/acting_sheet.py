@@ -32,12 +32,12 @@ from ..core.speech import HeardSpeech, SpeechModel
 from .comparison.speaking import avatar_codes
 
 DIRECTIONS = ("neutral", "joy", "anger", "sadness", "surprise", "disgust")
-AVATARS = ("builtin:maya", "builtin:kofi")
+AVATARS = ("builtin:maya", "builtin:otto")
 FPS = Fraction(100)
-SIDE_PX, CAPTION_PX, LABEL_PX = 240, 24, 96
+SIDE_PX, CAPTION_PX, LABEL_PX = 280, 24, 96
 INK, PAPER = (235, 235, 235), (28, 29, 32)
 BACKGROUND = np.array([0.18, 0.19, 0.21], np.float32)
-TURN_DEG, DISTANCE_M, VIEW_SHARE = 14.0, 1.2, 1.38
+TURN_DEG, DISTANCE_M, VIEW_SHARE = 14.0, 1.2, 1.42
 QUALITY = 88
 
 
@@ -51,8 +51,8 @@ def head_camera(avatar: Avatar, side_px: int) -> Camera:
     """A camera on the face and its hair, a little from the side."""
     points = avatar.landmarks(np.zeros(avatar.code_dim, np.float32))
     height_m = float(np.ptp(points[:, 1]))
-    center = (points.min(0) + points.max(0)) / 2 + np.array([0.0, 0.06 * height_m, 0.0])
-    center[2] = points[:, 2].max()
+    center = (points.min(0) + points.max(0)) / 2 + np.array([0.0, 0.08 * height_m, 0.0])
+    center[2] = points[:, 2].mean()
     turn = np.radians(TURN_DEG)
     eye = center + DISTANCE_M * np.array([np.sin(turn), 0.0, np.cos(turn)])
     view = look_at(eye, center, np.array([0.0, 1.0, 0.0]))
@@ -134,7 +134,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--avatars", nargs="+", default=AVATARS)
     parser.add_argument("--directions", nargs="+", default=DIRECTIONS)
-    parser.add_argument("--moments", nargs="+", default=("b:0", "ay:0", "uw:0", "p:3", "ay:1"))
+    parser.add_argument("--moments", nargs="+", default=("b:0", "ay:0", "uw:0", "ay:1"))
     parser.add_argument("--model", type=Path, default=DIRECTION_MODEL)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--side", type=int, default=SIDE_PX, help="pixels of one picture")

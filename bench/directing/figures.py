@@ -23,6 +23,7 @@ from gaussian_heads.training.directing.directions import (
 from gaussian_heads.training.evaluate_metrics import jitter
 from gaussian_heads.training.lip_curves import correlation
 from lipsync.clips import Clip
+from lipsync.motion_scores import speech_frames
 from lipsync.phone_scores import joined, score_phones
 from scipy.stats import spearmanr
 
@@ -54,7 +55,10 @@ def directed_by(units: Mapping[str, float]) -> Asked:
 
 
 def intensities(ways: Ways, heads: Sequence[BenchHead], spoken: Sequence[Spoken]) -> dict[str, Any]:
-    """Per unit: rank correlation of asked and seen, and what a 5 raises of every unit `[18]` as it is read."""
+    """Per unit: rank correlation of asked and seen, and what a 5 raises of every unit `[18]` as it is read.
+
+    What is seen is the mean over a sentence: as it is, and over what plain speech shows of the unit there.
+    """
     signs = {head.name: [[] for _ in ACTION_UNITS] for head in heads}
     raised = np.zeros((len(ACTION_UNITS), len(ACTION_UNITS)))
     for number, one in enumerate(spoken):
@@ -64,24 +68,35 @@ def intensities(ways: Ways, heads: Sequence[BenchHead], spoken: Sequence[Spoken]
                 asked = directed_by({unit: float(level)})
                 weights = ways.weights(DIRECTED, one.heard, asked, number)[::STRIDE]
                 for head in heads:
-                    seen = head.signs(weights)[:, column].mean()
-                    signs[head.name][column].append((level, float(seen)))
+                    seen, spoken_mm = (head.signs(w)[:, column].mean() for w in (weights, plain))
+                    signs[head.name][column].append((level, float(seen), float(seen - spoken_mm)))
                 if level == LEVELS[-1]:
                     head = heads[0]
                     more = head.units(weights).mean(0) - head.units(plain).mean(0)
                     raised[column] += more / len(spoken)
-    rank = {
-        unit: {name: _rank_correlation(np.array(values[column])) for name, values in signs.items()}
-        for column, unit in enumerate(ACTION_UNITS)
-    }
+    rank, rank_over_plain = (
+        {
+            unit: {
+                name: _rank_correlation(np.array(values[column])[:, [0, shown]])
+                for name, values in signs.items()
+            }
+            for column, unit in enumerate(ACTION_UNITS)
+        }
+        for shown in (1, 2)
+    )
     steps = {
         unit: [
-            float(np.mean([s for level, s in signs[heads[0].name][column] if level == wanted]))
+            float(np.mean([s for level, s, _ in signs[heads[0].name][column] if level == wanted]))
             for wanted in LEVELS
         ]
         for column, unit in enumerate(ACTION_UNITS)
     }
-    return {"rank_correlation": rank, "seen_mm": steps, "raised_by_5": raised.round(3).tolist()}
+    return {
+        "rank_correlation": rank,
+        "rank_correlation_over_plain": rank_over_plain,
+        "seen_mm": steps,
+        "raised_by_5": raised.round(3).tolist(),
+    }
 
 
 def _rank_correlation(pairs: np.ndarray) -> float:
@@ -122,15 +137,18 @@ def _speech_figures(
         return head.curves(ways.weights(way, one.heard, asked, 0), one.heard.rate_hz)
 
     scores = joined([score_phones(curves(one), one.clip.phones) for one in spoken])
-    of_gap = []
+    of_gap, in_speech = [], []
     for one in filmed:
-        tracked = one.clip.tracked
-        of_gap.append(correlation(curves(one).gap_at(tracked.times_sec), tracked.gap))
+        tracked, spoken_rows = one.clip.tracked, speech_frames(one.clip)
+        gap = curves(one).gap_at(tracked.times_sec)
+        of_gap.append(correlation(gap, tracked.gap))
+        in_speech.append(correlation(gap[spoken_rows], tracked.gap[spoken_rows]))
     return {
         "closure_j": float(scores.hits.mean() - scores.vowels_closed.mean()),
         "closed": float(scores.hits.mean()),
         "others_closed": float(scores.others_closed.mean()),
-        "gap_r": float(np.mean(of_gap)) if of_gap else float("nan"),
+        "gap_r": float(np.mean(of_gap)),
+        "gap_r_in_speech": float(np.mean(in_speech)),
     }
 
 

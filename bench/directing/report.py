@@ -30,7 +30,10 @@ def _intensity(found: Mapping[str, Any]) -> str:
     raised = np.array(part["raised_by_5"])
     rows = []
     for number, unit in enumerate(units):
-        ranks = part["rank_correlation"][unit].values()
+        ranks, over_plain = (
+            min(part[name][unit].values())
+            for name in ("rank_correlation", "rank_correlation_over_plain")
+        )
         others = np.delete(np.abs(raised[number]), number)
         most = int(
             np.argsort(-np.where(np.arange(len(units)) == number, 0, np.abs(raised[number])))[0]
@@ -39,7 +42,8 @@ def _intensity(found: Mapping[str, Any]) -> str:
         rows.append(
             (
                 unit,
-                f"{min(ranks):.3f}",
+                f"{ranks:.3f}",
+                f"{over_plain:.3f}",
                 " ".join(f"{value:.1f}" for value in seen),
                 f"{raised[number, number]:.2f}",
                 f"{units[most]} {raised[number, most]:+.2f}",
@@ -49,6 +53,7 @@ def _intensity(found: Mapping[str, Any]) -> str:
     titles = (
         "unit",
         "rank r",
+        "over plain",
         "seen at 0 to 5, mm",
         "read of 5",
         "most of another",
@@ -64,16 +69,20 @@ def _intensity(found: Mapping[str, Any]) -> str:
 def _speech(found: Mapping[str, Any]) -> str:
     part = found["speech"]
     plain = part[PLAIN]
-    rows = [(PLAIN, *_numbers(plain), "", "", "")]
+    rows = [(PLAIN, *_numbers(plain), "", "", "", "")]
     for name, ways in part.items():
         if name != PLAIN:
             rows.append((name, *_numbers(ways[DIRECTED]), *_numbers(ways[OFFSETS])))
-    titles = ("held", "J", "others closed", "gap r", "offsets: J", "others closed", "gap r")
+    of_way = ("others closed", "gap r", "in speech")
+    titles = ("held", "J", *of_way, "offsets: J", *of_way)
     return table(titles, rows)
 
 
 def _numbers(figures: Mapping[str, float]) -> tuple[str, ...]:
-    return tuple(f"{figures[name]:.2f}" for name in ("closure_j", "others_closed", "gap_r"))
+    return tuple(
+        f"{figures[name]:.2f}"
+        for name in ("closure_j", "others_closed", "gap_r", "gap_r_in_speech")
+    )
 
 
 def _ways(found: Mapping[str, Any]) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -24,18 +25,19 @@ from .ways import Ways
 FPS, FRAMES, SIDE_PX = Fraction(25), 12, 384
 # Rises of a blendshape that are no more than a tracker's own unrest.
 UNREST = 0.03
+Detect = Callable[[np.ndarray], Any]
 
 
 def tracked(options: argparse.Namespace, ways: Ways, heard: HeardSpeech) -> dict[str, Any]:
     """Rises of MediaPipe's blendshapes over plain speech, of every unit at 5 and every emotion, by head."""
-    detector = _detector(options.tracker)
     found: dict[str, Any] = {}
-    for name in options.heads:
-        avatar = Avatar.open(avatar_path(name))
-        plain = _weights(detector, avatar, ways, heard, {})
-        for condition, units in strong_conditions().items():
-            rise = _weights(detector, avatar, ways, heard, units) - plain
-            found.setdefault(condition, {})[avatar.name] = _figures(condition, rise)
+    with _open_detector(options.tracker) as detect:
+        for name in options.heads:
+            avatar = Avatar.open(avatar_path(name))
+            plain = _weights(detect, avatar, ways, heard, {})
+            for condition, units in strong_conditions().items():
+                rise = _weights(detect, avatar, ways, heard, units) - plain
+                found.setdefault(condition, {})[avatar.name] = _figures(condition, rise)
     return found
 
 
@@ -55,7 +57,7 @@ def _figures(condition: str, rise: np.ndarray) -> dict[str, Any]:
 
 
 def _weights(
-    detector: Any, avatar: Avatar, ways: Ways, heard: HeardSpeech, units: Mapping[str, float]
+    detect: Detect, avatar: Avatar, ways: Ways, heard: HeardSpeech, units: Mapping[str, float]
 ) -> np.ndarray:
     """Mean blendshapes `[52]` over frames of the sentence."""
     acted = ways.generator.act(heard, directed_by(units).units, seed=0)
@@ -65,12 +67,14 @@ def _weights(
     for row in np.linspace(0, len(codes) - 1, FRAMES + 2)[1:-1].astype(int):
         head = avatar.decode(codes[row], None)
         drawn = render(head, camera, backend="cpu", background=BACKGROUND).colors
-        rows.append(_read(detector, np.round(255 * np.clip(drawn, 0, 1)).astype(np.uint8)))
+        rows.append(_read(detect, np.round(255 * np.clip(drawn, 0, 1)).astype(np.uint8)))
     seen = [row for row in rows if row is not None]
     return np.mean(seen, 0) if seen else np.zeros(len(ARKIT_BLENDSHAPES))
 
 
-def _detector(path: Path) -> Any:
+@contextmanager
+def _open_detector(path: Path) -> Iterator[Detect]:
+    """MediaPipe's detector; closed before the interpreter takes its package apart."""
     try:
         import mediapipe
         from mediapipe.tasks import python
@@ -83,12 +87,13 @@ def _detector(path: Path) -> Any:
         base_options=python.BaseOptions(model_asset_buffer=path.read_bytes()),
         output_face_blendshapes=True,
     )
-    detector = vision.FaceLandmarker.create_from_options(options)
-    return lambda pixels: detector.detect(mediapipe.Image(mediapipe.ImageFormat.SRGB, pixels))
+    with vision.FaceLandmarker.create_from_options(options) as detector:
+        yield lambda pixels: detector.detect(mediapipe.Image(mediapipe.ImageFormat.SRGB, pixels))
 
 
-def _read(detector: Any, pixels: np.ndarray) -> np.ndarray | None:
-    result = detector(np.ascontiguousarray(pixels))
+def _read(detect: Detect, pixels: np.ndarray) -> np.ndarray | None:
+    """Blendshapes `[52]` of a picture; None where no face is found."""
+    result = detect(np.ascontiguousarray(pixels))
     if not result.face_blendshapes:
         return None
     weights = {shape.category_name: shape.score for shape in result.face_blendshapes[0]}
