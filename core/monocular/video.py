@@ -14,12 +14,13 @@ from ..avatar.known_spaces import shipped_controls
 from ..errors import CodeSpaceError, VideoError
 from ..progress import Progress
 from ..video import VideoFile, VideoFrame, at_rate
+from .brows import followed_brows
 from .crops import FACE_MARGIN, CropWindow
 from .encoded import EncodedVideo
 from .encoder import FaceReadings, MonocularEncoder
 from .finder import FaceFinder
 from .lids import closed_lids
-from .pose import FACING, VideoCamera, head_poses, rotation_vectors
+from .pose import FACING, VideoCamera, head_poses, rotation_matrices, rotation_vectors
 from .refinement import corrected_codes, refined_measures
 from .smoothing import Timing, bridged, smooth_codes, smooth_measures, smooth_poses
 from .tracking import FaceChoice, FaceSource, FaceTracker, TrackedFrame
@@ -118,6 +119,10 @@ def encode_tracked(
     )
     mouth_mm, gaze_rad = smooth_measures(mouth_mm, gaze_rad, timing)
     codes = closed_lids(codes, mouth_mm, code_space)
+    points_px = spread(landmarks)
+    codes = followed_brows(
+        codes, points_px, FACING @ rotation_matrices(turns), float(fps), code_space
+    )
     return EncodedVideo(
         fps=fps,
         times_sec=np.array([frame.time_sec for frame in tracked]),
@@ -126,7 +131,7 @@ def encode_tracked(
         confidence=confidence,
         is_present=is_present,
         shot=shot,
-        landmarks_px=spread(landmarks).astype(np.float32),
+        landmarks_px=points_px.astype(np.float32),
         camera=camera,
         head_rotation=turns.astype(np.float32),
         head_position_m=places.astype(np.float32),
