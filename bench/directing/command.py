@@ -30,12 +30,13 @@ from gaussian_heads.training.speech_recordings import data_folder
 from lipsync.clips import Clip, filmed_clips, spoken_clips
 
 from .figures import Spoken, compared, cost_to_speech, intensities, rest, smoothness, speed
+from .filmed import read_back
 from .heads import BenchHead
 from .report import report
 from .tracked import tracked
 from .ways import Ways
 
-PARTS = ("intensity", "speech", "ways", "jitter", "speed", "tracked")
+PARTS = ("intensity", "speech", "ways", "jitter", "speed", "video", "tracked")
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -90,6 +91,8 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
             "times_real_time": speed(ways, longest.heard),
             "at_rest": rest(ways, spoken),
         }
+    if "video" in options.only:
+        found["video"] = read_back(options.heads)
     if "tracked" in options.only and options.tracker is not None:
         sentence = ears.listen(*load_audio(SAMPLE_SENTENCE))
         found["tracked"] = tracked(options, ways, sentence)

@@ -19,6 +19,7 @@ def report(found: Mapping[str, Any]) -> str:
         "ways": _ways,
         "jitter": _jitter,
         "speed": _speed,
+        "video": _video,
         "tracked": _tracked,
     }
     blocks = [make(found) for name, make in parts.items() if name in found]
@@ -113,6 +114,18 @@ def _speed(found: Mapping[str, Any]) -> str:
         f"{part['times_real_time']:.0f} times real time; with nothing asked for, acting moves a weight by "
         f"{part['at_rest']:.1e} at most\n"
     )
+
+
+def _video(found: Mapping[str, Any]) -> str:
+    units, rows = found["units"], []
+    for number, unit in enumerate(units):
+        cells = []
+        for read in found["video"].values():
+            row = np.array(read[number])
+            other = int(np.argmax(np.where(np.arange(len(units)) == number, -1.0, np.abs(row))))
+            cells.append(f"{row[number]:.2f} ({units[other]} {row[other]:+.1f})")
+        rows.append((f"{unit} at 4", *cells))
+    return table(("shown", *found["video"]), rows)
 
 
 def _tracked(found: Mapping[str, Any]) -> str:
