@@ -25,11 +25,22 @@ from gaussian_heads.core.errors import GaussianHeadsError
 from gaussian_heads.core.files import replace_on_success
 from gaussian_heads.core.spaces import ACTION_UNITS
 from gaussian_heads.core.speech import SpeechModel
-from gaussian_heads.training.directing.captured import captured_mouth, captured_whole
+from gaussian_heads.training.directing.captured import captured_mouths, captured_whole
+from gaussian_heads.training.speech_captured import CAPTURED_LATE_SEC
 from gaussian_heads.training.speech_recordings import data_folder
 from lipsync.clips import Clip, filmed_clips, spoken_clips
 
-from .figures import Spoken, compared, cost_to_speech, intensities, rest, smoothness, speed
+from .figures import (
+    Recorded,
+    Spoken,
+    compared,
+    cost_to_speech,
+    intensities,
+    rest,
+    smoothness,
+    speaking,
+    speed,
+)
 from .filmed import read_back
 from .heads import BenchHead
 from .report import report
@@ -83,8 +94,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     if "ways" in options.only:
         found["ways"] = compared(ways, heads[0], spoken, options.seed)
     if "jitter" in options.only:
-        recorded = {"mouth": captured_mouth(data), "eyes and brows": captured_whole(data)}
-        found["jitter"] = smoothness(ways, heads[0], spoken, recorded)
+        found["jitter"] = smoothness(ways, heads[0], spoken, _captured(ears, data))
     if "speed" in options.only:
         longest = max(spoken, key=lambda one: one.heard.duration_sec)
         found["speed"] = {
@@ -97,6 +107,16 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         sentence = ears.listen(*load_audio(SAMPLE_SENTENCE))
         found["tracked"] = tracked(options, ways, sentence)
     return found
+
+
+def _captured(ears: SpeechModel, data: Path) -> dict[str, list[Recorded]]:
+    """Recorded mouths while they speak; of the whole face there is no sound, so all of it counts."""
+    whole = captured_whole(data)
+    mouths = []
+    for weights, path in captured_mouths(data).values():
+        heard = ears.listen(*load_audio(path))
+        mouths.append(Recorded(weights, speaking(heard, len(weights), CAPTURED_LATE_SEC)))
+    return {"mouth": mouths, "eyes and brows": [Recorded(whole, np.ones(len(whole), bool))]}
 
 
 def _heard(ears: SpeechModel, clip: Clip) -> Spoken:

@@ -207,26 +207,53 @@ def _joined(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     return means | {"closure_j": float(scores.hits.mean() - scores.vowels_closed.mean())}
 
 
+@dataclass(frozen=True)
+class Recorded:
+    """A face that was captured: ARKit weights `[T, 52]` at 30 frames a second, and the frames `[T]` that count."""
+
+    weights: np.ndarray
+    counts: np.ndarray
+
+
+def speaking(heard: HeardSpeech, num_frames: int, late_sec: float = 0.0) -> np.ndarray:
+    """Which of the frames at 30 a second lie within phrases of a sound that the face shows `late_sec` later."""
+    times_sec = np.arange(num_frames) / CAPTURED_HZ - late_sec
+    counts = np.zeros(num_frames, bool)
+    for start, end in heard.prosody.phrases:
+        counts |= (times_sec >= start) & (times_sec < end)
+    return counts
+
+
 def smoothness(
-    ways: Ways, head: BenchHead, spoken: Sequence[Spoken], captured: Mapping[str, np.ndarray]
+    ways: Ways,
+    head: BenchHead,
+    spoken: Sequence[Spoken],
+    captured: Mapping[str, Sequence[Recorded]],
 ) -> dict[str, Any]:
-    """Jitter of mouth and of eyes and brows at 30 frames a second, under every emotion.
+    """Jitter of mouth and of eyes and brows at 30 frames a second while somebody speaks, under every emotion.
 
     Root mean square of the second difference from frame to frame in millimetres, and as a share of how far the same
-    points spread. `captured` holds ARKit weights `[T, 52]` of recorded faces: a mouth that speaks, a whole face.
+    points spread. `captured` holds recorded faces for the mouth, and for eyes and brows.
     """
     found: dict[str, Any] = {}
     for name, part in (("mouth", MOUTH), ("eyes and brows", EYES_AND_BROWS)):
-        of_part = {"captured": _jitter(head, captured[name], part)}
+        recorded = [_jitter(head, each.weights, each.counts, part) for each in captured[name]]
+        of_part = {"captured": _means(recorded)}
         for way in (PLAIN, DIRECTED):
             values = []
             for number, one in enumerate(spoken):
                 for emotion in EMOTIONS if way == DIRECTED else EMOTIONS[:1]:
                     asked = directed_by(direction_units(emotion))
-                    values.append(_jitter(head, _shown(ways, way, one.heard, asked, number), part))
-            of_part[way] = {key: float(np.mean([v[key] for v in values])) for key in values[0]}
+                    weights = _shown(ways, way, one.heard, asked, number)
+                    counts = speaking(one.heard, len(weights))
+                    values.append(_jitter(head, weights, counts, part))
+            of_part[way] = _means(values)
         found[name] = of_part
     return found
+
+
+def _means(values: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    return {key: float(np.mean([value[key] for value in values])) for key in values[0]}
 
 
 def _shown(ways: Ways, way: str, heard: HeardSpeech, asked: Asked, seed: int) -> np.ndarray:
@@ -236,10 +263,13 @@ def _shown(ways: Ways, way: str, heard: HeardSpeech, asked: Asked, seed: int) ->
     return sum(layers[name] for name in ("speech", "upper_face", "acting") if name in layers)
 
 
-def _jitter(head: BenchHead, weights: np.ndarray, part: np.ndarray) -> dict[str, float]:
-    points_mm = 1000.0 * head.points(weights)[:, part]
+def _jitter(
+    head: BenchHead, weights: np.ndarray, counts: np.ndarray, part: np.ndarray
+) -> dict[str, float]:
+    rows = np.flatnonzero(counts)
+    points_mm = 1000.0 * head.points(weights[rows])[:, part]
     spread_mm = float(np.sqrt(points_mm.var(0).sum(1).mean()))
-    jitter_mm = jitter(points_mm)
+    jitter_mm = jitter(points_mm, rows)
     return {"jitter_mm": jitter_mm, "of_spread": jitter_mm / max(spread_mm, 1e-9)}
 
 

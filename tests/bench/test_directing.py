@@ -13,7 +13,7 @@ pytest.importorskip("torch", reason="the training environment is not installed")
 
 from . import known_curves  # noqa: F401  # isort: skip (finds the benchmark)
 
-from directing.figures import Spoken, compared, intensities, rest, smoothness
+from directing.figures import Recorded, Spoken, compared, intensities, rest, smoothness, speaking
 from directing.heads import SIGNS, BenchHead
 from directing.report import report
 from directing.ways import DIRECTED, OFFSETS, PLAIN, Ways
@@ -108,12 +108,36 @@ def test_rest_and_jitter(head: BenchHead, spoken: list[Spoken]) -> None:
     ways = Ways(LinearGenerator())
     assert rest(ways, spoken) == 0.0
     weights = heard_weights(spoken[0].heard)[::3]
-    still = np.zeros_like(weights)
-    found = smoothness(ways, head, spoken, {"mouth": weights, "eyes and brows": still})
+    whole = np.ones(len(weights), bool)
+    captured = {"mouth": [Recorded(weights, whole)]}
+    captured["eyes and brows"] = [Recorded(np.zeros_like(weights), whole)]
+    found = smoothness(ways, head, spoken, captured)
     assert found["eyes and brows"]["captured"]["jitter_mm"] == 0.0
     # Held units move nothing: the mouth that acts shakes as much as the one that only speaks.
     mouth = found["mouth"]
     assert mouth[DIRECTED]["jitter_mm"] == pytest.approx(mouth[PLAIN]["jitter_mm"], rel=0.01)
+
+
+def test_only_frames_that_speak_count(head: BenchHead, spoken: list[Spoken]) -> None:
+    heard = spoken[0].heard
+    assert speaking(heard, 75).sum() == 30 * SECONDS
+    assert not speaking(heard, 75, late_sec=0.1)[:3].any()
+    weights = heard_weights(heard)[::3]
+    shaking = weights.copy()
+    shaking[::2, ARKIT_INDEX["jawOpen"]] += 0.5
+    calm = np.zeros(len(weights), bool)
+    calm[:30] = True
+    shaking[:30] = weights[:30]
+    found = [
+        smoothness(
+            Ways(LinearGenerator()),
+            head,
+            spoken,
+            dict.fromkeys(("mouth", "eyes and brows"), [Recorded(w, calm)]),
+        )["mouth"]["captured"]["jitter_mm"]
+        for w in (weights, shaking)
+    ]
+    assert found[0] == pytest.approx(found[1])
 
 
 def test_report_holds_every_unit(head: BenchHead, spoken: list[Spoken]) -> None:

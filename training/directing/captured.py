@@ -28,11 +28,15 @@ def captured_whole(data: Path) -> np.ndarray:
     return weights
 
 
-def captured_mouth(data: Path) -> np.ndarray:
-    """ARKit weights `[T, 52]` at 30 Hz of the mouth of an actor who speaks (FACEGOOD), all clips in a row."""
-    path = data / "speech" / CAPTURED / "arkit_30fps.npz"
+def captured_mouths(data: Path) -> dict[str, tuple[np.ndarray, Path]]:
+    """ARKit weights `[T, 52]` at 30 Hz of the mouth of an actor who speaks (FACEGOOD), and his sound, by clip."""
+    folder = data / "speech" / CAPTURED
+    path, suffix = folder / "arkit_30fps.npz", "_arkit_plus_oh_oo"
     if not path.is_file():
         raise TrackError(f"There is no captured mouth '{path}': complete the data.")
     with np.load(path) as tracks:
-        clips = sorted(key for key in tracks if key.endswith("_arkit_plus_oh_oo"))
-        return np.concatenate([tracks[key] for key in clips]).astype(np.float32)
+        names = sorted(key.removesuffix(suffix) for key in tracks if key.endswith(suffix))
+        return {
+            name: (tracks[name + suffix].astype(np.float32), folder / "paired" / f"{name}.flac")
+            for name in names
+        }
