@@ -37,7 +37,7 @@ class ReadsPoseAsset(ActsOnAvatar):
         name="File",
         description="The .blend file that holds the Action, where it is not this one",
         subtype="FILE_PATH",
-        options={"SKIP_SAVE"},
+        options={"SKIP_SAVE", "PATH_SUPPORTS_BLEND_RELATIVE"},
     )
     mode: EnumProperty(
         name="Mode", description="What becomes of what the face shows already", items=MODES

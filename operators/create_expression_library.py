@@ -27,7 +27,7 @@ asset libraries of the preferences"""
         name="Folder",
         description="Where the library goes; the add-on's own folder when empty",
         subtype="DIR_PATH",
-        options={"SKIP_SAVE"},
+        options={"SKIP_SAVE", "PATH_SUPPORTS_BLEND_RELATIVE"},
     )
     use_preferences: BoolProperty(
         name="Add to Preferences",

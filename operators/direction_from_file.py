@@ -66,7 +66,7 @@ class GAUSSIAN_HEADS_OT_direction_from_file(KeysUnits, ActsOnAvatar, bpy.types.O
         name="File",
         description="The table of Action Units to read",
         subtype="FILE_PATH",
-        options={"SKIP_SAVE"},
+        options={"SKIP_SAVE", "PATH_SUPPORTS_BLEND_RELATIVE"},
     )
     filter_glob: StringProperty(default="*.csv;*.tsv;*.txt", options={"HIDDEN"})
     first_frame: IntProperty(

@@ -36,7 +36,9 @@ class GAUSSIAN_HEADS_OT_export_landmarks(NeedsAvatars, SteppingOperator, bpy.typ
     bl_label = "Export Landmarks"
     bl_options = {"REGISTER"}
 
-    filepath: StringProperty(name="File", subtype="FILE_PATH", options={"SKIP_SAVE"})
+    filepath: StringProperty(
+        name="File", subtype="FILE_PATH", options={"SKIP_SAVE", "PATH_SUPPORTS_BLEND_RELATIVE"}
+    )
     filter_glob: StringProperty(default="*.csv;*.npz", options={"HIDDEN"})
     file_format: EnumProperty(name="Format", description="Kind of file", items=FORMAT_ITEMS)
     subjects: EnumProperty(name="Avatars", description="Whose landmarks", items=SUBJECT_ITEMS)

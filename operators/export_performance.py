@@ -25,7 +25,9 @@ class GAUSSIAN_HEADS_OT_export_performance(NeedsActiveAvatar, GuardedOperator, b
     bl_label = "Export Performance"
     bl_options = {"REGISTER"}
 
-    filepath: StringProperty(name="File", subtype="FILE_PATH", options={"SKIP_SAVE"})
+    filepath: StringProperty(
+        name="File", subtype="FILE_PATH", options={"SKIP_SAVE", "PATH_SUPPORTS_BLEND_RELATIVE"}
+    )
     filter_glob: StringProperty(default="*.csv;*.npz", options={"HIDDEN"})
     file_format: EnumProperty(name="Format", description="Kind of file", items=FORMAT_ITEMS)
     use_range: BoolProperty(

@@ -23,7 +23,9 @@ class GAUSSIAN_HEADS_OT_export_ply(NeedsActiveAvatar, SteppingOperator, bpy.type
     bl_label = "Export 3D Gaussian Splats"
     bl_options = {"REGISTER"}
 
-    filepath: StringProperty(name="File", subtype="FILE_PATH", options={"SKIP_SAVE"})
+    filepath: StringProperty(
+        name="File", subtype="FILE_PATH", options={"SKIP_SAVE", "PATH_SUPPORTS_BLEND_RELATIVE"}
+    )
     filter_glob: StringProperty(default="*.ply", options={"HIDDEN"})
     use_range: BoolProperty(
         name="Frame Range",

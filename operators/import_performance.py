@@ -50,7 +50,7 @@ class GAUSSIAN_HEADS_OT_import_performance(ThinsKeys, GuardedOperator, bpy.types
         name="File",
         description="The recording to read",
         subtype="FILE_PATH",
-        options={"SKIP_SAVE"},
+        options={"SKIP_SAVE", "PATH_SUPPORTS_BLEND_RELATIVE"},
     )
     filter_glob: StringProperty(default="*.csv;*.json;*.npz", options={"HIDDEN"})
     mode: EnumProperty(name="Import As", description="What the recording becomes", items=MODE_ITEMS)

@@ -29,7 +29,7 @@ class GAUSSIAN_HEADS_OT_import_splats(GuardedOperator, bpy.types.Operator):
         name="File",
         description="The .ply file to load; the scene refers to it",
         subtype="FILE_PATH",
-        options={"SKIP_SAVE"},
+        options={"SKIP_SAVE", "PATH_SUPPORTS_BLEND_RELATIVE"},
     )
     up_axis: EnumProperty(
         name="Up", description="Which axis of the file points up", items=UP_AXIS_ITEMS
@@ -38,7 +38,7 @@ class GAUSSIAN_HEADS_OT_import_splats(GuardedOperator, bpy.types.Operator):
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """Load, add the object and select it."""
-        reference = reference_to(Path(self.filepath))
+        reference = reference_to(Path(bpy.path.abspath(self.filepath)))
         loaded = load_avatar(avatar_path(reference))
         obj = create_splat_object(reference, loaded, self.up_axis, context.collection)
         make_active(context, obj)

@@ -43,13 +43,13 @@ class GAUSSIAN_HEADS_OT_personalize(GuardedOperator, bpy.types.Operator):
         name="File",
         description="The video or photo of the person",
         subtype="FILE_PATH",
-        options={"SKIP_SAVE"},
+        options={"SKIP_SAVE", "PATH_SUPPORTS_BLEND_RELATIVE"},
     )
     directory: StringProperty(
         name="Folder",
         description="Folder of the photos, where there are several",
         subtype="DIR_PATH",
-        options={"SKIP_SAVE", "HIDDEN"},
+        options={"SKIP_SAVE", "PATH_SUPPORTS_BLEND_RELATIVE", "HIDDEN"},
     )
     files: CollectionProperty(
         name="Files",

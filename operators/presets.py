@@ -37,14 +37,14 @@ class GAUSSIAN_HEADS_OT_apply_preset(GuardedOperator, bpy.types.Operator):
         name="File",
         description="The preset file to run",
         subtype="FILE_PATH",
-        options={"SKIP_SAVE", "HIDDEN"},
+        options={"SKIP_SAVE", "PATH_SUPPORTS_BLEND_RELATIVE", "HIDDEN"},
     )
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """Run the preset's file on the scene and the active head."""
         obj = active_avatar(context)
         if self.filepath:
-            run_preset(Path(self.filepath), scene=context.scene, obj=obj)
+            run_preset(Path(bpy.path.abspath(self.filepath)), scene=context.scene, obj=obj)
         else:
             apply_preset(self.kind, self.preset, scene=context.scene, obj=obj)
         return {"FINISHED"}

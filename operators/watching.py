@@ -38,7 +38,7 @@ class WatchesVideo:
         name="File",
         description="A video or picture to watch instead of a strip",
         subtype="FILE_PATH",
-        options={"SKIP_SAVE"},
+        options={"SKIP_SAVE", "PATH_SUPPORTS_BLEND_RELATIVE"},
     )
     use_file: BoolProperty(
         name="Choose a File",
