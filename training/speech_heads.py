@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from ..core.avatar import arkit_controls
-from ..core.measure import NUM_LANDMARKS, signed_lip_gap
+from ..core.landmarks import NUM_LANDMARKS
+from ..core.measure import signed_lip_gap
 from ..core.spaces import ARKIT_BLENDSHAPES, ARKIT_SPACE
 
 METRES_PER_UNIT = 0.01
