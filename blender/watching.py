@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from ..core.averaging import under_bell
 from ..core.direction.readout import acted_units
 from ..core.errors import GaussianHeadsError
 from ..core.expression import ExpressionTrack
@@ -174,14 +175,5 @@ def smoothed(track: ExpressionTrack, smoothing_ms: float) -> ExpressionTrack:
     sigma_frames = smoothing_ms / 1000 * float(track.fps) / 2
     if sigma_frames < 0.1:
         return track
-    reach = int(np.ceil(3 * sigma_frames))
-    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma_frames) ** 2)
-    kernel = (kernel / kernel.sum()).astype(np.float32)
-
-    def mean(values: np.ndarray) -> np.ndarray:
-        padded = np.pad(values, ((reach, reach), (0, 0)), mode="edge")
-        windows = np.lib.stride_tricks.sliding_window_view(padded, len(kernel), axis=0)
-        return np.ascontiguousarray(windows @ kernel)
-
-    layers = {name: mean(codes) for name, codes in track.layers.items()}
-    return replace(track, layers=layers, head_pose=mean(track.head_pose))
+    layers = {name: under_bell(codes, sigma_frames) for name, codes in track.layers.items()}
+    return replace(track, layers=layers, head_pose=under_bell(track.head_pose, sigma_frames))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import bpy
+from bpy.props import FloatProperty
 
 from ..blender.acting.keys import key_change
 from ..blender.acting.pose import read_pose
@@ -13,6 +14,19 @@ from .base import NO_AVATAR, GuardedOperator, Outcome, active_avatar
 KEY_DESCRIPTION = (
     "Key the whole face at the current frame; without it only Auto Keying keys what changes"
 )
+
+
+class HasIntensity:
+    """Mix-in for operators that show an expression of the table."""
+
+    intensity: FloatProperty(
+        name="Intensity",
+        description="How strong it is: 1 as in the table",
+        default=1.0,
+        min=0.0,
+        max=1.5,
+        subtype="FACTOR",
+    )
 
 
 class ActsOnAvatar(GuardedOperator):

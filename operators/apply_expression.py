@@ -7,28 +7,20 @@ from bpy.props import BoolProperty, EnumProperty, FloatProperty
 
 from ..blender.acting.pose import blend_pose
 from ..core.spaces.expressions import EXPRESSIONS, mirrored
-from .acting_base import KEY_DESCRIPTION, ActsOnAvatar
+from .acting_base import KEY_DESCRIPTION, ActsOnAvatar, HasIntensity
 from .base import Outcome
 from .copy_pose import MODES
 
 ITEMS = tuple((name, e.label, e.description) for name, e in EXPRESSIONS.items())
 
 
-class GAUSSIAN_HEADS_OT_apply_expression(ActsOnAvatar, bpy.types.Operator):
+class GAUSSIAN_HEADS_OT_apply_expression(HasIntensity, ActsOnAvatar, bpy.types.Operator):
     """Set the controls of an expression on top of the speech"""
 
     bl_idname = "gaussian_heads.apply_expression"
     bl_label = "Apply Expression"
 
     name: EnumProperty(name="Expression", description="What the face expresses", items=ITEMS)
-    intensity: FloatProperty(
-        name="Intensity",
-        description="How strong it is: 1 as in the table",
-        default=1.0,
-        min=0.0,
-        max=1.5,
-        subtype="FACTOR",
-    )
     mode: EnumProperty(
         name="Mode", description="What becomes of what the face shows already", items=MODES
     )

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import bpy
-from bpy.props import EnumProperty, FloatProperty, IntProperty
+from bpy.props import EnumProperty, IntProperty
 
 from ..blender.dialogue.choice import line_frames_at
 from ..blender.direction.keys import Hold, direct_units
 from ..blender.strips import sequencer_scene
 from ..core.direction.presets import DIRECTED_EXPRESSIONS, direction_units
 from ..core.spaces.expressions import EXPRESSIONS
-from .acting_base import ActsOnAvatar
+from .acting_base import ActsOnAvatar, HasIntensity
 from .base import Outcome, active_avatar
 from .listening import counted
 
@@ -31,21 +31,13 @@ MODES = (
 )
 
 
-class GAUSSIAN_HEADS_OT_direct_expression(ActsOnAvatar, bpy.types.Operator):
+class GAUSSIAN_HEADS_OT_direct_expression(HasIntensity, ActsOnAvatar, bpy.types.Operator):
     """Key an expression as acting direction over a range of frames; it shows once keys of speech are made anew"""
 
     bl_idname = "gaussian_heads.direct_expression"
     bl_label = "Direct Expression"
 
     name: EnumProperty(name="Expression", description="What is to be shown", items=ITEMS)
-    intensity: FloatProperty(
-        name="Intensity",
-        description="How strong it is: 1 as in the table",
-        default=1.0,
-        min=0.0,
-        max=1.5,
-        subtype="FACTOR",
-    )
     mode: EnumProperty(
         name="Mode", description="What becomes of what is directed already", items=MODES
     )

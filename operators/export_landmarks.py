@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
 import bpy
-from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
+from bpy.props import BoolProperty, EnumProperty, IntProperty
 
 from ..blender.exchange.landmarks import LandmarkExport, WrittenLandmarks, export_landmarks
 from ..blender.staging import scene_avatars
 from ..core.errors import GaussianHeadsError
 from .base import NO_AVATAR, NeedsAvatars, Outcome, active_avatar
+from .frame_tables import WritesFrames
 from .stepping import SteppingOperator
 
 FORMAT_ITEMS = (
@@ -29,17 +29,15 @@ SPACE_ITEMS = (
 )
 
 
-class GAUSSIAN_HEADS_OT_export_landmarks(NeedsAvatars, SteppingOperator, bpy.types.Operator):
+class GAUSSIAN_HEADS_OT_export_landmarks(
+    WritesFrames, NeedsAvatars, SteppingOperator, bpy.types.Operator
+):
     """Write 68 landmarks of the head on every frame, in metres and in pixels of the scene's camera"""
 
     bl_idname = "gaussian_heads.export_landmarks"
     bl_label = "Export Landmarks"
     bl_options = {"REGISTER"}
 
-    filepath: StringProperty(
-        name="File", subtype="FILE_PATH", options={"SKIP_SAVE", "PATH_SUPPORTS_BLEND_RELATIVE"}
-    )
-    filter_glob: StringProperty(default="*.csv;*.npz", options={"HIDDEN"})
     file_format: EnumProperty(name="Format", description="Kind of file", items=FORMAT_ITEMS)
     subjects: EnumProperty(name="Avatars", description="Whose landmarks", items=SUBJECT_ITEMS)
     space: EnumProperty(name="Space", description="Axes of the points", items=SPACE_ITEMS)
@@ -48,11 +46,6 @@ class GAUSSIAN_HEADS_OT_export_landmarks(NeedsAvatars, SteppingOperator, bpy.typ
         description="Also write where the scene's camera sees the points, in pixels of the rendered picture",
         default=True,
     )
-    use_range: BoolProperty(
-        name="Only Some Frames", description="Other frames than the scene's range"
-    )
-    frame_start: IntProperty(name="From", description="First frame to write", default=1)
-    frame_end: IntProperty(name="To", description="Last frame to write", default=250)
     frame_step: IntProperty(name="Step", description="Every so many frames", default=1, min=1)
 
     doing = "Writing landmarks"
@@ -61,11 +54,7 @@ class GAUSSIAN_HEADS_OT_export_landmarks(NeedsAvatars, SteppingOperator, bpy.typ
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """Write beside the interface where there is one, else at once."""
-        if not self.filepath:
-            raise GaussianHeadsError("No file is named: give one that ends in .csv or .npz.")
-        path = Path(bpy.path.abspath(self.filepath))
-        if path.suffix.lower() not in (".csv", ".npz"):
-            path = path.with_name(path.name + self.file_format)
+        path = self.chosen_path()
         frames = range(self.frame_start, self.frame_end + 1, self.frame_step)
         export = LandmarkExport(
             path,
@@ -91,14 +80,6 @@ class GAUSSIAN_HEADS_OT_export_landmarks(NeedsAvatars, SteppingOperator, bpy.typ
             self.frame_step = scene.frame_step
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
-
-    def check(self, context: bpy.types.Context) -> bool:
-        """Keep the name's ending that of the format."""
-        path = Path(self.filepath)
-        if path.suffix.lower() in (".csv", ".npz") and path.suffix.lower() != self.file_format:
-            self.filepath = str(path.with_suffix(self.file_format))
-            return True
-        return False
 
     def draw(self, context: bpy.types.Context) -> None:
         """Format, whose, axes, camera and range."""

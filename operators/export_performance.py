@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import bpy
-from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
+from bpy.props import BoolProperty, EnumProperty, FloatProperty
 
 from ..blender.exchange.export import PerformanceExport, export_performance
-from ..core.errors import TrackError
 from ..core.timing import frame_rate
 from .base import GuardedOperator, NeedsActiveAvatar, Outcome, active_avatar, cursor_progress
+from .frame_tables import WritesFrames
 
 FORMAT_ITEMS = (
     (".csv", "ARKit CSV", "As the Live Link Face app records: weights and angles in a table"),
@@ -18,23 +16,16 @@ FORMAT_ITEMS = (
 )
 
 
-class GAUSSIAN_HEADS_OT_export_performance(NeedsActiveAvatar, GuardedOperator, bpy.types.Operator):
+class GAUSSIAN_HEADS_OT_export_performance(
+    WritesFrames, NeedsActiveAvatar, GuardedOperator, bpy.types.Operator
+):
     """Write what the head really does on every frame as ARKit weights: speech, acting, strengths and head motion"""
 
     bl_idname = "gaussian_heads.export_performance"
     bl_label = "Export Performance"
     bl_options = {"REGISTER"}
 
-    filepath: StringProperty(
-        name="File", subtype="FILE_PATH", options={"SKIP_SAVE", "PATH_SUPPORTS_BLEND_RELATIVE"}
-    )
-    filter_glob: StringProperty(default="*.csv;*.npz", options={"HIDDEN"})
     file_format: EnumProperty(name="Format", description="Kind of file", items=FORMAT_ITEMS)
-    use_range: BoolProperty(
-        name="Only Some Frames", description="Other frames than the scene's range"
-    )
-    frame_start: IntProperty(name="From", description="First frame to write", default=1)
-    frame_end: IntProperty(name="To", description="Last frame to write", default=250)
     rate: FloatProperty(
         name="Frame Rate",
         description="Frames a second of the file; 0 takes the scene's rate",
@@ -48,11 +39,7 @@ class GAUSSIAN_HEADS_OT_export_performance(NeedsActiveAvatar, GuardedOperator, b
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """Evaluate every frame and write the file."""
-        if not self.filepath:
-            raise TrackError("No file is named: give one that ends in .csv or .npz.")
-        path = Path(bpy.path.abspath(self.filepath))
-        if path.suffix.lower() not in (".csv", ".npz"):
-            path = path.with_name(path.name + self.file_format)
+        path = self.chosen_path()
         export = PerformanceExport(
             path,
             range(self.frame_start, self.frame_end + 1) if self.use_range else None,
@@ -76,14 +63,6 @@ class GAUSSIAN_HEADS_OT_export_performance(NeedsActiveAvatar, GuardedOperator, b
             self.frame_start, self.frame_end = context.scene.frame_start, context.scene.frame_end
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
-
-    def check(self, context: bpy.types.Context) -> bool:
-        """Keep the name's ending that of the format."""
-        path = Path(self.filepath)
-        if path.suffix.lower() in (".csv", ".npz") and path.suffix.lower() != self.file_format:
-            self.filepath = str(path.with_suffix(self.file_format))
-            return True
-        return False
 
     def draw(self, context: bpy.types.Context) -> None:
         """Format, range and rate."""

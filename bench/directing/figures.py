@@ -28,7 +28,7 @@ from lipsync.phone_scores import joined, score_phones
 from scipy.stats import spearmanr
 
 from .heads import BenchHead
-from .ways import DIRECTED, LABELS, OFFSETS, PLAIN, Asked, Ways
+from .ways import DIRECTED, OFFSETS, PLAIN, Asked, Ways
 
 LEVELS = tuple(range(int(MAX_INTENSITY) + 1))
 # Every how manieth frame of 10 ms is measured where a mean is wanted.
@@ -291,15 +291,3 @@ def rest(ways: Ways, spoken: Sequence[Spoken]) -> float:
         float(np.abs(ways.weights(DIRECTED, one.heard, asked, 0) - heard_weights(one.heard)).max())
         for one in spoken
     )
-
-
-__all__ = [
-    "LABELS",
-    "Spoken",
-    "compared",
-    "cost_to_speech",
-    "intensities",
-    "rest",
-    "smoothness",
-    "speed",
-]

@@ -7,17 +7,20 @@ from dataclasses import dataclass
 import numpy as np
 from gaussian_heads.core.assets import avatar_path
 from gaussian_heads.core.avatar import Avatar
-from gaussian_heads.core.measure import measure_landmarks
+from gaussian_heads.core.measure import (
+    INNER_LOWER,
+    INNER_UPPER,
+    LOWER_LIDS,
+    UPPER_LIDS,
+    measure_landmarks,
+)
 from gaussian_heads.core.monocular.action_units import fitted_units
 from gaussian_heads.core.spaces import ACTION_UNITS, au_to_arkit
 from lipsync.curves import Curves
 
 INNER_BROWS, OUTER_BROWS = (21, 22), (17, 18, 25, 26)
-UPPER_LIDS, LOWER_LIDS = (37, 38, 43, 44), (41, 40, 47, 46)
 CHEEKS, NOSE_WINGS, CORNERS = (2, 3, 13, 14), (31, 35), (48, 54)
 UPPER_LIP, CHIN, LIPS_MIDDLE = (50, 51, 52), (7, 8, 9), (62, 66)
-INNER_UPPER, INNER_LOWER = (61, 62, 63), (67, 66, 65)
-RIGHT, LEFT = np.array([1.0, 0.0, 0.0]), np.array([0.0, 1.0, 0.0])
 
 
 @dataclass(frozen=True)

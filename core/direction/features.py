@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from ..spaces import ARKIT_INDEX
-from ..speech.heard import FULL_LEVEL, HeardSpeech
+from ..speech.heard import HeardSpeech, from_levels
 from ..speech.prosody import Prosody
 
 # The speech network's frames per frame of the generator.
@@ -34,13 +34,13 @@ SPEAKING_SEC, ACCENT_SEC = 0.15, 0.12
 def heard_weights(heard: HeardSpeech) -> Float32[np.ndarray, "F 52"]:
     """All ARKit weights of what was heard, at its own rate."""
     weights = np.zeros((len(heard.levels), len(ARKIT_INDEX)), np.float32)
-    weights[:, heard.channels] = heard.levels * np.float32(1.0 / FULL_LEVEL)
+    weights[:, heard.channels] = from_levels(heard.levels)
     return weights
 
 
 def heard_closure(heard: HeardSpeech) -> Float32[np.ndarray, " F"]:
     """How far the lips touch, 0 to 1, at the rate of what was heard."""
-    return heard.closure_levels * np.float32(1.0 / FULL_LEVEL)
+    return from_levels(heard.closure_levels)
 
 
 def speech_features(

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..assets import DIRECTION_MODEL
 from ..errors import ModelError
+from ..landmarks import NUM_LANDMARKS
 from ..progress import Progress, report
 from ..sessions import open_session
 from ..speech.heard import ActedSpeech, HeardSpeech
@@ -25,7 +26,6 @@ from .contract import (
 from .direction import ActingDirection
 from .features import PER_FRAME, heard_closure, heard_weights, speech_features
 
-NUM_LANDMARKS = 68
 # Forty seconds: a piece is over soon after somebody cancels, and its context costs little.
 CHUNK_FRAMES = 2000
 MAX_TEMPERATURE = 3.0

@@ -7,6 +7,7 @@ from fractions import Fraction
 import numpy as np
 from jaxtyping import Float32, Float64
 
+from ..averaging import under_bell
 from ..errors import TrackError
 from ..spaces import ACTION_UNITS
 
@@ -42,13 +43,13 @@ def acted_units(
     if not fps > 0:
         raise TrackError(f"The frame rate of the Action Units is {fps}: it must be positive.")
     measured, rate = intensities.astype(np.float64), float(fps)
-    acted = _smooth(measured, UPPER_SMOOTH_SEC * rate)
+    acted = under_bell(measured, UPPER_SMOOTH_SEC * rate, "symmetric")
     quick = _columns(QUICK_UNITS)
     acted[:, quick] = measured[:, quick]
     for units, ranks in ((MOUTH_UNITS, MOUTH_RANKS), (OPENING_UNITS, OPENING_RANKS)):
         columns = _columns(units)
         held = [_held(measured[:, column], round(HOLD_SEC * rate), ranks) for column in columns]
-        acted[:, columns] = _smooth(np.stack(held, axis=1), HOLD_SMOOTH_SEC * rate)
+        acted[:, columns] = under_bell(np.stack(held, axis=1), HOLD_SMOOTH_SEC * rate, "symmetric")
     return acted.astype(np.float32)
 
 
@@ -78,12 +79,3 @@ def _running_rank(
             for start in range(0, len(windows), CHUNK_FRAMES)
         ]
     )
-
-
-def _smooth(values: Float64[np.ndarray, "T C"], sigma_frames: float) -> Float64[np.ndarray, "T C"]:
-    """Each column under a Gaussian of `sigma_frames`."""
-    half = round(3 * sigma_frames)
-    weights = np.exp(-0.5 * (np.arange(-half, half + 1) / max(sigma_frames, 1e-9)) ** 2)
-    weights /= weights.sum()
-    padded = np.pad(values, ((half, half), (0, 0)), mode="symmetric")
-    return np.stack([np.convolve(column, weights, "valid") for column in padded.T], axis=1)

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float, Float64
 
 from ..avatar.known_spaces import shipped_controls
+from ..averaging import under_bell
 from ..measure import LOWER_LIDS, UPPER_LIDS
 from ..spaces import ARKIT_INDEX
 from .refinement import measured_avatar
@@ -66,7 +67,7 @@ def followed_brows(
     columns = [ARKIT_INDEX[name] for name in MOVED]
     read = codes @ controls.readout_weights[columns].T.astype(np.float64)
     moved = read - np.median(read, axis=0)
-    missing = _smoothed(seen - np.median(seen, axis=0) - moved, SMOOTH_SEC * fps)
+    missing = under_bell(seen - np.median(seen, axis=0) - moved, SMOOTH_SEC * fps)
     missing = np.sign(missing) * np.maximum(np.abs(missing) - LEAST_WEIGHT, 0.0)
     turned = np.arccos(np.clip(rotations[:, 2, 2] * -1.0, -1.0, 1.0))
     trust = np.clip((BLIND_TURN - turned) / (BLIND_TURN - TRUSTED_TURN), 0.0, 1.0)
@@ -121,15 +122,6 @@ def _placed(model: np.ndarray, seen_px: np.ndarray) -> tuple[np.ndarray, np.ndar
     scale = (around * around_px).sum((1, 2)) / (around**2).sum((1, 2))
     scale = np.maximum(scale, 1e-6)
     return scale, middle_px - scale[:, None] * middle
-
-
-def _smoothed(values: np.ndarray, sigma_frames: float) -> np.ndarray:
-    """Columns `[T, K]` averaged over a bell; the ends hold."""
-    reach = int(np.ceil(3 * sigma_frames))
-    bell = np.exp(-0.5 * (np.arange(-reach, reach + 1) / max(sigma_frames, 1e-9)) ** 2)
-    padded = np.pad(values, ((reach, reach), (0, 0)), mode="edge")
-    windows = np.lib.stride_tricks.sliding_window_view(padded, len(bell), axis=0)
-    return windows @ (bell / bell.sum())
 
 
 @cache

@@ -150,8 +150,8 @@ class HeardSpeech(StoredSpeech):
         first, last = self._rows_about(times_sec, frame_sec)
         reach = len(smoothing_taps(style, self.rate_hz)) // 2
         around = slice(max(first - reach, 0), last + reach)
-        closure = _values(self.closure_levels[around])
-        curves = MouthCurves(self.channels, _values(self.levels[around]), closure)
+        closure = from_levels(self.closure_levels[around])
+        curves = MouthCurves(self.channels, from_levels(self.levels[around]), closure)
         kept = slice(first - around.start, last - around.start)
         shown = resample_curves(
             curves.styled(style, self.rate_hz)[kept],
@@ -194,5 +194,6 @@ def _levels(weights: np.ndarray) -> np.ndarray:
     return np.rint(np.clip(weights, 0.0, 1.0) * np.float32(FULL_LEVEL)).astype(np.uint16)
 
 
-def _values(levels: np.ndarray) -> np.ndarray:
+def from_levels(levels: np.ndarray) -> np.ndarray:
+    """Weights from 0 to 1 of stored levels."""
     return levels * np.float32(1.0 / FULL_LEVEL)

@@ -1,7 +1,6 @@
 """Paths that a .blend is relative to ("//take.csv") serve every operator: Blender 5.2 warns of those that do not say so."""
 
 import bpy
-import pytest
 
 
 def path_properties():
@@ -16,8 +15,6 @@ def path_properties():
 def test_paths_may_be_relative_to_the_blend(scene):
     found = list(path_properties())
     assert len(found) > 15
-    if not hasattr(found[0][1], "is_path_supports_blend_relative"):
-        pytest.skip("this Blender does not tell which paths may be relative")
     refused = [
         f"{name}.{prop.identifier}"
         for name, prop in found

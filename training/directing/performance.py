@@ -104,7 +104,8 @@ class Performer:
         """What acting adds `[B, N, 52]` to the plain weights of speech, for units `[B, N, 18]` (0 to 5)."""
         closure = features[:, :, CLOSURE]
         level = self._led(units, rng) * self._levels(features, rng)
-        level = (level * self._freedom(plain, closure)).clamp(0.0, 1.15 * MAX_INTENSITY)
+        touching = smoothed(held(closure, HELD_SEC), RETURN_SEC)
+        level = (level * self._freedom(plain, touching)).clamp(0.0, 1.15 * MAX_INTENSITY)
         left, right = self._sides(level, rng)
         shapes = level @ self._middle + left @ self._left + right @ self._right
         tension = (level / MAX_INTENSITY * self._tensed).sum(2, keepdim=True).clamp(max=0.3)
@@ -113,25 +114,23 @@ class Performer:
         for side in ("Left", "Right"):
             lip, nose = (ARKIT_INDEX[f"{name}{side}"] for name in ("mouthUpperUp", "noseSneer"))
             shapes[:, :, lip] = shapes[:, :, lip] * (1.0 - SHARED_LIP * shapes[:, :, nose])
-        self._close_under_nose(shapes, closure)
+        self._close_under_nose(shapes, touching)
         acted = (plain * (1.0 - tension) + shapes).clamp(0.0, 1.0)
         return self.guard(plain, acted, closure) - plain
 
-    def _close_under_nose(self, shapes: Tensor, closure: Tensor) -> None:
+    def _close_under_nose(self, shapes: Tensor, touching: Tensor) -> None:
         """A wrinkled nose and a raised lip stay while lips touch: the mouth closes below them, in good time."""
         close, gap_mm = ARKIT_INDEX["mouthClose"], self.guard.gap_mm
         lifting = [ARKIT_INDEX[f"{name}{side}"] for name in LIFTING for side in ("Left", "Right")]
         lifted_mm = (shapes[:, :, lifting] @ gap_mm[lifting]).clamp(min=0.0)
-        touching = smoothed(held(closure, HELD_SEC), RETURN_SEC)
         shapes[:, :, close] = shapes[:, :, close] - touching * lifted_mm / gap_mm[close]
 
-    def _freedom(self, plain: Tensor, closure: Tensor) -> Tensor:
+    def _freedom(self, plain: Tensor, touching: Tensor) -> Tensor:
         """What articulation leaves to each unit `[B, N, 18]`, 0 to 1."""
         funnel, pucker = (plain[:, :, ARKIT_INDEX[f"mouth{n}"]] for n in ("Funnel", "Pucker"))
         rounded = (ROUND_GAIN * (funnel + pucker)).clamp(0.0, 1.0)
         opened = ((plain @ self.guard.gap_mm) / OPEN_MM).clamp(0.0, 1.0)
         rounded, opened = (smoothed(d, DEMAND_SEC) for d in (rounded, opened))
-        touching = smoothed(held(closure, HELD_SEC), RETURN_SEC)
         taken = rounded[..., None] * self._rounded + opened[..., None] * self._opened
         return ((1.0 - taken) * (1.0 - touching[..., None] * self._touching)).clamp(0.0, 1.0)
 

@@ -62,7 +62,7 @@ GUARD_ROUNDS = 4
 
 @dataclass(frozen=True)
 class MotionShape:
-    """Sizes; `condition` is "units", or "labels" for the one-hot emotions that the units are compared with."""
+    """Sizes; `conditions` are how many numbers ask for something: the units, or labels that they are compared with."""
 
     hidden: int = 96
     latent: int = 16
