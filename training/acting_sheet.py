@@ -23,7 +23,7 @@ from ..core.audio import load_audio
 from ..core.avatar import Avatar
 from ..core.camera import Camera, intrinsics, look_at
 from ..core.direction import ActingDirection, MotionGenerator
-from ..core.direction.presets import direction_units
+from ..core.direction.expressions import direction_units
 from ..core.errors import GaussianHeadsError, TrackError
 from ..core.files import replace_on_success
 from ..core.measure import measure_landmarks
@@ -47,18 +47,20 @@ def directed(name: str, intensity: float = 1.0) -> ActingDirection:
     return ActingDirection.constant(**units)
 
 
-def head_camera(avatar: Avatar, side_px: int) -> Camera:
-    """A camera on the face and its hair, a little from the side."""
+def head_camera(
+    avatar: Avatar, side_px: int, turn_deg: float = TURN_DEG, view_share: float = VIEW_SHARE
+) -> Camera:
+    """A camera on the face and its hair, a little from the side; `view_share` is the picture's side by the face's height."""
     points = avatar.landmarks(np.zeros(avatar.code_dim, np.float32))
     height_m = float(np.ptp(points[:, 1]))
     center = (points.min(0) + points.max(0)) / 2 + np.array([0.0, 0.08 * height_m, 0.0])
     center[2] = points[:, 2].mean()
-    turn = np.radians(TURN_DEG)
+    turn = np.radians(turn_deg)
     eye = center + DISTANCE_M * np.array([np.sin(turn), 0.0, np.cos(turn)])
     view = look_at(eye, center, np.array([0.0, 1.0, 0.0]))
     return Camera(
         view,
-        intrinsics(side_px * DISTANCE_M / (VIEW_SHARE * height_m), side_px, side_px),
+        intrinsics(side_px * DISTANCE_M / (view_share * height_m), side_px, side_px),
         side_px,
         side_px,
     )
