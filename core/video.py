@@ -39,6 +39,8 @@ MAX_GAP_SEC = 60.0
 MAX_DAMAGED_SHARE = 0.1
 MIN_DAMAGED_FRAMES = 5
 MAX_RATE = 240
+# One channel of three hours at 48 kHz: 2 GiB, twice that while its parts are joined.
+MAX_SOUND_SAMPLES = 2**29
 # Standard definition has the colour matrix of BT.601 where a file does not say which.
 HD_HEIGHT_PX = 720
 _UNSPECIFIED_MATRIX = (0, 2, 3)
@@ -200,29 +202,51 @@ def read_image(path: Path | str) -> UInt8[np.ndarray, "H W 3"]:
     return next(VideoFile.open(path).frames()).pixels
 
 
-def read_sound(path: Path | str) -> tuple[Float32[np.ndarray, "S C"], int]:
-    """The sound of a video, `[S, C]` in [-1, 1], and its rate in Hz; sample 0 lies at 0 s of the frames.
+def read_sound(path: Path | str) -> tuple[Float32[np.ndarray, "S 1"], int]:
+    """The sound of a video, its channels averaged, in [-1, 1], and its rate in Hz; sample 0 lies at 0 s of the frames.
 
     Fits `core.audio.load_audio` as its decoder.
     """
-    import av
-
     path = Path(path)
     require_readable(path)
     with opened(path) as container:
         if not container.streams.audio:
             raise VideoError(f"'{path}' has no sound: choose a video that was recorded with sound.")
-        stream, start_sec = container.streams.audio[0], clock_start_sec(container)
-        blocks, rate, first_sec = [], stream.rate, 0.0
-        resampler = av.AudioResampler(format="fltp", layout=stream.layout.name, rate=rate)
-        for frame in container.decode(stream):
-            if not blocks and frame.time is not None:
-                first_sec = max(frame.time - start_sec, 0.0)
-            blocks += [part.to_ndarray().T for part in resampler.resample(frame)]
-    if not blocks:
+        stream = container.streams.audio[0]
+        rate = stream.rate
+        if not rate or not stream.layout.nb_channels:
+            raise VideoError(f"The sound of '{path}' does not say its rate: export it again.")
+        pieces, num_samples = [], 0
+        for piece in _sound_pieces(container, stream, path):
+            num_samples += len(piece)
+            if num_samples > MAX_SOUND_SAMPLES:
+                raise VideoError(
+                    f"The sound of '{path}' is longer than {MAX_SOUND_SAMPLES // 2**20} million samples: "
+                    "cut it into parts."
+                )
+            pieces.append(piece)
+    if num_samples == 0:
         raise VideoError(f"The sound of '{path}' is empty: choose another video.")
-    silence = np.zeros((round(first_sec * rate), blocks[0].shape[1]), np.float32)
-    return np.concatenate([silence, *blocks]).astype(np.float32, copy=False), rate
+    return np.concatenate(pieces)[:, None], rate
+
+
+def _sound_pieces(
+    container: av.container.InputContainer, stream: av.AudioStream, path: Path
+) -> Iterator[np.ndarray]:
+    """Mono parts `[S]` float32 of a stream from the clock's beginning on, silence first where it starts late."""
+    import av
+
+    start_sec, rate, is_first = clock_start_sec(container), stream.rate, True
+    resampler = av.AudioResampler(format="fltp", layout=stream.layout.name, rate=rate)
+    for frame in container.decode(stream):
+        if is_first and frame.time is not None and frame.time > start_sec:
+            late = round((frame.time - start_sec) * rate)
+            if late > MAX_SOUND_SAMPLES:
+                raise VideoError(f"The clock of '{path}' is broken: export the video again.")
+            yield np.zeros(late, np.float32)
+        is_first = False
+        for part in resampler.resample(frame):
+            yield part.to_ndarray().mean(axis=0, dtype=np.float32)
 
 
 def _decoded(

@@ -16,6 +16,17 @@ if TYPE_CHECKING:
 # Long enough for the EXIF note of a camera's picture, which stands at the beginning.
 HEAD_BYTES = 1 << 17
 BUFFER_BYTES = 1 << 18
+MAX_PIXELS = 150_000_000
+# Containers that hold their pictures and sound themselves. Left out are lists of other files (concat, HLS, DASH,
+# image sequences) and descriptions of streams (SDP, RTSP), whose readers open files and sockets on their own.
+SELF_CONTAINED = (
+    "mov", "mp4", "m4a", "3gp", "3g2", "mj2", "matroska", "webm", "avi", "mpegts", "mpeg", "mpegvideo", "m4v",
+    "h264", "hevc", "av1", "obu", "ivf", "mjpeg", "flv", "ogg", "asf", "mxf", "nut", "dv", "gxf", "wtv", "rm",
+    "gif", "apng", "yuv4mpegpipe", "png_pipe", "jpeg_pipe", "webp_pipe", "tiff_pipe", "bmp_pipe", "gif_pipe",
+    "wav", "w64", "flac", "mp3", "aac", "ac3", "eac3", "aiff", "au", "caf", "wv", "ape", "tta", "amr",
+)  # fmt: skip
+# FFmpeg's own readers may ask for nothing by name, whatever a file says.
+_ALONE = {"format_whitelist": ",".join(SELF_CONTAINED), "protocol_whitelist": "none"}
 _PICTURE_HEADS = (b"\x89PNG", b"\xff\xd8\xff", b"BM", b"II*\0", b"MM\0*")
 _PHONE_BRANDS = (b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"avif")
 
@@ -68,8 +79,14 @@ def opened(path: Path) -> Iterator[av.container.InputContainer]:
                 buffer_size=BUFFER_BYTES,
                 metadata_errors="replace",
                 io_open=_refuse_other_files,
+                options=dict(_ALONE),
             ) as container:
                 yield container
+    except av.error.ArgumentError:
+        raise VideoError(
+            f"'{path}' is no video in one file (a playlist or the description of a stream, for one), or it is "
+            "damaged: export it again, as MP4 for one."
+        ) from None
     except av.FFmpegError as error:
         raise VideoError(
             f"'{path}' is no video that can be read, or it is damaged ({error.strerror}): export it "
@@ -84,6 +101,8 @@ def picture_stream(container: av.container.InputContainer, path: Path) -> av.Vid
     cover = av.stream.Disposition.attached_pic
     for stream in container.streams.video:
         if not stream.disposition & cover and stream.codec_context is not None:
+            # Frames may be larger than the container says.
+            stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
             return stream
     if container.streams.audio:
         raise VideoError(f"'{path}' holds sound and no pictures: choose a video.")

@@ -13,6 +13,7 @@ from .errors import VideoError
 from .exif import UPRIGHT, exif_orientation
 from .timing import NTSC_BASES
 from .video_container import (
+    MAX_PIXELS,
     clock_start_sec,
     is_picture_head,
     opened,
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     import av
 
 USUAL_RATE = Fraction(25)
-MAX_PIXELS = 150_000_000
 MAX_DURATION_SEC = 6 * 3600
 # Steps between frames that differ by more than this share are no rounding of the clock.
 VARIABLE_SHARE = 0.3

@@ -5,6 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from gaussian_heads.core import video_container
 from gaussian_heads.core.errors import VideoError
 from gaussian_heads.core.video import (
     VideoFile,
@@ -279,3 +280,45 @@ def test_a_cut_off_exif_note_is_passed_over(tmp_path):
     at = data.index(b"Exif\0\0") + 6
     (tmp_path / "a.jpg").write_bytes(data[: at + 4] + b"\xff\xff\xff\x7f" + data[at + 8 :])
     assert read_image(tmp_path / "a.jpg").shape == (24, 32, 3)
+
+
+SDP = (
+    b"v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=\x01\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
+    b"m=video 5004 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n"
+)
+LISTS = {
+    "sdp": SDP,
+    "concat": b"ffconcat version 1.0\n#\x01\nfile whole.mp4\n",
+    "hls": b"#EXTM3U\n#\x01\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nwhole.mp4\n#EXT-X-ENDLIST\n",
+    "images": b"\x01%03d.png\n",
+}
+
+
+@pytest.mark.parametrize("kind", LISTS)
+@pytest.mark.parametrize("reader", (VideoFile.open, read_sound))
+def test_lists_of_other_files_and_streams_are_refused(tmp_path, monkeypatch, kind, reader):
+    """A control character makes them pass for no text; FFmpeg would open files and sockets by itself."""
+    write_video(tmp_path / "whole.mp4", counted_frames(5), sound_from_sec=0.0)
+    path = tmp_path / "list.mp4"
+    path.write_bytes(LISTS[kind])
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(VideoError, match="list.mp4"):
+        reader(path)
+
+
+def test_frames_larger_than_the_container_says_are_not_made(tmp_path, monkeypatch):
+    path = write_video(tmp_path / "a.mp4", counted_frames(6))
+    video = VideoFile.open(path)
+    monkeypatch.setattr(video_container, "MAX_PIXELS", 1000)
+    with pytest.raises(VideoError, match="is damaged"):
+        list(video.frames())
+
+
+def test_more_sound_than_memory_should_hold_is_refused(tmp_path, monkeypatch):
+    path = write_video(tmp_path / "a.mkv", counted_frames(25), sound_from_sec=0.4)
+    monkeypatch.setattr("gaussian_heads.core.video.MAX_SOUND_SAMPLES", 20_000)
+    with pytest.raises(VideoError, match="cut it into parts"):
+        read_sound(path)
+    monkeypatch.setattr("gaussian_heads.core.video.MAX_SOUND_SAMPLES", 15_000)
+    with pytest.raises(VideoError, match="clock of .* is broken"):
+        read_sound(path)
