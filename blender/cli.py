@@ -188,7 +188,18 @@ def _add_batch(subparsers: argparse._SubParsersAction) -> None:
     )
     batch.add_argument("shots", type=Path, help="a .csv or .json file, a row for each shot")
     batch.add_argument("--out", type=Path, required=True, help="folder for videos, frames and logs")
-    batch.add_argument("--jobs", type=int, default=1, metavar="N", help="shots at work at once")
+    batch.add_argument(
+        "--jobs",
+        type=int,
+        metavar="N",
+        help="shots at work at once; 1, or what a cluster has room for",
+    )
+    batch.add_argument(
+        "--ray", metavar="ADDRESS", help="of a Ray cluster to make them: auto, HOST:6379"
+    )
+    batch.add_argument(
+        "--cpus", type=int, metavar="N", help="processor cores for each shot on a Ray cluster; 2"
+    )
     batch.add_argument("--only", nargs="+", metavar="NAME", help="these shots of the file alone")
     batch.add_argument("--overwrite", action="store_true", help="make finished shots again")
     batch.add_argument("--dry-run", action="store_true", help="say what there is to do, and stop")
@@ -210,6 +221,19 @@ def _add_shot(subparsers: argparse._SubParsersAction) -> None:
     shot.add_argument("--overwrite", action="store_true", help="make a finished shot again")
     shot.add_argument(
         "--stop-with-input", action="store_true", help="stop cleanly when standard input ends"
+    )
+    shot.add_argument(
+        "--progress",
+        type=Path,
+        metavar="FILE",
+        help="file that is told how far the shot is, 0 to 1",
+    )
+    shot.add_argument(
+        "--wait",
+        type=float,
+        default=30.0,
+        metavar="SEC",
+        help="for another process at work on it; 30",
     )
     shot.set_defaults(run=batch_commands.shot)
 

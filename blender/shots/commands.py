@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,8 @@ from ...core.shots import Shot, ShotsError, read_shots
 from ..commands import given_style, quiet_blender, require_blender
 
 if TYPE_CHECKING:
-    from .queue import Outcome
+    from .outcomes import Outcome
+    from .queue import BatchRequest
 
 _PLAIN = ("fps", "camera", "view", "output", "seed", "style_preset", "look")
 COLUMN_TITLES = ("shot", "result", "frames", "drawn", "seconds", "backend", "says")
@@ -22,33 +23,65 @@ COLUMN_TITLES = ("shot", "result", "frames", "drawn", "seconds", "backend", "say
 
 def batch(options: argparse.Namespace) -> int:
     """Make the shots of a file; 0 when all are there, 1 when some failed, 130 when it was stopped."""
-    from .queue import BatchRequest, plan, run_batch
+    from .display import Display
+    from .queue import plan, run_batch
 
     require_blender("batch")
-    shots = choose_shots(options.shots, options.only, _defaults(options))
-    if options.jobs < 1:
-        raise ShotsError([f"--jobs is {options.jobs}: give 1 or more."])
-    request = BatchRequest(
-        tuple(shots), options.out, options.jobs, options.overwrite, options.stop_on_error
-    )
-    outcomes = plan(request) if options.dry_run else run_batch(request, _tell)
+    request = _batch_request(options)
+    if options.dry_run:
+        outcomes = plan(request)
+    else:
+        with closing(Display(sys.stderr)) as display:
+            outcomes = run_batch(request, display.tell, display.show)
     say_outcomes(outcomes, as_json=options.json)
     if any(outcome.result == "cancelled" for outcome in outcomes):
         return 130
     return int(any(outcome.result in ("failed", "not started") for outcome in outcomes))
 
 
+def _batch_request(options: argparse.Namespace) -> BatchRequest:
+    from .queue import BatchRequest
+
+    shots = choose_shots(options.shots, options.only, _defaults(options))
+    faults = [
+        f"--{name} is {value}: give 1 or more."
+        for name, value in (("jobs", options.jobs), ("cpus", options.cpus))
+        if value is not None and value < 1
+    ]
+    if options.cpus is not None and not options.ray:
+        faults.append("--cpus is for a Ray cluster: give its address with --ray, or leave it out.")
+    if faults:
+        raise ShotsError(faults)
+    return BatchRequest(
+        tuple(shots),
+        options.out,
+        options.jobs or (0 if options.ray else 1),
+        options.overwrite,
+        options.stop_on_error,
+        options.ray or "",
+        options.cpus or BatchRequest.cpus,
+    )
+
+
 def shot(options: argparse.Namespace) -> None:
     """Make one shot of a file here; raises with a sentence when it cannot be."""
     require_blender("shot")
+    from .standing import ProgressFile
     from .work import make_shot, stopped_with_input
 
     chosen = choose_shots(options.shots, [options.name] if options.name else None)
     if len(chosen) != 1:
         raise ShotsError([f"'{options.shots}' has {len(chosen)} shots: choose one with --name."])
     watched = stopped_with_input() if options.stop_with_input else nullcontext()
+    told = ProgressFile(options.progress) if options.progress else None
     with watched, quiet_blender():
-        record = make_shot(chosen[0], options.out, overwrite=options.overwrite)
+        record = make_shot(
+            chosen[0],
+            options.out,
+            overwrite=options.overwrite,
+            progress=told,
+            wait_sec=options.wait,
+        )
     sys.stdout.write(f"{record}\n")
 
 
@@ -76,7 +109,7 @@ def _defaults(options: argparse.Namespace) -> dict[str, str]:
 
 def say_outcomes(outcomes: Sequence[Outcome], *, as_json: bool) -> None:
     """Write the table of what became of each shot, with a line of sums."""
-    from .queue import as_row, summary
+    from .outcomes import as_row, summary
 
     if as_json:
         sys.stdout.write(json.dumps(summary(outcomes), indent=1) + "\n")
@@ -88,8 +121,3 @@ def say_outcomes(outcomes: Sequence[Outcome], *, as_json: bool) -> None:
         sys.stdout.write("  ".join([*cells, row[-1]]).rstrip() + "\n")
     counts = summary(outcomes)["counts"]
     sys.stdout.write(", ".join(f"{count} {result}" for result, count in counts.items()) + "\n")
-
-
-def _tell(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
-    sys.stderr.flush()

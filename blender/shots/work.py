@@ -32,27 +32,35 @@ from ...core.shots import Shot
 from ..animate import LISTENING_PART, RENDERING_PART, AnimateResult, animate
 from ..engine import frame_listeners
 from ..frame import FrameReport
+from ..frames import Report
+from .processes import LOCK_WAIT_SEC
 from .requests import AnimateRequest
 
 LOG = logging.getLogger(__name__)
-# A process whose batch was killed still finishes its frame.
-WAIT_SEC = 30.0
 POLL_SEC = 0.1
 STDIN = 0
 
 
-def make_shot(shot: Shot, folder: Path, *, overwrite: bool = False) -> Path:
-    """Make the files of `shot` in `folder` and return its job record.
+def make_shot(
+    shot: Shot,
+    folder: Path,
+    *,
+    overwrite: bool = False,
+    progress: Report | None = None,
+    wait_sec: float = LOCK_WAIT_SEC,
+) -> Path:
+    """Make the files of `shot` in `folder` and return its job record; `progress` is told how much is done.
 
+    Waits `wait_sec` for another process that is at work on the shot.
     Frames that an interrupted run left are kept; those of other settings are replaced.
     """
     files = ShotFiles(Path(os.path.abspath(folder)), shot.name)
     files.folder.mkdir(parents=True, exist_ok=True)
-    with held(files.log, WAIT_SEC), _logged_into(files.log):
+    with held(files.log, wait_sec), _logged_into(files.log):
         made_with = ", ".join(f"{name} {version}" for name, version in _makers().items())
-        LOG.info("Shot '%s' with %s.", shot.name, made_with)
+        LOG.info("Shot '%s' on %s with %s.", shot.name, platform.node(), made_with)
         try:
-            _make(shot, files, overwrite)
+            _make(shot, files, overwrite, _Stages(progress))
         except KeyboardInterrupt:
             LOG.warning("Stopped: finished frames are kept.")
             raise
@@ -101,7 +109,7 @@ def _has_input_ended() -> bool:
     return bool(select.select([STDIN], [], [], 0)[0]) and not os.read(STDIN, 4096)
 
 
-def _make(shot: Shot, files: ShotFiles, overwrite: bool) -> None:
+def _make(shot: Shot, files: ShotFiles, overwrite: bool, stages: _Stages) -> None:
     output = files.output(shot.output)
     if output.exists() and not overwrite and read_record(files.record) is None:
         raise GaussianHeadsError(
@@ -109,7 +117,7 @@ def _make(shot: Shot, files: ShotFiles, overwrite: bool) -> None:
         )
     settings = {"name": shot.name, "settings": shot_settings(shot), "made_with": _makers()}
     write_record(files.record, STARTED, settings)
-    stages, seen = _Stages(), _Seen()
+    seen = _Seen()
     frame_listeners.append(seen)
     try:
         result = animate(_request(shot, files, overwrite), stages)
@@ -208,13 +216,16 @@ class _Seen:
 
 
 class _Stages:
-    """Times the parts of `animate` by its progress."""
+    """Times the parts of `animate` by its progress, and passes that on."""
 
-    def __init__(self) -> None:
+    def __init__(self, progress: Report | None) -> None:
+        self._progress = progress
         self._begun_sec = time.monotonic()
         self._ends_sec: dict[str, float] = {}
 
     def __call__(self, done: float) -> None:
+        if self._progress is not None:
+            self._progress(done)
         for name, end in (("listening", LISTENING_PART), ("drawing", RENDERING_PART)):
             if done >= end and name not in self._ends_sec:
                 self._ends_sec[name] = time.monotonic()

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 from gaussian_heads.blender.cli import main
-from gaussian_heads.blender.shots.queue import worker_command
+from gaussian_heads.blender.shots.processes import worker_command
 from gaussian_heads.core.assets import SAMPLE_SENTENCE
 from gaussian_heads.core.job_records import read_record
 
