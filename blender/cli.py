@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import argparse
 import logging
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from ..core.errors import GaussianHeadsError
@@ -44,8 +47,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns 0, or another exit code after one sentence on stderr."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
-        options = build_parser().parse_args(argv)
-        return options.run(options) or 0
+        with _stopped_by_terminate():
+            options = build_parser().parse_args(argv)
+            return options.run(options) or 0
     except ShotsError as error:
         sys.stderr.write("".join(f"gaussian-heads: {fault}\n" for fault in error.faults))
         return EXIT_BAD_WORDS
@@ -66,6 +70,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as stop:
         # argparse leaves this way; Blender wants a number back.
         return stop.code if isinstance(stop.code, int) else EXIT_FAILED
+
+
+@contextmanager
+def _stopped_by_terminate() -> Iterator[None]:
+    """Let a wish to terminate end a command as cleanly as Ctrl C does; farms and `kill` send it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
+import shutil
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -13,10 +16,15 @@ from types import FrameType
 import bpy
 
 from ..core.errors import RenderError
+from ..core.files import new_scratch_folder, replace_on_success
+from ..core.picture_files import is_whole
 
 Report = Callable[[float], None]
 """Told how much is done, 0 to 1."""
 
+# Frame numbers, and since Blender 5.0 names of properties; paths are cut off at 1024 bytes.
+_READ_BY_BLENDER = re.compile("[#{}]")
+MAX_PATH_BYTES = 1000
 IMAGE_FORMATS = {"png": "PNG", "exr": "OPEN_EXR"}
 
 
@@ -41,17 +49,17 @@ def render_frames(
     overwrite: bool = False,
     announce: Callable[[Path], None] = lambda path: None,
 ) -> int:
-    """Render each (frame, file) that is not there yet; returns how many were drawn.
+    """Render each (frame, file) that is not there whole yet; returns how many were drawn.
 
     `announce` is told each file that was written, under its final name.
 
-    Ctrl C stops after the frame in work: finished files stay, none is cut short.
+    Ctrl C, or a wish to terminate, stops after the frame in work: finished files stay, none is cut short.
     """
     drawn = 0
     with _interrupt_between_frames() as is_interrupted:
         for done, (frame, path) in enumerate(paths):
             report(done / len(paths))
-            if overwrite or not path.is_file():
+            if overwrite or not is_whole(path):
                 render_frame(scene, frame, path)
                 announce(path)
                 drawn += 1
@@ -63,21 +71,31 @@ def render_frames(
 
 def render_frame(scene: bpy.types.Scene, frame: int, path: Path) -> None:
     """Render one frame of `scene` into `path`, through a temporary file beside it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.part{path.suffix}")
     before = scene.render.filepath, scene.render.use_file_extension
-    scene.render.filepath, scene.render.use_file_extension = str(temporary), False
     try:
-        scene.frame_set(frame)
-        run_render(scene, write_still=True)
-        if not temporary.is_file():
-            raise RenderError(
-                f"Blender wrote no file '{path}': check the disk and its permissions."
-            )
-        os.replace(temporary, path)
+        with replace_on_success(path) as temporary, taken_literally(temporary) as target:
+            scene.render.filepath, scene.render.use_file_extension = str(target), False
+            scene.frame_set(frame)
+            run_render(scene, write_still=True)
+            if not is_whole(target):
+                raise RenderError(
+                    f"Blender did not write '{path}' to its end: check the disk's room and the folder."
+                )
     finally:
         scene.render.filepath, scene.render.use_file_extension = before
-        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def taken_literally(path: Path) -> Iterator[Path]:
+    """A path for Blender to write to, which reads signs in it, or cuts it off: `path`, or one that is moved there."""
+    if len(os.fsencode(path)) < MAX_PATH_BYTES and not _READ_BY_BLENDER.search(str(path)):
+        yield path
+        return
+    with new_scratch_folder() as folder:
+        literal = Path(folder) / f"file{path.suffix}"
+        yield literal
+        with contextlib.suppress(FileNotFoundError):
+            shutil.copyfile(literal, path)
 
 
 def run_render(scene: bpy.types.Scene, **options: object) -> None:
@@ -102,7 +120,9 @@ def _interrupt_between_frames() -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGINT, before if callable(before) else signal.default_int_handler)
 
     before = signal.signal(signal.SIGINT, on_interrupt)
+    ended = signal.signal(signal.SIGTERM, on_interrupt)
     try:
         yield pressed.is_set
     finally:
         signal.signal(signal.SIGINT, before or signal.default_int_handler)
+        signal.signal(signal.SIGTERM, ended or signal.SIG_DFL)

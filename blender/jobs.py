@@ -10,6 +10,7 @@ from pathlib import Path
 import bpy
 
 from ..core.errors import GaussianHeadsError
+from ..core.files import new_scratch_folder
 from ..core.progress import AnalysisCancelled, Progress, part
 from ..core.speech import HeardSpeech
 from ..core.timing import SoundPlacement
@@ -186,5 +187,5 @@ def cancel_all() -> None:
 
 def new_scratch() -> tuple[tempfile.TemporaryDirectory, Path]:
     """A temporary folder for the sounds of one job."""
-    folder = tempfile.TemporaryDirectory(prefix="gaussian_heads_")
+    folder = new_scratch_folder()
     return folder, Path(folder.name)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import sys
-import tempfile
 import time
 from dataclasses import dataclass
 from fractions import Fraction
@@ -15,6 +14,7 @@ import numpy as np
 from ..core.assets import SAMPLE_SENTENCE, SPEECH_MODEL
 from ..core.audio import SPEECH_RATE_HZ, load_audio, resample
 from ..core.errors import AudioError
+from ..core.files import new_scratch_folder
 from ..core.progress import Progress, part
 from ..core.speech import DECODED_PART, SpeechModel
 from ..core.speech.model import HEARD_PART, NETWORK_PART
@@ -70,7 +70,7 @@ def measure_long_speech(minutes: float, progress: Progress) -> LongSpeechFigures
             f"{minutes:g} minutes of speech: give more than 0, at most {MAX_MINUTES:g}."
         )
     model = SpeechModel.open(SPEECH_MODEL)
-    with tempfile.TemporaryDirectory(prefix="gaussian_heads_") as folder:
+    with new_scratch_folder() as folder:
         path = Path(folder) / "long.wav"
         length_sec = _write_speech(path, 60.0 * minutes)
         started = time.perf_counter()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,9 +10,10 @@ import bpy
 import numpy as np
 
 from ..core.errors import RenderError
-from ..core.files import replace_on_success
+from ..core.files import new_scratch_folder, replace_on_success
 from ..core.synthetic import mark_video
-from .frames import run_render
+from ..core.video_container import count_pictures
+from .frames import run_render, taken_literally
 from .sound import decode_with_aud
 from .staging import PictureSettings, apply_picture
 from .strips import strip_collection
@@ -46,7 +46,7 @@ def encode_video(
     `audio` starts at the frame `sound_frame`, where the first picture is frame 1. `note` goes into the
     file's metadata.
     """
-    with tempfile.TemporaryDirectory() as scratch:
+    with new_scratch_folder() as scratch:
         behind_sec = math.ceil((len(frames) + 1 - min(sound_frame, 1)) / picture.fps)
         sound = _with_silence(audio, Path(scratch) / "sound.wav", behind_sec)
         scene = bpy.data.scenes.new("Video")
@@ -65,12 +65,13 @@ def encode_video(
 
 def _write_video(scene: bpy.types.Scene, path: Path, note: str) -> None:
     with replace_on_success(path) as temporary:
-        scene.render.filepath = str(temporary)
-        scene.render.use_file_extension = False
-        run_render(scene, animation=True)
-        if temporary.stat().st_size == 0:
+        with taken_literally(temporary) as target:
+            scene.render.filepath = str(target)
+            scene.render.use_file_extension = False
+            run_render(scene, animation=True)
+        if count_pictures(temporary) != scene.frame_end:
             raise RenderError(
-                f"Blender's FFmpeg wrote nothing to '{path}': check the disk and the folder."
+                f"Blender's FFmpeg did not write '{path}' to its end: check the disk's room and the folder."
             )
         if note:
             mark_video(temporary, note)

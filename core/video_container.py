@@ -109,6 +109,16 @@ def picture_stream(container: av.container.InputContainer, path: Path) -> av.Vid
     raise VideoError(f"'{path}' holds no pictures that can be decoded: choose another video.")
 
 
+def count_pictures(path: Path) -> int:
+    """How many compressed pictures the file holds whole; 0 where it cannot be read."""
+    try:
+        with opened(path) as container:
+            packets = container.demux(picture_stream(container, path))
+            return sum(packet.size > 0 and not packet.is_corrupt for packet in packets)
+    except (VideoError, OSError):
+        return 0
+
+
 def clock_start_sec(container: av.container.InputContainer) -> float:
     """When the file's clock starts: sound and pictures begin at this time or later."""
     return (container.start_time or 0) / 1_000_000

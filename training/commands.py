@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from ..core.errors import GaussianHeadsError
 
 FAILED, INTERRUPTED = 1, 130
+STOPPED = "Stopped: the same command goes on from here.\n"
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def run_command(work: Callable[[], int | None]) -> int:
     """Do the `work` of a command that resumes; returns the exit code, its own or that of how it ended."""
     # A shell lets its background jobs ignore Ctrl-C; `kill` ends a command as cleanly.
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in SIGNALS:
         signal.signal(number, signal.default_int_handler)
     try:
         return work() or 0
@@ -27,5 +31,22 @@ def run_command(work: Callable[[], int | None]) -> int:
         sys.stderr.write(f"{error.strerror or error}{where}: check path and disk.\n")
         return FAILED
     except KeyboardInterrupt:
-        sys.stderr.write("Stopped: the same command goes on from here.\n")
+        sys.stderr.write(STOPPED)
         return INTERRUPTED
+
+
+@contextmanager
+def stopped_at_once() -> Iterator[None]:
+    """Let Ctrl-C end the process in a block that imports: libraries make other errors of it, or swallow it."""
+    before = {number: signal.signal(number, _leave) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler or signal.SIG_DFL)
+
+
+def _leave(*_: object) -> None:
+    sys.stderr.write(STOPPED)
+    sys.stderr.flush()
+    os._exit(INTERRUPTED)

@@ -14,32 +14,34 @@ import dataclasses
 import sys
 import tempfile
 from pathlib import Path
-
-import torch
+from typing import TYPE_CHECKING
 
 from ..core.assets import ASSETS
 from ..core.errors import AvatarError
-from .commands import run_command
-from .personalization.fit_settings import FitSettings
-from .personalization.inputs import classify
-from .personalization.personal_export import PersonStatement
-from .personalization.pipeline import STAGES, Order, Personalization
-from .personalization.reading import require_consent
-from .personalization.stages import Reporter, open_work
+from .commands import run_command, stopped_at_once
+
+if TYPE_CHECKING:
+    from .personalization.fit_settings import FitSettings
+    from .personalization.pipeline import Order
 
 PRIOR = ASSETS / "prior"
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    options = parse(arguments)
-    # Small tensors gain nothing from threads; what does divides its work itself.
-    torch.set_num_threads(1)
-    return run_command(lambda: personalize(options))
+    return run_command(lambda: personalize(parse(arguments)))
 
 
 def personalize(options: argparse.Namespace) -> None:
     """Run the stages that are not done yet and write the package."""
+    with stopped_at_once():
+        import torch
+
+        from .personalization.pipeline import STAGES, Personalization
+        from .personalization.stages import Reporter, open_work
+
+    # Small tensors gain nothing from threads; what does divides its work itself.
+    torch.set_num_threads(1)
     order = order_of(options)
     reporter = Reporter(STAGES, sys.stdout if options.json_progress else None)
     with open_work(options.work or options.out.with_suffix(".work"), reporter) as work:
@@ -49,17 +51,23 @@ def personalize(options: argparse.Namespace) -> None:
 
 def order_of(options: argparse.Namespace) -> Order:
     """What the command line asks for; raises a `GaussianHeadsError` where it makes no sense."""
+    from .personalization.inputs import classify
+    from .personalization.personal_export import PersonStatement
+    from .personalization.pipeline import Order
+    from .personalization.reading import require_consent
+
     require_consent(options.consent, is_synthetic=options.synthetic)
     if options.out.suffix != ".uhap":
         raise AvatarError(f"'{options.out}' must end in .uhap: change --out.")
     if options.minutes is not None and not options.minutes > 0:
         raise AvatarError("--minutes must be above 0.")
     require_place(options.out)
+    require_prior(options.prior)
     settings = fit_settings(options)
     statement = PersonStatement(
         name=options.name or options.out.stem.capitalize(),
         author=options.author,
-        licence=options.licence,
+        licence=options.licence or PersonStatement.licence,
         consent=options.consent,
         is_synthetic=options.synthetic,
     )
@@ -79,6 +87,8 @@ def order_of(options: argparse.Namespace) -> Order:
 
 def fit_settings(options: argparse.Namespace) -> FitSettings:
     """Steps, budget and device of the fit."""
+    from .personalization.fit_settings import FitSettings
+
     settings = FitSettings(device=device_of(options.device))
     if options.steps is not None:
         if options.steps < 0:
@@ -114,10 +124,23 @@ def require_place(out: Path) -> None:
         ) from error
 
 
+def require_prior(folder: Path) -> None:
+    """Refuse at once, and not after the video was read, a folder without a prior and all that belongs to it."""
+    from .prior_controls import load_controls
+    from .prior_file import read_record
+    from .prior_identity import require_identity
+
+    read_record(folder)
+    load_controls(folder)
+    require_identity(folder)
+
+
 def device_of(wanted: str) -> str:
     """The device that is there; raises `AvatarError` where the wanted one is not."""
     if wanted == "cpu":
         return "cpu"
+    import torch
+
     if torch.cuda.is_available():
         return "cuda"
     if wanted == "cuda":
@@ -142,7 +165,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--name", default="", help="the avatar's name (default: the file's)")
     parser.add_argument("--author", default="", help="who made it")
-    parser.add_argument("--licence", default=PersonStatement.licence)
+    parser.add_argument("--licence", default="", help="all rights of the person shown by default")
     parser.add_argument("--work", type=Path, help="folder of the work (default: beside --out)")
     parser.add_argument("--prior", type=Path, default=PRIOR, help="folder of the trained prior")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")

@@ -61,13 +61,19 @@ class IdentityModel:
         return np.linalg.solve(gram + 1e-9 * np.trace(gram) * np.eye(len(gram)), system.T @ wanted)
 
 
-def load_identity(folder: str | Path, parts: UniversalParts) -> IdentityModel:
-    """The model that lies beside a prior; raises `ModelError` where there is none that fits."""
+def require_identity(folder: str | Path) -> Path:
+    """Where the model beside a prior lies; raises `ModelError` where there is none."""
     path = Path(folder) / IDENTITY_FILE
     if not path.is_file():
         raise ModelError(
             f"There is no '{path}': make it with training.capture.identity_model or take the prior that ships."
         )
+    return path
+
+
+def load_identity(folder: str | Path, parts: UniversalParts) -> IdentityModel:
+    """The model that lies beside a prior; raises `ModelError` where there is none that fits."""
+    path = require_identity(folder)
     try:
         arrays = load_file(path)
         return _restored(arrays, parts)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 import bpy
 
+from ...core.files import new_scratch_folder
 from ...core.progress import Progress
 from ..bake import BakeResult
 from ..speech import Analyser, perform_speech, speech_model
@@ -29,7 +29,7 @@ def speak(
     `dialogue_bake.update_line` can key it again with other settings. Returns when it is done.
     """
     line = link_strip(scene, strip, obj)
-    with tempfile.TemporaryDirectory() as scratch:
+    with new_scratch_folder() as scratch:
         listening = listen_to(scene, line, Path(scratch))
         performance = perform_speech(listening.request, analyser or speech_model(), progress)
     return key_heard(scene, listening, performance, options or BakeOptions())

@@ -12,7 +12,7 @@ import bpy
 from ...core.assets import DIRECTION_MODEL, default_avatar_reference
 from ...core.direction.words import table_of
 from ...core.errors import GaussianHeadsError
-from ...core.files import replace_on_success
+from ...core.files import remove_unfinished, replace_on_success
 from ...core.job_records import file_sha256, input_sha256
 from .requests import AnimateRequest
 
@@ -30,6 +30,7 @@ def claim_folder(request: AnimateRequest) -> None:
     folder, job = request.frames_folder, _job(request)
     path = folder / JOB_FILE
     if folder.is_dir():
+        remove_unfinished(folder)
         present = _read_job(path)
         if present == job and request.leftovers != "discard":
             return
@@ -45,10 +46,12 @@ def claim_folder(request: AnimateRequest) -> None:
 
 
 def discard_frames(folder: Path) -> None:
-    """Delete the job file and the frames in `folder`, and the folder if nothing else is in it."""
+    """Delete the frames in `folder` and the job file, and the folder if nothing else is in it."""
     for path in [*folder.iterdir()]:
-        if path.name == JOB_FILE or _FRAME_FILE.fullmatch(path.name):
+        if _FRAME_FILE.fullmatch(path.name):
             path.unlink()
+    # Last, for frames without it are somebody else's.
+    (folder / JOB_FILE).unlink(missing_ok=True)
     if not any(folder.iterdir()):
         folder.rmdir()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import tempfile
 import threading
 import time
 from collections import deque
@@ -14,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from ...core.files import replace_on_success
+from ...core.files import new_scratch_folder, replace_on_success
 from ...core.job_records import ShotFiles, is_finished
 from ...core.shots import Shot
 from .outcomes import Outcome, recorded, summary
@@ -83,7 +82,7 @@ def run_batch(
     outcomes = {outcome.name: outcome for outcome in plan(request)}
     waiting = [shot for shot in request.shots if outcomes[shot.name].result == "to do"]
     request.folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as scratch, _interruptible():
+    with new_scratch_folder() as scratch, _interruptible():
         queue = _Queue(request, _workers(request, Path(scratch)), waiting, (tell, show))
         try:
             outcomes |= queue.work()

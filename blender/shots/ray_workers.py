@@ -7,7 +7,6 @@ the shot's settings: sounds, avatars, frames, records and logs are read and writ
 from __future__ import annotations
 
 import logging
-import tempfile
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...core.errors import GaussianHeadsError
+from ...core.files import new_scratch_folder
 from ...core.job_records import ShotFiles
 from ...core.shots import Shot, write_shots
 from .outcomes import EXIT_CANCELLED, Ended, Outcome, outcome_of
@@ -47,7 +47,7 @@ def make_shot_there(shot: Shot, folder: Path, *, overwrite: bool) -> Ended:
 
     When Ray cancels it, the process stops after its frame; when this worker is lost, it does so by itself.
     """
-    with tempfile.TemporaryDirectory() as scratch:
+    with new_scratch_folder() as scratch:
         job = Path(scratch) / f"{shot.name}.json"
         write_shots([shot], job)
         progress = _progress(folder, shot.name)

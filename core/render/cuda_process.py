@@ -6,7 +6,6 @@ import contextlib
 import logging
 import os
 import queue
-import shutil
 import subprocess
 import threading
 import time
@@ -16,8 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import BackendUnavailable
-from .cuda_protocol import MAX_LINE_BYTES, PROTOCOL, SharedBlock, decode_line, encode_line
-from .cuda_protocol import scratch_folder as new_scratch_folder
+from .cuda_protocol import (
+    MAX_LINE_BYTES,
+    PROTOCOL,
+    SharedBlock,
+    decode_line,
+    encode_line,
+    roomy_folder,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +60,7 @@ class WorkerProcess:
         self.status = "Starting"
         self._has_failed = False
         self._is_slow = False
-        self._scratch = new_scratch_folder(_USUAL_BYTES)
+        self._scratch = roomy_folder(_USUAL_BYTES)
         self._block: SharedBlock | None = None
         self._num_blocks = 0
         self._num_requests = 0
@@ -63,7 +68,7 @@ class WorkerProcess:
         try:
             self._process = self._start()
         except OSError as error:
-            shutil.rmtree(self._scratch, ignore_errors=True)
+            self._scratch.cleanup()
             raise BackendUnavailable(
                 f"The accelerator environment's Python '{command.python}' cannot be started "
                 f"({error.strerror}): create the environment again in the add-on's preferences."
@@ -127,7 +132,7 @@ class WorkerProcess:
         if self._block is None or self._block.num_bytes < num_bytes:
             old = self._block
             self._num_blocks += 1
-            path = self._scratch / f"block-{self._num_blocks}"
+            path = Path(self._scratch.name) / f"block-{self._num_blocks}"
             self._block = SharedBlock(path, num_bytes, create=True)
             if old is not None:
                 # Windows keeps a mapped file until the worker lets go of it; the end removes it.
@@ -146,14 +151,14 @@ class WorkerProcess:
             self._process.wait()
         self._reader.join(END_TIMEOUT_SEC)
         self._block = None
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        self._scratch.cleanup()
 
     def _start(self) -> subprocess.Popen:
         command = self.command
         command.log_path.parent.mkdir(parents=True, exist_ok=True)
         with _open_log(command.log_path) as log:
             return subprocess.Popen(
-                [command.python, "-I", command.script, self._scratch, *command.arguments],
+                [command.python, "-I", command.script, self._scratch.name, *command.arguments],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

@@ -20,6 +20,7 @@ import numpy as np
 
 from ..camera import Camera
 from ..errors import BackendUnavailable
+from ..files import new_scratch_folder
 
 PROTOCOL = 1
 # Rasterisers and graphics drivers like arrays that begin on a cache line.
@@ -76,14 +77,14 @@ class SharedBlock:
         return np.ndarray(place.shape, place.dtype, self._map, place.offset)
 
 
-def scratch_folder(num_bytes: int) -> Path:
+def roomy_folder(num_bytes: int) -> tempfile.TemporaryDirectory:
     """A new private folder with room for shared files, in memory where the system offers that."""
     base = tempfile.gettempdir()
     if _SHARED_MEMORY.is_dir() and os.access(_SHARED_MEMORY, os.W_OK):
         stat = os.statvfs(_SHARED_MEMORY)
         if stat.f_bavail * stat.f_frsize > 2 * num_bytes:
             base = str(_SHARED_MEMORY)
-    return Path(tempfile.mkdtemp(prefix="gaussian-heads-", dir=base))
+    return new_scratch_folder(Path(base))
 
 
 def encode_line(message: Mapping[str, Any]) -> bytes:

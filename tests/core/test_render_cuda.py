@@ -290,7 +290,7 @@ def test_lines_that_are_no_messages_are_passed_over(tmp_path, caplog):
 
 def test_close_ends_the_worker_and_leaves_no_files(worker):
     worker.draw(make_gaussians(5), camera())
-    pid, folder = worker.pid, worker._worker._scratch
+    pid, folder = worker.pid, Path(worker._worker._scratch.name)
     assert is_alive(pid) and folder.is_dir()
     worker.close()
     assert ended(pid) and not folder.exists()
@@ -304,7 +304,7 @@ from tests.core.test_render_cuda import native, camera, make_gaussians
 from pathlib import Path
 worker = native(Path({folder!r}))
 worker.draw(make_gaussians(5), camera())
-print(worker.pid, worker._worker._scratch, flush=True)
+print(worker.pid, worker._worker._scratch.name, flush=True)
 sys.stdin.read()
 """
 

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ...core.errors import GaussianHeadsError, ModelError
-from ...core.files import replace_on_success
+from ...core.files import remove_unfinished, replace_on_success
 from ...core.locks import held
 
 logger = logging.getLogger(__name__)
-RECORD, PARTIAL, LOCK = "stage.json", ".partial", "lock"
+RECORD, PARTIAL, DISCARDED, LOCK = "stage.json", ".partial", "discarded", "lock"
 # A run that was stopped a moment ago still writes what it has.
 LOCK_WAIT_SEC = 10.0
 Progress = Callable[[float, Path | None], None]
@@ -77,14 +77,17 @@ class Work:
         """
         digest = key_of(key)
         final, partial = self.folder / name, self.folder / (name + PARTIAL)
-        for folder in (final, partial):
+        for folder in (final, partial, self._discarded):
             _require_ours(folder)
+        self._remove_discarded()
+        for folder in (self.folder, partial):
+            remove_unfinished(folder)
         record = self._record(final)
         if record is not None and record.get("key") == digest:
             self.reporter.tell(name, 1.0)
             return final, record["result"]
         if (self._record(partial) or {}).get("key") != digest:
-            _remove(partial)
+            self._discard(partial)
             self._write(partial, {"key": digest, "made_from": key})
         self.reporter.tell(name, 0.0)
         begin, spent_sec = time.monotonic(), self.seconds(name + PARTIAL)
@@ -95,7 +98,7 @@ class Work:
             started = {"key": digest, "made_from": key, "seconds": round(spent_sec, 1)}
             self._write(partial, started)
         self._write(partial, started | {"result": result})
-        _remove(final)
+        self._discard(final)
         partial.rename(final)
         self.reporter.tell(name, 1.0)
         return final, result
@@ -103,7 +106,7 @@ class Work:
     def forget(self, name: str) -> None:
         """Have a stage made again."""
         _require_ours(self.folder / name)
-        _remove(self.folder / name)
+        self._discard(self.folder / name)
 
     def seconds(self, name: str) -> float:
         """How long a stage has taken, all of its runs together."""
@@ -118,6 +121,21 @@ class Work:
         except (OSError, ValueError):
             return None
         return record if isinstance(record, dict) else None
+
+    @property
+    def _discarded(self) -> Path:
+        return self.folder / DISCARDED
+
+    def _discard(self, folder: Path) -> None:
+        """Delete a stage's folder: in one step it is none any more, however much of it is left."""
+        if folder.is_dir():
+            self._remove_discarded()
+            folder.rename(self._discarded)
+            self._remove_discarded()
+
+    def _remove_discarded(self) -> None:
+        if self._discarded.is_dir():
+            _remove(self._discarded)
 
     @staticmethod
     def _write(folder: Path, record: dict[str, Any]) -> None:
@@ -137,8 +155,6 @@ def _require_ours(folder: Path) -> None:
 
 def _remove(folder: Path) -> None:
     """Delete a stage's folder, what tells that it is one at last."""
-    if not folder.is_dir():
-        return
     for path in folder.iterdir():
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
