@@ -9,9 +9,9 @@ from pathlib import Path
 import bpy
 
 from ..core.audio import SPEECH_RATE_HZ, load_audio
-from ..core.files import replace_on_success
 from ..core.progress import part
 from .bake import BakeResult
+from .batch import replaced_scene
 from .frames import Report, choose_image_format, render_frames
 from .marks import scene_note
 from .registration import ensure_registered
@@ -49,14 +49,8 @@ def animate(
 
     Interrupted work goes on where it stopped: finished frames of the same request are kept.
     """
-    check_request(request)
-    ensure_registered()
-    # Refused before anything is written, with the reason the reader of sound gives.
-    load_audio(request.audio, decode_with_aud, target_rate=SPEECH_RATE_HZ)
-    staged = stage_shot(request, part(report, 0.0, LISTENING_PART), analyser)
+    staged = stage(request, part(report, 0.0, LISTENING_PART), analyser)
     scene = staged.scene
-    if request.is_video:
-        require_video_size(staged.picture.width, staged.picture.height)
     claim_folder(request)
     if request.save_blend is not None:
         save_blend(scene, request)
@@ -71,6 +65,18 @@ def animate(
     return AnimateResult(request.out, request.save_blend, files, drawn, staged.bake)
 
 
+def stage(request: AnimateRequest, report: Report, analyser: Analyser | None = None) -> Staged:
+    """Make the scene of `request` with its keys; nothing is written yet."""
+    check_request(request)
+    ensure_registered()
+    # Refused before anything is written, with the reason the reader of sound gives.
+    load_audio(request.audio, decode_with_aud, target_rate=SPEECH_RATE_HZ)
+    staged = stage_shot(request, report, analyser)
+    if request.is_video:
+        require_video_size(staged.picture.width, staged.picture.height)
+    return staged
+
+
 def _write_video(request: AnimateRequest, staged: Staged, paths: list[tuple[int, Path]]) -> None:
     sound_frame = staged.sound_frame - paths[0][0] + 1
     files = [path for _, path in paths]
@@ -83,8 +89,7 @@ def _write_video(request: AnimateRequest, staged: Staged, paths: list[tuple[int,
 
 def save_blend(scene: bpy.types.Scene, request: AnimateRequest) -> None:
     """Write the scene beside its temporary name first; it renders what `request` asks for by itself."""
-    final = Path(os.path.abspath(request.save_blend))
-    with replace_on_success(final) as temporary:
+    with replaced_scene(request.save_blend) as temporary:
         # Blender makes paths relative only to a file that has a place.
         bpy.ops.wm.save_as_mainfile(filepath=str(temporary), check_existing=False, compress=True)
         for sound in bpy.data.sounds:
@@ -97,8 +102,6 @@ def save_blend(scene: bpy.types.Scene, request: AnimateRequest) -> None:
             choose_image_format(scene, request.frame_format, has_alpha=request.is_transparent)
             scene.render.filepath = f"{out}/####"
         bpy.ops.wm.save_mainfile(filepath=str(temporary), check_existing=False, compress=True)
-    for spare in final.parent.glob(f"{temporary.name}[0-9]"):
-        spare.unlink()
 
 
 def _relative(path: str) -> str:

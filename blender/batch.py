@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import bpy
 
 from ..core.errors import RenderError
+from ..core.files import replace_on_success
 from ..core.timing import parse_frames
 from .frames import Report, choose_image_format, render_frames
 from .registration import ensure_registered
@@ -46,7 +48,7 @@ def render_file(request: RenderRequest, report: Report) -> RenderResult:
     ensure_registered()
     frames = parse_frames(request.frames) if request.frames else None
     scene = open_scene(request.blend)
-    paths = _frame_paths(scene, frames or _scene_frames(scene), request)
+    paths = _frame_paths(scene, frames or scene_frames(scene), request)
     drawn = render_frames(scene, paths, report, overwrite=request.overwrite, announce=_announce)
     return RenderResult(paths[0][1].parent, drawn, len(paths) - drawn)
 
@@ -68,7 +70,18 @@ def open_scene(blend: Path) -> bpy.types.Scene:
     return bpy.context.scene
 
 
-def _scene_frames(scene: bpy.types.Scene) -> list[int]:
+@contextmanager
+def replaced_scene(path: Path) -> Iterator[Path]:
+    """Give a temporary file beside the .blend `path` to save to, and rename it; Blender's spare copies of it go."""
+    final = Path(os.path.abspath(path))
+    with replace_on_success(final) as temporary:
+        yield temporary
+    for number in "123456789":
+        temporary.with_name(f"{temporary.name}{number}").unlink(missing_ok=True)
+
+
+def scene_frames(scene: bpy.types.Scene) -> list[int]:
+    """The frames of the scene's range."""
     return list(range(scene.frame_start, scene.frame_end + 1, scene.frame_step))
 
 

@@ -23,6 +23,7 @@ from ..core.shots import ShotsError
 from . import commands, face_commands
 from .exchange import commands as performance_commands
 from .shots import commands as batch_commands
+from .shots import part_commands
 
 EXIT_FAILED = 1
 EXIT_BAD_WORDS = 2
@@ -94,7 +95,9 @@ def build_parser() -> argparse.ArgumentParser:
     _add_animate(subparsers)
     _add_batch(subparsers)
     _add_shot(subparsers)
+    _add_bake(subparsers)
     _add_render(subparsers)
+    _add_film(subparsers)
     _add_speech(subparsers)
     face_commands.add_parsers(subparsers)
     _add_measure(subparsers)
@@ -162,27 +165,50 @@ def _add_animate(subparsers: argparse._SubParsersAction) -> None:
     animate.add_argument("audio", type=Path)
     animate.add_argument("--out", type=Path, required=True, help="X.mp4, or a folder for frames")
     _add_picture(animate)
-    animate.add_argument("--scene", type=Path, help="a .blend to stage the head in")
-    animate.add_argument(
-        "--object", help="name of the avatar's object, where the scene has several"
-    )
-    animate.add_argument(
-        "--sound-frame", type=int, help="at which the sound starts; 1, or the scene's first"
-    )
-    animate.add_argument("--frames", help="a-b, a-b:step or a list; all of the sound by default")
-    animate.add_argument(
-        "--performance", type=Path, help="a recorded face (.csv, .json, .npz) to add to the speech"
-    )
-    _add_direction(animate)
-    animate.add_argument(
-        "--format", default="png", choices=("png", "exr"), help="of frames in a folder"
-    )
-    animate.add_argument("--transparent", action="store_true", help="no background behind the head")
+    _add_staging(animate)
     animate.add_argument("--save-blend", type=Path, help="also write the scene")
     animate.add_argument(
         "--overwrite", action="store_true", help="discard frames of an earlier job in the folder"
     )
     animate.set_defaults(run=commands.animate)
+
+
+def _add_staging(parser: argparse.ArgumentParser) -> None:
+    """Words that `animate` and `bake` share."""
+    parser.add_argument("--scene", type=Path, help="a .blend to stage the head in")
+    parser.add_argument("--object", help="name of the avatar's object, where the scene has several")
+    parser.add_argument(
+        "--sound-frame", type=int, help="at which the sound starts; 1, or the scene's first"
+    )
+    parser.add_argument("--frames", help="a-b, a-b:step or a list; all of the sound by default")
+    parser.add_argument(
+        "--performance", type=Path, help="a recorded face (.csv, .json, .npz) to add to the speech"
+    )
+    _add_direction(parser)
+    parser.add_argument("--format", choices=("png", "exr"), default="png", help="of the frames")
+    parser.add_argument("--transparent", action="store_true", help="no background behind the head")
+
+
+def _add_bake(subparsers: argparse._SubParsersAction) -> None:
+    bake = subparsers.add_parser(
+        "bake", help="sound, or a scene's dialogue, to a scene with keys that renders by itself"
+    )
+    bake.add_argument("source", type=Path, help="a sound, or a .blend whose lines are keyed")
+    bake.add_argument("--out", type=Path, required=True, help="the .blend file to write")
+    _add_picture(bake)
+    _add_staging(bake)
+    bake.set_defaults(run=part_commands.bake)
+
+
+def _add_film(subparsers: argparse._SubParsersAction) -> None:
+    film = subparsers.add_parser("film", help="finished frames and a scene's sound to a video")
+    film.add_argument("blend", type=Path)
+    film.add_argument(
+        "--pictures", type=Path, required=True, help="folder with the frames 0001.png …"
+    )
+    film.add_argument("--out", type=Path, required=True, help="the .mp4 file to write")
+    film.add_argument("--frames", help="a-b; the scene's range by default")
+    film.set_defaults(run=part_commands.film)
 
 
 def _add_picture(parser: argparse.ArgumentParser) -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ..core.avatar import Avatar
     from ..core.expression import ExpressionTrack
     from ..core.speech import SpeechStyle
+    from .shots.requests import AnimateRequest
 
 
 STDOUT = 1
@@ -119,20 +120,32 @@ def animate(options: argparse.Namespace) -> None:
     """The main job: sound to keyframes to frames or a video, through Blender."""
     require_blender("animate")
     from .animate import animate
+
+    request = animate_request(options, options.audio, options.out, options.save_blend)
+    with quiet_blender():
+        result = animate(request, ProgressLine("animate"))
+    for path in filter(None, (result.out, options.save_blend)):
+        _say(str(path))
+
+
+def animate_request(
+    options: argparse.Namespace, audio: Path, out: Path, save_blend: Path | None
+) -> AnimateRequest:
+    """What the words of `animate` and `bake` ask for."""
     from .shots.requests import AnimateRequest
 
     width, height = options.size or (None, None)
-    request = AnimateRequest(
-        audio=options.audio,
+    return AnimateRequest(
+        audio=audio,
         avatar=options.avatar or "",
-        out=options.out,
+        out=out,
         fps=frame_rate(options.fps) if options.fps else None,
         width=width,
         height=height,
         backend=options.backend,
         seed=options.seed,
         style=given_style(options),
-        save_blend=options.save_blend,
+        save_blend=save_blend,
         is_transparent=options.transparent,
         frame_format=options.format,
         scene=options.scene,
@@ -145,12 +158,8 @@ def animate(options: argparse.Namespace) -> None:
         performance=options.performance,
         view=options.view or "",
         direction=options.direction or "",
-        leftovers="discard" if options.overwrite else "keep",
+        leftovers="discard" if getattr(options, "overwrite", False) else "keep",
     )
-    with quiet_blender():
-        result = animate(request, ProgressLine("animate"))
-    for path in filter(None, (result.out, options.save_blend)):
-        _say(str(path))
 
 
 def render(options: argparse.Namespace) -> None:

@@ -48,7 +48,7 @@ def encode_video(
     """
     with new_scratch_folder() as scratch:
         behind_sec = math.ceil((len(frames) + 1 - min(sound_frame, 1)) / picture.fps)
-        sound = _with_silence(audio, Path(scratch) / "sound.wav", behind_sec)
+        sound = with_silence(audio, Path(scratch) / "sound.wav", behind_sec)
         scene = bpy.data.scenes.new("Video")
         try:
             apply_picture(scene, picture)
@@ -77,7 +77,7 @@ def _write_video(scene: bpy.types.Scene, path: Path, note: str) -> None:
             mark_video(temporary, note)
 
 
-def _with_silence(audio: Path, path: Path, behind_sec: int) -> Path:
+def with_silence(audio: Path, path: Path, behind_sec: int) -> Path:
     """Copy `audio` to `path` with `behind_sec` of silence behind it.
 
     Blender's mixer now and then plays what lies in memory between the end of a file and the end of
