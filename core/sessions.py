@@ -52,6 +52,8 @@ def make_session(data: bytes, num_threads: int = 0) -> object:
     options.inter_op_num_threads = 1
     # Spinning threads would take the cores from what draws or decodes a video next.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Bytes may pass for onnxruntime's own format as well, which nobody looked into.
+    options.add_session_config_entry("session.load_model_format", "ONNX")
     # Warnings about a model are of no use to the person at the screen.
     options.log_severity_level = 4
     return onnxruntime.InferenceSession(

@@ -12,7 +12,7 @@ from ..errors import AvatarError
 from ..gaussians import Gaussians
 from ..sessions import first_line, make_session, runtime_errors
 from ..spherical_harmonics import NUM_COEFFICIENTS
-from .onnx_scan import check_onnx
+from .onnx_scan import check_onnx, check_onnx_work
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -98,6 +98,7 @@ def onnx_from_bytes(
 ) -> OnnxDecoder:
     """Check the member `decoder.onnx`, make its session and decode the neutral once."""
     check_onnx(data, MEMBER)
+    check_onnx_work(data, MEMBER, INPUT, code_dim)
     session = _make_session(data, threads)
     num_sh = _check_ports(session, num_gaussians, code_dim)
     decoder = OnnxDecoder(session, num_gaussians, code_dim, num_sh)
