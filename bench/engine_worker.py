@@ -25,8 +25,8 @@ from gaussian_heads.blender.axes import avatar_to_world
 from gaussian_heads.blender.camera import scene_camera
 from gaussian_heads.blender.codes import expression_code, head_pose
 from gaussian_heads.blender.engine import GaussianHeadsEngine
+from gaussian_heads.blender.heads import scene_avatars
 from gaussian_heads.blender.registration import ensure_registered
-from gaussian_heads.blender.staging import scene_avatars
 from gaussian_heads.core.render import render
 
 PICTURE_FILE = "picture.npy"

@@ -15,15 +15,16 @@ import torch
 from gaussian_heads.core.camera import Camera
 from gaussian_heads.core.gaussians import Gaussians
 from gaussian_heads.core.render import RenderOutput
+from gaussian_heads.core.render.reference import (
+    CLAMP_MARGIN,
+    EPS2D,
+    MAX_ALPHA,
+    MIN_ALPHA,
+    MIN_DETERMINANT,
+    MIN_TRANSMITTANCE,
+    NEAR_PLANE_M,
+)
 from torch import Tensor
-
-NEAR_PLANE_M = 0.01
-EPS2D = 0.3
-CLAMP_MARGIN = 0.3
-MIN_DETERMINANT = 1e-10
-MAX_ALPHA = 0.999
-MIN_ALPHA = 1.0 / 255.0
-MIN_TRANSMITTANCE = 1e-4
 
 # px; the tile of our C rasteriser and of the published CUDA ones.
 TILE = 16

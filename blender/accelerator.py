@@ -22,6 +22,7 @@ from typing import Any
 
 from ..core.errors import BackendUnavailable, GaussianHeadsError
 from ..core.render import cuda
+from .listeners import stops_with_add_on
 
 logger = logging.getLogger(__name__)
 
@@ -149,6 +150,7 @@ def start_checking() -> BackgroundTask:
     return _start("Check Accelerator", _check)
 
 
+@stops_with_add_on
 def cancel_task() -> None:
     """Stop what is at work and wait for it."""
     if _task is not None and _task.is_running:
@@ -283,7 +285,9 @@ def end_tree(process: subprocess.Popen) -> None:
 
 
 def _check(task: BackgroundTask) -> str:
-    worker = cuda.accelerator()
+    from .rasterisers import configured_cuda
+
+    worker = configured_cuda().accelerator()
     while True:
         try:
             facts = worker.check(_QUIET_SEC)

@@ -8,14 +8,18 @@ import threading
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from stat import S_ISREG
+from typing import TYPE_CHECKING
 
 import bpy
 
 from ..core import assets
-from ..core.avatar import Avatar
 from ..core.errors import AvatarError
-from ..core.importers.splat_ply import open_avatar
 from .decoding import forget_decoded
+from .listeners import forgets_on_load
+
+if TYPE_CHECKING:
+    from ..core.avatar import Avatar
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,8 @@ def reference_to(path: Path, library: bpy.types.Library | None = None) -> str:
 
 def load_avatar(path: Path) -> LoadedAvatar:
     """Open the avatar or the splats at `path`, or hand out the one opened before if the file is unchanged."""
+    from ..core.importers.splat_ply import open_avatar
+
     try:
         stat = path.stat()
     except OSError:
@@ -68,6 +74,8 @@ def load_avatar(path: Path) -> LoadedAvatar:
             f"The avatar file '{path}' is missing: put it back, or choose where it is now with Find "
             "Missing Avatars in the Avatar panel."
         ) from None
+    if not S_ISREG(stat.st_mode):
+        raise AvatarError(f"'{path}' is no file: choose a .uhap avatar or a .ply of splats.")
     key = (str(path), stat.st_mtime_ns, stat.st_size)
     with _lock:
         if key not in _cache:
@@ -106,6 +114,7 @@ def object_avatar(obj: bpy.types.Object) -> LoadedAvatar:
     return load_avatar(object_path(obj))
 
 
+@forgets_on_load
 def forget_avatars() -> None:
     """Drop every opened avatar and its decoded frames; the next use opens it again."""
     with _lock:

@@ -15,7 +15,7 @@ import bpy
 from ..core.errors import RenderError
 from .compositor import Layers, build_over
 from .engine import ENGINE_ID
-from .staging import scene_avatars
+from .heads import scene_avatars
 
 HEADS_LAYER = "Gaussian Heads"
 SHADOW_LAYER = "Gaussian Heads Shadows"

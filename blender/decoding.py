@@ -8,14 +8,13 @@ from collections.abc import Callable
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from ..core.errors import AvatarError
-from ..core.gaussians import Gaussians
 
 if TYPE_CHECKING:
     import bpy
+    import numpy as np
 
+    from ..core.gaussians import Gaussians
     from .avatars import LoadedAvatar
 
 DEFAULT_BUDGET_MB = 512
@@ -78,6 +77,8 @@ def decoded(
 
     `code` is what `codes.decoder_code` gives, `head_pose` the rotation vector (rad) and translation (m) `[6]`.
     """
+    import numpy as np
+
     pose = b"" if head_pose is None else np.asarray(head_pose, np.float32).tobytes()
     key = (loaded.sha256, np.asarray(code, np.float32).tobytes(), pose)
     try:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import bpy
 
 from ..core.errors import GaussianHeadsError
-from .frame import FrameHost, FrameReport, draw_frame
-from .graphics import has_graphics
+from .listeners import forgets_on_load
 from .marks import mark_result
-from .picture import Passes
-from .viewport import ViewportPicture
+
+if TYPE_CHECKING:
+    from .frame import FrameReport
+    from .picture import Passes
 
 ENGINE_ID = "GAUSSIAN_HEADS"
 ALPHA_PASS = "Head Alpha"
@@ -33,6 +35,8 @@ class GaussianHeadsEngine(bpy.types.RenderEngine):
     bl_use_gpu_context = True
 
     def __init__(self, *args: object, **kwargs: object) -> None:
+        from .viewport import ViewportPicture
+
         super().__init__(*args, **kwargs)
         self._viewport = ViewportPicture()
 
@@ -67,6 +71,8 @@ class GaussianHeadsEngine(bpy.types.RenderEngine):
         self.update_stats("Gaussian Heads", self._viewport.sentence)
 
     def _render(self, depsgraph: bpy.types.Depsgraph) -> None:
+        from .frame import FrameHost, draw_frame
+
         host = FrameHost(self.frame_set, self.test_break, self._tell)
         passes, report = draw_frame(depsgraph, host)
         # Until here nothing of the result exists, so a cancelled frame leaves nothing half written.
@@ -107,9 +113,12 @@ class GaussianHeadsEngine(bpy.types.RenderEngine):
 
 def allow_graphics() -> None:
     """Before the engine is registered: ask for a graphics context only where Blender survives that."""
+    from .graphics import has_graphics
+
     GaussianHeadsEngine.bl_use_gpu_context = has_graphics()
 
 
+@forgets_on_load
 def forget_warnings() -> None:
     """Another file was loaded: say everything again."""
     _warnings_given.clear()

@@ -11,7 +11,8 @@ import bpy
 
 from ..core.errors import RenderError
 from .camera import render_window, scene_camera
-from .gathering import gather_visible, has_avatar, within_clip
+from .gathering import gather_visible, within_clip
+from .heads import has_avatar
 from .occluders import gather_meshes
 from .picture import Passes, Shot, draw_shot, empty_passes
 from .rasterising import Rasteriser

@@ -14,6 +14,7 @@ from .avatars import object_avatar
 from .axes import avatar_to_world
 from .codes import decoder_code, head_pose, require_code_space
 from .decoding import decoded
+from .heads import ObjectKey, instance_owner, is_head
 from .looks import graded, look_gain
 
 
@@ -24,10 +25,6 @@ class GatheredScene:
     gaussians: Gaussians
     num_heads: int
     warnings: tuple[str, ...]
-
-
-ObjectKey = tuple[str, str | None]
-"""Name and library file of an object: what `bpy.data.objects.get` takes."""
 
 
 @dataclass(frozen=True)
@@ -74,35 +71,9 @@ def gather_heads(
     return placed
 
 
-def instance_owner(instance: bpy.types.DepsgraphObjectInstance) -> ObjectKey:
-    """The object that a viewport shows or hides with this instance: itself, or what instances it."""
-    owner = (instance.parent if instance.is_instance else instance.object).original
-    return owner.name, owner.library.filepath if owner.library else None
-
-
 def joined(sets: list[Gaussians]) -> Gaussians:
     """All of `sets` as one; a single one stays the same object."""
     return sets[0] if len(sets) == 1 else concatenate(sets)
-
-
-def has_avatar(scene: bpy.types.Scene) -> bool:
-    """Whether `scene` holds an avatar, visible or not, itself or in a collection it instances."""
-    collections = (obj.instance_collection for obj in scene.objects)
-    sources = (scene.objects, *(c.all_objects for c in collections if c is not None))
-    return any(is_avatar(obj) for objects in sources for obj in objects)
-
-
-def is_head(instance: bpy.types.DepsgraphObjectInstance) -> bool:
-    """Whether an instance of the depsgraph stands for a Gaussian head."""
-    if not is_avatar(instance.object):
-        return False
-    # What an avatar's own geometry nodes scatter carries its properties but is a plain mesh.
-    return not instance.is_instance or instance.parent.original != instance.object.original
-
-
-def is_avatar(obj: bpy.types.Object | None) -> bool:
-    """Whether `obj` stands for a Gaussian head."""
-    return obj is not None and obj.type == "MESH" and bool(obj.gaussian_head.avatar)
 
 
 def within_clip(

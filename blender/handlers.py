@@ -8,10 +8,8 @@ from pathlib import Path
 import bpy
 from bpy.app.handlers import persistent
 
-from .avatars import forget_avatars, is_builtin
-from .engine import forget_warnings
-from .listeners import add_listeners, remove_listeners
-from .occluders import forget_shapes
+from .avatars import is_builtin
+from .listeners import add_listeners, forget_last_file, remove_listeners
 from .properties import apply_decoded_memory
 
 _before_copy: dict[str, str] = {}
@@ -19,9 +17,7 @@ _before_copy: dict[str, str] = {}
 
 @persistent
 def _on_load(*_: object) -> None:
-    forget_avatars()
-    forget_warnings()
-    forget_shapes()
+    forget_last_file()
     if bpy.context.scene is not None:
         apply_decoded_memory(bpy.context.scene.gaussian_heads)
 

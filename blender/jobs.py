@@ -15,6 +15,7 @@ from ..core.progress import AnalysisCancelled, Progress, part
 from ..core.speech import HeardSpeech
 from ..core.timing import SoundPlacement
 from .dialogue.records import HeardRecord
+from .listeners import stops_with_add_on
 from .queued import QueuedJob
 from .speech import Analyser, Performance, SpeechRequest, perform_heard, perform_speech
 
@@ -176,6 +177,7 @@ def describe_job(job: QueuedJob) -> str:
     return f"{job.doing} {job.progress:.0%}, {f'{minutes} min ' if minutes else ''}{seconds} s left"
 
 
+@stops_with_add_on
 def cancel_all() -> None:
     """Stop every job, before another file is loaded or the add-on goes."""
     for job in list(_jobs):

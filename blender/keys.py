@@ -20,6 +20,7 @@ from .animation import (
     write_keys,
 )
 from .bake import require_editable
+from .defaults import MAX_TOLERANCE
 from .destinations import (
     FADE_FRAMES,
     baked_curves,
@@ -28,8 +29,6 @@ from .destinations import (
     speech_strips,
     strip_channelbag,
 )
-
-MAX_TOLERANCE = 1.0
 
 
 def clear_keys(obj: bpy.types.Object, first_frame: float, last_frame: float) -> int:

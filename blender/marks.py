@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import bpy
 from bpy.app.handlers import persistent
 
-from ..core.avatar import AvatarInfo
 from ..core.errors import GaussianHeadsError
-from ..core.synthetic import KIND, KIND_FIELD, NOTE_FIELD, VIDEO_FIELD, mark_video, synthetic_note
 from .avatars import object_avatar
-from .gathering import is_head
+from .heads import is_head
 from .listeners import add_listeners, remove_listeners
+
+if TYPE_CHECKING:
+    from ..core.avatar import AvatarInfo
 
 logger = logging.getLogger(__name__)
 
@@ -23,6 +25,8 @@ _shown: dict[str, AvatarInfo] = {}
 
 def mark_result(engine: bpy.types.RenderEngine, depsgraph: bpy.types.Depsgraph) -> None:
     """Write the fields into the picture that `engine` has just finished; PNG, JPEG and EXR keep them."""
+    from ..core.synthetic import KIND, KIND_FIELD, NOTE_FIELD, VIDEO_FIELD, synthetic_note
+
     heads = shown_heads(depsgraph)
     note = synthetic_note(heads)
     result = engine.get_result()
@@ -46,7 +50,8 @@ def shown_heads(depsgraph: bpy.types.Depsgraph) -> list[AvatarInfo]:
 
 def scene_note(scene: bpy.types.Scene) -> str:
     """The note of a video of `scene`: all heads that are in it."""
-    from .staging import scene_avatars
+    from ..core.synthetic import synthetic_note
+    from .heads import scene_avatars
 
     return synthetic_note(object_avatar(obj).avatar.manifest.info for obj in scene_avatars(scene))
 
@@ -58,6 +63,8 @@ def _on_begin(*_: object) -> None:
 
 @persistent
 def _on_end(scene: bpy.types.Scene, *_: object) -> None:
+    from ..core.synthetic import mark_video, synthetic_note
+
     heads = list(_shown.values())
     _shown.clear()
     if not heads or not scene.render.is_movie_format:

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+from typing import TYPE_CHECKING
 
 import bpy
-import numpy as np
 from bpy.app.handlers import persistent
 
 from ..core.errors import GaussianHeadsError, RenderError
-from ..core.gaussians import Gaussians
-from ..core.spherical_harmonics import SH_C0
-from .axes import AVATAR_TO_OBJECT
 from .listeners import add_listeners, remove_listeners
 from .render_jobs import is_rendering
-from .splat_objects import posed_gaussians
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ..core.gaussians import Gaussians
 
 logger = logging.getLogger(__name__)
 
@@ -79,6 +80,9 @@ def native_objects() -> list[bpy.types.Object]:
 
 def refresh(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> None:
     """Write what the avatar of `obj` shows in `depsgraph` into the point cloud."""
+    from .axes import AVATAR_TO_OBJECT
+    from .splat_objects import posed_gaussians
+
     gaussians = posed_gaussians(obj[SOURCE_PROPERTY].evaluated_get(depsgraph))
     if gaussians.sh is not None and _is_playing():
         # Colours that depend on the view take three quarters of the memory: only for still frames.
@@ -88,6 +92,8 @@ def refresh(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> None:
 
 def write_cloud(cloud: bpy.types.PointCloud, gaussians: Gaussians) -> None:
     """Fill `cloud` with Gaussians of its own space."""
+    import numpy as np
+
     arrays = _attributes(gaussians)
     if len(cloud.points) != gaussians.num_gaussians:
         cloud.resize(gaussians.num_gaussians)
@@ -106,6 +112,10 @@ def write_cloud(cloud: bpy.types.PointCloud, gaussians: Gaussians) -> None:
 
 def _attributes(gaussians: Gaussians) -> dict[str, tuple[str, np.ndarray]]:
     """Type and values `[N, C]` of every attribute."""
+    import numpy as np
+
+    from ..core.spherical_harmonics import SH_C0
+
     base = np.empty((gaussians.num_gaussians, 4), np.float32)
     base[:, :3] = (gaussians.colors - np.float32(0.5)) / np.float32(SH_C0)
     base[:, 3] = gaussians.opacities

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import bpy
 import numpy as np
 
-from .gathering import is_head
+from .heads import is_head
+from .listeners import forgets_on_load
 from .materials import slot_colors
 from .shapes import Shape, read_shape
 
@@ -53,6 +54,7 @@ class PlacedShape:
 _kept: dict[tuple[str, int], Shape] = {}
 
 
+@forgets_on_load
 def forget_shapes() -> None:
     """Drop everything kept from earlier frames."""
     _kept.clear()

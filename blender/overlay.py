@@ -5,33 +5,25 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import bpy
-import numpy as np
 from bpy.app.handlers import persistent
 
 from ..core.errors import GaussianHeadsError
-from .camera import RenderWindow
-from .drawing.device import kept_state, require_gpu
-from .drawing.heads import HeadPicture, Heads, drawing_backend
-from .drawing.screen import show_overlay
-from .drawing.surfaces import DEPTH_ONLY, Surfaces
-from .drawing.targets import Target
-from .drawing.view import View, region_view, scaled_window, seen_window
 from .engine import ENGINE_ID
-from .gathering import (
-    ObjectKey,
-    PlacedHead,
-    gather_heads,
-    has_avatar,
-    instance_owner,
-    is_head,
-    joined,
-)
+from .heads import ObjectKey, has_avatar, instance_owner, is_head
 from .listeners import add_listeners, remove_listeners
-from .occluders import PlacedShape
-from .shapes import Shape, read_shape
-from .viewport import most_pixels
+
+if TYPE_CHECKING:
+    from .camera import RenderWindow
+    from .drawing.heads import Heads
+    from .drawing.surfaces import Surfaces
+    from .drawing.targets import Target
+    from .drawing.view import View
+    from .gathering import PlacedHead
+    from .occluders import PlacedShape
+    from .shapes import Shape
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +57,9 @@ class Overlay:
 
     def draw(self, context: bpy.types.Context, depsgraph: bpy.types.Depsgraph) -> str:
         """Draw the heads into the region of `context`; why some are not drawn, as a sentence."""
+        from .drawing.device import require_gpu
+        from .drawing.heads import drawing_backend
+
         # Windows may show different scenes.
         shown = (context.scene.name_full, context.view_layer.name)
         scene = _recent(self._scenes, shown, _SceneHeads, _MAX_SCENES)
@@ -89,6 +84,9 @@ def _seen(
     context: bpy.types.Context, heads: Heads, backend: str
 ) -> tuple[View, RenderWindow] | None:
     """The view of the region's part in which heads are seen, and that part; None where none is."""
+    from .drawing.view import region_view, scaled_window, seen_window
+    from .viewport import most_pixels
+
     size = context.region.width, context.region.height
     means = heads.gaussians.means
     whole = region_view(context.region_data, size, means)
@@ -104,6 +102,10 @@ class _Visible:
     """What viewports with the same heads hidden share."""
 
     def __init__(self) -> None:
+        from .drawing.heads import Heads
+        from .drawing.surfaces import Surfaces
+        from .gathering import joined
+
         self.heads = Heads()
         self.proxies = Surfaces()
         self.gaussians = joined([])
@@ -125,6 +127,8 @@ class _SceneHeads:
 
     def look(self, depsgraph: bpy.types.Depsgraph) -> None:
         """Gather what the depsgraph shows, unless nothing changed."""
+        from .gathering import gather_heads
+
         if not self.is_stale:
             return
         faults: list[str] = []
@@ -138,6 +142,8 @@ class _SceneHeads:
         self, space: bpy.types.SpaceView3D, depsgraph: bpy.types.Depsgraph, density: float
     ) -> _Visible:
         """The heads that the viewport `space` shows: local view and its own filters may hide some."""
+        from .gathering import joined
+
         owners = {head.owner for head in self._heads}
         hidden = frozenset(owner for owner in owners if not _is_shown(owner, space, depsgraph))
         subset = _recent(self._subsets, hidden, _Visible, _MAX_SUBSETS)
@@ -153,6 +159,11 @@ class _SceneHeads:
         self, depsgraph: bpy.types.Depsgraph
     ) -> Iterator[tuple[ObjectKey, PlacedShape]]:
         """The avatars' own meshes as they stand in the viewport's depth, each with its owner."""
+        import numpy as np
+
+        from .occluders import PlacedShape
+        from .shapes import read_shape
+
         read: dict[str, Shape] = {}
         for instance in depsgraph.object_instances:
             obj = instance.object
@@ -193,6 +204,8 @@ class _Region:
     """What one region shows."""
 
     def __init__(self) -> None:
+        from .drawing.heads import HeadPicture
+
         self._picture = HeadPicture()
         self._proxies: Target | None = None
         self._key: object = None
@@ -200,6 +213,11 @@ class _Region:
     def draw(
         self, heads: Heads, proxies: Surfaces, view: View, window: RenderWindow, backend: str
     ) -> None:
+        from .drawing.device import kept_state
+        from .drawing.screen import show_overlay
+        from .drawing.surfaces import DEPTH_ONLY
+        from .drawing.targets import Target
+
         with kept_state():
             self._picture.draw(heads, view, None, key=None, backend=backend)
             if self._proxies is None or self._proxies.size != view.size:

@@ -11,6 +11,7 @@ from ..core.errors import GaussianHeadsError
 from . import preferences
 from .accelerator import is_environment
 from .library.avatars import forget_library, remember_avatar
+from .listeners import stops_with_add_on
 from .personalizing import (
     NO_ENVIRONMENT_SENTENCE,
     PersonalizeError,
@@ -130,6 +131,7 @@ def cancel() -> None:
         _state.process.cancel()
 
 
+@stops_with_add_on
 def stop_all() -> None:
     """End the process at once: the add-on goes."""
     if bpy.app.timers.is_registered(_look):

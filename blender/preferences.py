@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import bpy
 from bpy.props import StringProperty
 
-from ..core.render import cuda
-from .accelerator import LOG_NAME, SIZE_SENTENCE, AcceleratorPlan, current_task, find_python
+if TYPE_CHECKING:
+    from .accelerator import AcceleratorPlan
 
 PACKAGE = __package__.rpartition(".")[0]
 
@@ -56,6 +57,8 @@ class GAUSSIAN_HEADS_AP_preferences(bpy.types.AddonPreferences):
 
     def draw(self, context: bpy.types.Context) -> None:
         """Fields, buttons, and what the last of them said."""
+        from .accelerator import SIZE_SENTENCE, current_task
+
         layout = self.layout
         layout.use_property_split = True
         layout.prop(self, "avatar_folder", placeholder=str(avatar_folder()))
@@ -101,6 +104,8 @@ def avatar_folder() -> Path:
 
 def apply_preferences() -> None:
     """Tell the CUDA backend which environment to use."""
+    from ..core.render import cuda
+
     folder = _path("accelerator_folder")
     cuda.configure("" if folder is None else str(folder), user_folder() / "logs")
 
@@ -112,6 +117,8 @@ def environment_folder() -> Path:
 
 def accelerator_plan() -> AcceleratorPlan:
     """What the button would make."""
+    from .accelerator import LOG_NAME, AcceleratorPlan, find_python
+
     return AcceleratorPlan(
         folder=environment_folder(),
         log_path=user_folder() / "logs" / LOG_NAME,

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import bpy
 
-from ..core.direction.presets import direction_units
+from ..core.direction.expressions import direction_units
 from ..core.framing import USUAL_FRAMING
 from ..core.speech import HeardSpeech, SpeechStyle
 from .avatars import avatar_path, load_avatar
 from .bake import BakeResult, bake_track
+from .defaults import BACKGROUNDS
 from .dialogue.bake import remember_bake
 from .dialogue.dropped import add_sounds, add_strip, edited_scene
 from .direction.keys import set_direction
@@ -20,20 +21,11 @@ from .presets import FORMAT, LOOK, STYLE, apply_preset
 from .proxy import create_avatar_object
 from .sound import StripSound
 from .speech import perform_on
-from .staging import BACKGROUND_LINEAR, frame_portrait, setup_render
+from .staging import frame_portrait, setup_render
 from .startup_scene import hide_startup_cube
 from .strips import choose_strip, placement
 from .style_properties import set_speech_style, speech_style
 from .world import make_world
-
-BACKGROUNDS = {
-    "Studio": BACKGROUND_LINEAR,
-    "Black": (0.0, 0.0, 0.0),
-    "White": (0.9, 0.9, 0.9),
-    "Grey": (0.18, 0.18, 0.18),
-    "Green Screen": (0.0, 0.45, 0.05),
-}
-"""Linear RGB by name; "" keeps the scene's world."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +33,7 @@ class PrevizRequest:
     """What to set up. Empty names keep what the scene has: `format_preset`, `background` and `look`.
 
     `avatar` is "builtin:NAME" or a path, `framing` one of `core.framing.FRAMINGS`; the sound starts at
-    `first_frame`. `expression` is one of `core.direction.presets.DIRECTED_EXPRESSIONS` that is acted all along.
+    `first_frame`. `expression` is one of `core.direction.expressions.DIRECTED_EXPRESSIONS` that is acted all along.
     """
 
     avatar: str

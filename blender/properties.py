@@ -17,7 +17,6 @@ from bpy.props import (
 from ..core.spaces import ACTION_UNITS, ARKIT_BLENDSHAPES, META_VISEMES
 from ..core.spaces.groups import CONTROL_LABELS, FACS_SCALE, side_of, symmetric_partner
 from .acting.properties import ActingSettings
-from .acting.symmetry import on_control
 from .acting.target_properties import TargetSettings
 from .decoding import DEFAULT_BUDGET_MB, set_budget
 from .dialogue.properties import (
@@ -52,6 +51,8 @@ CONTROL_SETS = (
 
 
 def _control_group(class_name: str, controls: ControlSet) -> type:
+    from .acting.symmetry import on_control
+
     annotations = {
         name: FloatProperty(
             name=CONTROL_LABELS[name],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import bpy
 
-from ..core.render import cuda, register_backend, unregister_backend
 from . import (
     engine,
     handlers,
@@ -14,10 +13,10 @@ from . import (
     preferences,
     presets,
     properties,
+    rasterisers,
     render_jobs,
 )
 from .dialogue import follow as dialogue_follow
-from .drawing import offscreen
 from .library import properties as library_properties
 
 _register_classes, _unregister_classes = bpy.utils.register_classes_factory(
@@ -41,9 +40,7 @@ def register() -> None:
     marks.attach()
     native_splats.attach()
     overlay.attach()
-    register_backend("cuda", cuda.draw, cuda.is_automatic)
-    preferences.apply_preferences()
-    register_backend("gpu", offscreen.draw, offscreen.is_automatic)
+    rasterisers.attach()
     _commands.append(bpy.utils.register_cli_command("gaussian_heads", _run_command))
 
 
@@ -58,9 +55,7 @@ def ensure_registered() -> None:
 def unregister() -> None:
     """Undo `register`, in reverse."""
     bpy.utils.unregister_cli_command(_commands.pop())
-    unregister_backend("gpu")
-    unregister_backend("cuda")
-    cuda.close()
+    rasterisers.detach()
     overlay.detach()
     native_splats.detach()
     marks.detach()

@@ -8,8 +8,6 @@ import numpy as np
 
 from ..core.decimation import needed_keys
 
-USUAL_TOLERANCE = 0.002
-
 
 def kept_keys(curves: Sequence[np.ndarray], tolerance: float) -> list[np.ndarray | None]:
     """For each of `curves` [T], one value a frame, the indices of its keys; None for all of them.

@@ -15,13 +15,12 @@ from ..core.errors import GaussianHeadsError, RenderError
 from ..core.framing import FRAMINGS, USUAL_FRAMING
 from .avatars import object_avatar
 from .axes import to_object_space
+from .defaults import BACKGROUNDS
 from .engine import ENGINE_ID
-from .gathering import is_avatar
+from .heads import scene_avatars
 from .startup_scene import is_startup_camera
 from .world import make_world
 
-# A quiet dark blue grey, linear.
-BACKGROUND_LINEAR = (0.030, 0.036, 0.047)
 # A long portrait lens on a sensor 24 mm high: little distortion of nose and ears.
 LENS_MM, SENSOR_HEIGHT_MM = 85.0, 24.0
 # The camera stands a little to one side, which shows the form of the face.
@@ -41,11 +40,6 @@ class PictureSettings:
     height: int
     fps: Fraction
     is_transparent: bool = False
-
-
-def scene_avatars(scene: bpy.types.Scene) -> list[bpy.types.Object]:
-    """The avatar objects of `scene`, by name."""
-    return sorted((obj for obj in scene.objects if is_avatar(obj)), key=lambda obj: obj.name)
 
 
 def named_avatar(scene: bpy.types.Scene, name: str | None) -> bpy.types.Object:
@@ -81,7 +75,7 @@ def setup_render(scene: bpy.types.Scene) -> list[str]:
         frame_portrait(scene, avatars[0])
         changed.append("camera")
     if scene.world is None:
-        scene.world = make_world("Gaussian Heads", BACKGROUND_LINEAR)
+        scene.world = make_world("Gaussian Heads", BACKGROUNDS["Studio"])
         changed.append("background")
     if keep_in_time(scene):
         changed.append("playback in time with the sound")

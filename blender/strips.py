@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import bpy
 
 from ..core.errors import AudioError, TimingError
-from ..core.timing import SoundPlacement, frame_rate
+
+if TYPE_CHECKING:
+    from ..core.timing import SoundPlacement
 
 # Names of (content start, left handle, right handle) from 5.1 on, and before.
 _TIMING_NAMES = (
@@ -90,6 +94,8 @@ def named_or_active(
 
 def placement(scene: bpy.types.Scene, strip: bpy.types.Strip) -> SoundPlacement:
     """Where `strip` lies in frames of `scene`, cut to the meta strips around it."""
+    from ..core.timing import SoundPlacement
+
     content_start, left, right = visible_timing(strip)
     if right <= left:
         raise TimingError(
@@ -106,6 +112,8 @@ def placement(scene: bpy.types.Scene, strip: bpy.types.Strip) -> SoundPlacement:
 
 def scene_rate(scene: bpy.types.Scene) -> object:
     """Exact frames per second of `scene` as a Fraction."""
+    from ..core.timing import frame_rate
+
     return frame_rate(scene.render.fps, scene.render.fps_base)
 
 

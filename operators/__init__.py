@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 # In the order in which Blender comes to know them.
 _MODULES = (
     "import_avatar",
@@ -71,13 +69,9 @@ def unregister() -> None:
     """Undo `register`, in reverse; analyses in work are stopped."""
     import bpy
 
-    from ..blender.accelerator import cancel_task
-    from ..blender.jobs import cancel_all
-    from ..blender.people import stop_all
+    from ..blender.listeners import stop_work
 
-    cancel_all()
-    cancel_task()
-    stop_all()
+    stop_work()
     for menu, draw in _menu_entries():
         menu.remove(draw)
     for cls in reversed(_classes()):
@@ -85,6 +79,8 @@ def unregister() -> None:
 
 
 def _classes() -> tuple[type, ...]:
+    from importlib import import_module
+
     modules = (import_module(f".{name}", __package__) for name in _MODULES)
     return tuple(cls for module in modules for cls in module.CLASSES)
 

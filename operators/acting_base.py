@@ -7,8 +7,6 @@ from collections.abc import Callable
 import bpy
 from bpy.props import FloatProperty
 
-from ..blender.acting.keys import key_change
-from ..blender.acting.pose import read_pose
 from .base import NO_AVATAR, GuardedOperator, Outcome, active_avatar
 
 KEY_DESCRIPTION = (
@@ -52,6 +50,9 @@ class ActsOnAvatar(GuardedOperator):
         self, context: bpy.types.Context, change: Callable[[bpy.types.Object], object]
     ) -> Outcome:
         """Change the pose of the active avatar, and key it as `self.use_key` and Auto Keying say."""
+        from ..blender.acting.keys import key_change
+        from ..blender.acting.pose import read_pose
+
         obj = active_avatar(context)
         before = read_pose(obj)
         change(obj)

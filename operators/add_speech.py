@@ -5,14 +5,8 @@ from __future__ import annotations
 import bpy
 from bpy.props import BoolProperty, CollectionProperty, EnumProperty, StringProperty
 
-from ..blender.dialogue.dropped import (
-    ONE_AFTER_ANOTHER,
-    TOGETHER,
-    add_sounds,
-    edited_scene,
-    speaker_near,
-)
-from ..blender.gathering import is_avatar
+from ..blender.defaults import ONE_AFTER_ANOTHER, TOGETHER
+from ..blender.heads import is_avatar
 from ..core.errors import GaussianHeadsError
 from .base import GuardedOperator, Outcome, active_avatar, make_active
 from .import_avatar import chosen_paths
@@ -71,6 +65,8 @@ class GAUSSIAN_HEADS_OT_add_speech(GuardedOperator, bpy.types.Operator):
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """Add the strips, link the first to its speaker, and bake if that is wanted."""
+        from ..blender.dialogue.dropped import add_sounds, edited_scene
+
         obj = self._speaker(context)
         scene = edited_scene(context)
         frame = context.scene.frame_current
@@ -90,6 +86,8 @@ class GAUSSIAN_HEADS_OT_add_speech(GuardedOperator, bpy.types.Operator):
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
         """Ask for files, then who speaks; the head under the mouse is offered."""
+        from ..blender.dialogue.dropped import speaker_near
+
         if not self.filepath and not self.files:
             context.window_manager.fileselect_add(self)
             return {"RUNNING_MODAL"}

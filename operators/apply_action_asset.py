@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, StringProperty
 
-from ..blender.acting.assets import action_pose, asset_pose, stored_pose
-from ..blender.acting.pose import Pose, blend_pose, mirrored_pose
 from ..core.errors import GaussianHeadsError
 from .acting_base import KEY_DESCRIPTION, ActsOnAvatar
 from .base import Outcome
 from .copy_pose import MODES
+
+if TYPE_CHECKING:
+    from ..blender.acting.pose import Pose
 
 # The numbers are Blender's own: an asset shelf fills them in.
 LIBRARY_TYPES = (
@@ -65,10 +67,14 @@ class ReadsPoseAsset(ActsOnAvatar):
 
     def wanted_pose(self, context: bpy.types.Context) -> Pose:
         """The pose of the asset, mirrored where that is asked for."""
+        from ..blender.acting.pose import mirrored_pose
+
         pose = self._pose(context)
         return mirrored_pose(pose) if self.mirrored else pose
 
     def _pose(self, context: bpy.types.Context) -> Pose:
+        from ..blender.acting.assets import asset_pose, stored_pose
+
         if self.filepath:
             return stored_pose(Path(bpy.path.abspath(self.filepath)), self.action)
         if self.action:
@@ -89,6 +95,8 @@ class ReadsPoseAsset(ActsOnAvatar):
 
     def _shelf_pose(self) -> Pose:
         """The pose that an asset shelf names: a path of .blend file, folder and name."""
+        from ..blender.acting.assets import stored_pose
+
         identifier = "/" + self.relative_asset_identifier.replace("\\", "/")
         file, _, name = identifier.rpartition(f"/{ACTION_FOLDER}/")
         if not file:
@@ -113,6 +121,8 @@ class GAUSSIAN_HEADS_OT_apply_action_asset(ReadsPoseAsset, bpy.types.Operator):
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """Blend towards the pose of the asset."""
+        from ..blender.acting.pose import blend_pose
+
         pose = self.wanted_pose(context)
         return self.act(
             context, lambda obj: blend_pose(obj, pose, mode=self.mode, factor=self.factor)
@@ -120,6 +130,8 @@ class GAUSSIAN_HEADS_OT_apply_action_asset(ReadsPoseAsset, bpy.types.Operator):
 
 
 def _local_pose(name: str) -> Pose:
+    from ..blender.acting.assets import action_pose
+
     action = bpy.data.actions.get(name)
     if action is None:
         raise GaussianHeadsError(f"This file has no Action '{name}': choose another one.")

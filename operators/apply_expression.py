@@ -5,7 +5,6 @@ from __future__ import annotations
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty
 
-from ..blender.acting.pose import blend_pose
 from ..core.spaces.expressions import EXPRESSIONS, mirrored
 from .acting_base import KEY_DESCRIPTION, ActsOnAvatar, HasIntensity
 from .base import Outcome
@@ -49,6 +48,8 @@ class GAUSSIAN_HEADS_OT_apply_expression(HasIntensity, ActsOnAvatar, bpy.types.O
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """Blend towards the expression."""
+        from ..blender.acting.pose import blend_pose
+
         pose = EXPRESSIONS[self.name].pose(self.intensity)
         if self.mirrored:
             pose = mirrored(pose)

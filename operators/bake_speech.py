@@ -3,34 +3,23 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 import bpy
 from bpy.props import StringProperty
 
-from ..blender.bake import bake_track, require_editable
-from ..blender.dialogue.bake import BakeOptions, key_heard, listen_to, update_line
-from ..blender.dialogue.choice import choose_spoken_strip
-from ..blender.dialogue.lines import adopt_duplicates, line_by_id, link_strip
 from ..blender.dialogue.state import line_status
-from ..blender.gathering import is_avatar
-from ..blender.jobs import (
-    Listening,
-    SpeechJob,
-    new_scratch,
-    object_by_uid,
-    running_job,
-    running_jobs,
-    scene_by_uid,
-)
-from ..blender.jobs import cancel_jobs as cancel_running_jobs
-from ..blender.speech import request_strip, speech_model
+from ..blender.heads import is_avatar
 from ..blender.strips import require_same_rate, sequencer_scene, sound_strips
-from .base import NO_AVATAR, Outcome, active_avatar
+from .base import NO_AVATAR, Outcome, SaysWhyNot, active_avatar
 from .listening import ListensBeside, TakesDestination, TakesFrames, sentence_of, speaker_of
+
+if TYPE_CHECKING:
+    from ..blender.jobs import SpeechJob
 
 
 class GAUSSIAN_HEADS_OT_bake_speech(
-    TakesFrames, TakesDestination, ListensBeside, bpy.types.Operator
+    SaysWhyNot, TakesFrames, TakesDestination, ListensBeside, bpy.types.Operator
 ):
     """Listen to the sound strip and key the face of the avatar where it is heard; keys of an earlier bake in that range are replaced"""
 
@@ -54,12 +43,18 @@ class GAUSSIAN_HEADS_OT_bake_speech(
     _scene_uid = 0
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Needs an avatar and a sound strip."""
-        reason = why_not(context)
-        if reason:
-            cls.poll_message_set(reason)
-        return not reason
+    def why_not(cls, context: bpy.types.Context) -> str:
+        """Why the speech cannot be baked now, as a sentence; empty when it can."""
+        from ..blender.jobs import running_job
+
+        obj = active_avatar(context)
+        if not is_avatar(obj) and not len(sequencer_scene(context).gaussian_heads.lines):
+            return NO_AVATAR
+        if obj is not None and running_job(obj) is not None:
+            return "The sound of this avatar is being analysed."
+        if not sound_strips(sequencer_scene(context)):
+            return "Add a sound strip in the Video Sequencer first."
+        return ""
 
     def draw(self, context: bpy.types.Context) -> None:
         """Destination and frames."""
@@ -70,6 +65,13 @@ class GAUSSIAN_HEADS_OT_bake_speech(
 
     def begin(self, context: bpy.types.Context) -> SpeechJob | None:
         """Link the strip to the avatar and get its sound ready; nothing to hear where frames of it were heard."""
+        from ..blender.bake import require_editable
+        from ..blender.dialogue.bake import listen_to
+        from ..blender.dialogue.choice import choose_spoken_strip
+        from ..blender.dialogue.lines import adopt_duplicates, line_by_id, link_strip
+        from ..blender.jobs import Listening, SpeechJob, new_scratch
+        from ..blender.speech import request_strip, speech_model
+
         obj, edited = speaker_of(self, context), sequencer_scene(context)
         require_same_rate(context.scene, edited)
         require_editable(obj)
@@ -96,6 +98,11 @@ class GAUSSIAN_HEADS_OT_bake_speech(
 
     def finish(self, context: bpy.types.Context, job: SpeechJob | None) -> Outcome:
         """Key what was heard."""
+        from ..blender.bake import bake_track
+        from ..blender.dialogue.bake import BakeOptions, key_heard, update_line
+        from ..blender.dialogue.lines import line_by_id
+        from ..blender.jobs import object_by_uid, scene_by_uid
+
         scene = scene_by_uid(self._scene_uid)
         frames = self.chosen_frames(context.scene)
         options = BakeOptions(self.chosen_destination(scene), frames)
@@ -128,6 +135,8 @@ class GAUSSIAN_HEADS_OT_cancel_bake(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Needs an analysis in work."""
+        from ..blender.jobs import running_jobs
+
         if not running_jobs():
             cls.poll_message_set("Nothing is being analysed.")
             return False
@@ -135,20 +144,10 @@ class GAUSSIAN_HEADS_OT_cancel_bake(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> Outcome:
         """Ask the threads to stop."""
+        from ..blender.jobs import cancel_jobs as cancel_running_jobs
+
         cancel_running_jobs()
         return {"FINISHED"}
-
-
-def why_not(context: bpy.types.Context) -> str:
-    """Why the speech cannot be baked now, as a sentence; empty when it can."""
-    obj = active_avatar(context)
-    if not is_avatar(obj) and not len(sequencer_scene(context).gaussian_heads.lines):
-        return NO_AVATAR
-    if obj is not None and running_job(obj) is not None:
-        return "The sound of this avatar is being analysed."
-    if not sound_strips(sequencer_scene(context)):
-        return "Add a sound strip in the Video Sequencer first."
-    return ""
 
 
 CLASSES = (GAUSSIAN_HEADS_OT_bake_speech, GAUSSIAN_HEADS_OT_cancel_bake)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import bpy
 from bpy.props import FloatProperty
 
-from ..blender.sparse_keys import USUAL_TOLERANCE
+from ..blender.defaults import KEY_TOLERANCE
 from ..core.errors import GaussianHeadsError
 
 logger = logging.getLogger(__name__)
@@ -47,13 +47,30 @@ class GuardedOperator:
         return CANCELLED
 
 
+class SaysWhyNot:
+    """Mix-in for operators that are refused for more than one reason."""
+
+    @classmethod
+    def why_not(cls, context: bpy.types.Context) -> str:
+        """Why the operator cannot run now, as a sentence; empty when it can."""
+        raise NotImplementedError
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Only where nothing speaks against it; the disabled button says what does."""
+        reason = cls.why_not(context)
+        if reason:
+            cls.poll_message_set(reason)
+        return not reason
+
+
 class NeedsAvatars:
     """Mix-in for operators that work on a scene's avatars."""
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Only with an avatar in the scene; the disabled button says so."""
-        from ..blender.staging import scene_avatars
+        from ..blender.heads import scene_avatars
 
         if not scene_avatars(context.scene):
             cls.poll_message_set("Load an avatar first.")
@@ -67,7 +84,7 @@ class ThinsKeys:
     tolerance: FloatProperty(
         name="Error Bound",
         description="Keys that straight lines give back this closely are left out; 0 keeps one on every frame",
-        default=USUAL_TOLERANCE,
+        default=KEY_TOLERANCE,
         min=0.0,
         max=0.5,
         precision=4,
@@ -116,8 +133,7 @@ def make_active(context: bpy.types.Context, obj: bpy.types.Object) -> None:
 
 def active_avatar(context: bpy.types.Context) -> bpy.types.Object | None:
     """The avatar that buttons work on: the active object, or the only avatar of the scene."""
-    from ..blender.gathering import is_avatar
-    from ..blender.staging import scene_avatars
+    from ..blender.heads import is_avatar, scene_avatars
 
     active = context.view_layer.objects.active if context.view_layer else None
     if is_avatar(active):

@@ -5,10 +5,6 @@ from __future__ import annotations
 import bpy
 from bpy.props import FloatProperty
 
-from ..blender.acting.assets import is_pose_asset
-from ..blender.acting.blending import PoseBlend
-from ..blender.acting.keys import key_change
-from ..blender.acting.pose import blend_pose
 from .apply_action_asset import GAUSSIAN_HEADS_OT_apply_action_asset, ReadsPoseAsset
 from .base import CANCELLED, Outcome, active_avatar
 
@@ -40,6 +36,8 @@ class GAUSSIAN_HEADS_OT_blend_action_asset(ReadsPoseAsset, bpy.types.Operator):
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
         """Blend while the mouse moves."""
+        from ..blender.acting.keys import key_change
+
         if event.type == "MOUSEMOVE":
             way_px = WAY_PX * context.preferences.system.ui_scale
             self.factor = min(max((event.mouse_x - self._start_x) / way_px, 0.0), 1.0)
@@ -61,12 +59,16 @@ class GAUSSIAN_HEADS_OT_blend_action_asset(ReadsPoseAsset, bpy.types.Operator):
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """Blend by the factor that is given: from a script or the redo panel."""
+        from ..blender.acting.pose import blend_pose
+
         pose = self.wanted_pose(context)
         return self.act(
             context, lambda obj: blend_pose(obj, pose, mode=self.mode, factor=self.factor)
         )
 
     def _start(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
+        from ..blender.acting.blending import PoseBlend
+
         self._blend = PoseBlend(active_avatar(context), self.wanted_pose(context), self.mode)
         self._start_x = event.mouse_x
         # From the shelf the button is held down, from a menu it is not.
@@ -82,6 +84,8 @@ def _tell(context: bpy.types.Context, text: str | None) -> None:
 
 def draw_menu(self: bpy.types.Menu, context: bpy.types.Context) -> None:
     """Entries of the Asset Browser's context menu, for poses of heads only."""
+    from ..blender.acting.assets import is_pose_asset
+
     asset = getattr(context, "asset", None)
     if asset is None or not is_pose_asset(asset):
         return

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import bpy
 
-from ..blender.direction.keys import clear_direction, has_direction
 from .acting_base import ActsOnAvatar
 from .base import Outcome, active_avatar
 from .listening import TakesFrames, counted
@@ -19,6 +18,8 @@ class GAUSSIAN_HEADS_OT_clear_direction(TakesFrames, ActsOnAvatar, bpy.types.Ope
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Needs a direction."""
+        from ..blender.direction.keys import has_direction
+
         if not super().poll(context):
             return False
         if not has_direction(active_avatar(context)):
@@ -35,6 +36,8 @@ class GAUSSIAN_HEADS_OT_clear_direction(TakesFrames, ActsOnAvatar, bpy.types.Ope
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """Delete them."""
+        from ..blender.direction.keys import clear_direction
+
         frames = self.chosen_frames(context.scene)
         num_removed = clear_direction(active_avatar(context), frames)
         self.report({"INFO"}, f"Cleared {counted(num_removed, 'key')} of the direction.")

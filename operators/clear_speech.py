@@ -7,10 +7,7 @@ import math
 import bpy
 from bpy.props import FloatProperty, StringProperty
 
-from ..blender.dialogue.bake import clear_line
-from ..blender.dialogue.choice import chosen_lines
-from ..blender.dialogue.keys import clear_frames, find_keyed
-from ..blender.keys import MAX_TOLERANCE, baked_range, clean_keys
+from ..blender.defaults import MAX_TOLERANCE
 from ..blender.strips import sequencer_scene
 from ..core.errors import GaussianHeadsError
 from .base import NO_AVATAR, GuardedOperator, Outcome, active_avatar
@@ -31,6 +28,8 @@ class _OnBakedKeys(TakesFrames, GuardedOperator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Needs baked keys."""
+        from ..blender.keys import baked_range
+
         obj = active_avatar(context)
         if obj is None and not len(sequencer_scene(context).gaussian_heads.lines):
             cls.poll_message_set(NO_AVATAR)
@@ -49,6 +48,10 @@ class _OnBakedKeys(TakesFrames, GuardedOperator):
         return found
 
     def _whole(self, context: bpy.types.Context) -> list[tuple[bpy.types.Object, int, int]]:
+        from ..blender.dialogue.choice import chosen_lines
+        from ..blender.dialogue.keys import find_keyed
+        from ..blender.keys import baked_range
+
         if not self.strip:
             obj = active_avatar(context)
             ends = baked_range(obj) if obj is not None else None
@@ -72,6 +75,10 @@ class GAUSSIAN_HEADS_OT_clear_speech(_OnBakedKeys, bpy.types.Operator):
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """Clear lines as such, frames whoever spoke there."""
+        from ..blender.dialogue.bake import clear_line
+        from ..blender.dialogue.choice import chosen_lines
+        from ..blender.dialogue.keys import clear_frames
+
         scene, pieces = sequencer_scene(context), self.pieces(context)
         if self.strip and self.chosen_frames(context.scene) is None:
             num_cleared = sum(clear_line(scene, line) for line in chosen_lines(scene, self.strip))
@@ -106,6 +113,8 @@ class GAUSSIAN_HEADS_OT_clean_speech(_OnBakedKeys, bpy.types.Operator):
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """Clean, and say how many keys are left."""
+        from ..blender.keys import clean_keys
+
         counts = [clean_keys(*piece, self.tolerance) for piece in self.pieces(context)]
         before, after = (sum(column) for column in zip(*counts, strict=True))
         self.report({"INFO"}, f"Of {before} baked keys {after} are left.")

@@ -5,8 +5,6 @@ from __future__ import annotations
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty
 
-from ..blender.acting.buffer import copied_pose, copy_pose
-from ..blender.acting.pose import CHANNELS, HEAD_KIND, blend_pose, mirrored_pose
 from .acting_base import KEY_DESCRIPTION, ActsOnAvatar
 from .base import Outcome, active_avatar
 
@@ -25,6 +23,8 @@ class GAUSSIAN_HEADS_OT_copy_pose(ActsOnAvatar, bpy.types.Operator):
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """Remember the pose."""
+        from ..blender.acting.buffer import copy_pose
+
         count = copy_pose(active_avatar(context))
         self.report({"INFO"}, f"Copied a pose of {count} controls")
         return {"FINISHED"}
@@ -58,6 +58,8 @@ class GAUSSIAN_HEADS_OT_paste_pose(ActsOnAvatar, bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Only after a pose was copied."""
+        from ..blender.acting.buffer import copied_pose
+
         if not super().poll(context):
             return False
         if copied_pose() is None:
@@ -67,6 +69,9 @@ class GAUSSIAN_HEADS_OT_paste_pose(ActsOnAvatar, bpy.types.Operator):
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """Blend towards the copy."""
+        from ..blender.acting.buffer import copied_pose
+        from ..blender.acting.pose import CHANNELS, HEAD_KIND, blend_pose, mirrored_pose
+
         pose = copied_pose()
         if self.mirrored:
             pose = mirrored_pose(pose)

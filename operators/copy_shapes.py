@@ -2,39 +2,35 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import bpy
 from bpy.props import BoolProperty, IntProperty
 
-from ..blender.exchange.shape_drivers import drive_shape_keys, is_driven, remove_drivers
-from ..blender.exchange.shape_keys import (
-    ShapeBake,
-    copy_to_shape_keys,
-    has_shape_keys,
-    mapped_meshes,
-    match_shape_keys,
-)
-from ..blender.staging import scene_avatars
-from .base import GuardedOperator, Outcome, ThinsKeys, cursor_progress
+from ..blender.heads import scene_avatars
+from .base import GuardedOperator, Outcome, SaysWhyNot, ThinsKeys, cursor_progress
+
+if TYPE_CHECKING:
+    from ..blender.exchange.shape_keys import ShapeBake
 
 
-class NeedsShapeKeys:
+class NeedsShapeKeys(SaysWhyNot):
     """Mix-in for operators on the active mesh's shape keys."""
+
+    @classmethod
+    def why_not(cls, context: bpy.types.Context) -> str:
+        """Nothing else, unless an operator has reasons of its own."""
+        return ""
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Only with a mesh character active."""
+        from ..blender.exchange.shape_keys import has_shape_keys
+
         if not has_shape_keys(active_mesh(context)):
             cls.poll_message_set("Make a mesh with shape keys the active object first.")
             return False
-        reason = cls.why_not(context)
-        if reason:
-            cls.poll_message_set(reason)
-        return not reason
-
-    @classmethod
-    def why_not(cls, context: bpy.types.Context) -> str:
-        """Another reason why the operator cannot run; empty without one."""
-        return ""
+        return super().poll(context)
 
 
 class GAUSSIAN_HEADS_OT_match_shapes(NeedsShapeKeys, GuardedOperator, bpy.types.Operator):
@@ -46,6 +42,8 @@ class GAUSSIAN_HEADS_OT_match_shapes(NeedsShapeKeys, GuardedOperator, bpy.types.
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """Fill the list and say what was recognised."""
+        from ..blender.exchange.shape_keys import match_shape_keys
+
         matches = [match_shape_keys(obj) for obj in chosen_meshes(context)]
         self.report({"INFO"} if matches[0].rows else {"WARNING"}, f"{matches[0].sentence()}.")
         return {"FINISHED"}
@@ -79,6 +77,9 @@ class GAUSSIAN_HEADS_OT_copy_to_shape_keys(
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """Bake or drive."""
+        from ..blender.exchange.shape_drivers import drive_shape_keys
+        from ..blender.exchange.shape_keys import copy_to_shape_keys, mapped_meshes
+
         meshes, source = chosen_meshes(context), shape_source(context)
         if self.use_drivers:
             num_driven = sum(drive_shape_keys(source, obj) for obj, _ in mapped_meshes(meshes))
@@ -122,10 +123,14 @@ class GAUSSIAN_HEADS_OT_remove_shape_drivers(NeedsShapeKeys, GuardedOperator, bp
     @classmethod
     def why_not(cls, context: bpy.types.Context) -> str:
         """Needs drivers."""
+        from ..blender.exchange.shape_drivers import is_driven
+
         return "" if is_driven(active_mesh(context)) else "No shape key has a driver."
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """Remove those of the mapping."""
+        from ..blender.exchange.shape_drivers import remove_drivers
+
         num_removed = sum(remove_drivers(obj) for obj in chosen_meshes(context))
         self.report({"INFO"}, f"Removed {num_removed} drivers.")
         return {"FINISHED"}
@@ -178,6 +183,8 @@ def active_mesh(context: bpy.types.Context) -> bpy.types.Object | None:
 
 def chosen_meshes(context: bpy.types.Context) -> list[bpy.types.Object]:
     """The active mesh, then the other selected ones that have shape keys: teeth, lashes, brows."""
+    from ..blender.exchange.shape_keys import has_shape_keys
+
     obj = active_mesh(context)
     others = [o for o in context.selected_objects if o != obj and has_shape_keys(o)]
     return [obj, *others]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import bpy
 
-from ..blender import accelerator
 from ..blender.preferences import accelerator_plan, add_on_preferences, apply_preferences
 from ..core.errors import GaussianHeadsError
 from .base import CANCELLED, GuardedOperator, Outcome
+
+if TYPE_CHECKING:
+    from ..blender import accelerator
 
 POLL_SEC = 0.25
 
@@ -15,12 +19,14 @@ POLL_SEC = 0.25
 class _TaskOperator(GuardedOperator):
     """Starts a piece of work and waits for it, beside the interface where there is one."""
 
-    _task: accelerator.BackgroundTask | None = None
+    _task = None
     _timer: bpy.types.Timer | None = None
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """One at a time."""
+        from ..blender import accelerator
+
         task = accelerator.current_task()
         if task is not None and task.is_running:
             cls.poll_message_set(f"'{task.title}' is still at work.")
@@ -85,6 +91,8 @@ class GAUSSIAN_HEADS_OT_create_accelerator(_TaskOperator, bpy.types.Operator):
 
     def draw(self, context: bpy.types.Context) -> None:
         """What is going to happen."""
+        from ..blender import accelerator
+
         plan = accelerator_plan()
         layout = self.layout
         source = f"from '{plan.wheels}'" if plan.wheels else "from the network (pip)"
@@ -94,6 +102,8 @@ class GAUSSIAN_HEADS_OT_create_accelerator(_TaskOperator, bpy.types.Operator):
         layout.label(text="gsplat compiles itself at its first start: this needs a CUDA toolkit.")
 
     def _start(self, context: bpy.types.Context) -> accelerator.BackgroundTask:
+        from ..blender import accelerator
+
         plan = accelerator_plan()
         plan.check(is_online=bpy.app.online_access)
         self._folder = str(plan.folder)
@@ -115,6 +125,8 @@ class GAUSSIAN_HEADS_OT_check_accelerator(_TaskOperator, bpy.types.Operator):
     bl_options = {"REGISTER"}
 
     def _start(self, context: bpy.types.Context) -> accelerator.BackgroundTask:
+        from ..blender import accelerator
+
         apply_preferences()
         return accelerator.start_checking()
 
@@ -127,6 +139,8 @@ class GAUSSIAN_HEADS_OT_cancel_accelerator(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> Outcome:
         """Ask the thread to stop."""
+        from ..blender import accelerator
+
         task = accelerator.current_task()
         if task is not None:
             task.cancel()

@@ -7,8 +7,6 @@ from pathlib import Path
 import bpy
 from bpy.props import BoolProperty, StringProperty
 
-from ..blender.acting.assets import library_folder, register_library, write_library
-from ..blender.acting.previews import draw_expressions
 from ..blender.avatars import object_avatar
 from ..blender.preferences import user_folder
 from .acting_base import ActsOnAvatar
@@ -37,6 +35,9 @@ asset libraries of the preferences"""
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """Draw, write, register."""
+        from ..blender.acting.assets import library_folder, register_library, write_library
+        from ..blender.acting.previews import draw_expressions
+
         avatar = object_avatar(active_avatar(context)).avatar
         manager = context.window_manager
         manager.progress_begin(0.0, 1.0)

@@ -5,10 +5,8 @@ from __future__ import annotations
 import bpy
 from bpy.props import EnumProperty, IntProperty
 
-from ..blender.dialogue.choice import line_frames_at
-from ..blender.direction.keys import Hold, direct_units
 from ..blender.strips import sequencer_scene
-from ..core.direction.presets import DIRECTED_EXPRESSIONS, direction_units
+from ..core.direction.expressions import DIRECTED_EXPRESSIONS, direction_units
 from ..core.spaces.expressions import EXPRESSIONS
 from .acting_base import ActsOnAvatar, HasIntensity
 from .base import Outcome, active_avatar
@@ -86,6 +84,8 @@ class GAUSSIAN_HEADS_OT_direct_expression(HasIntensity, ActsOnAvatar, bpy.types.
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """Key it."""
+        from ..blender.direction.keys import Hold, direct_units
+
         obj = active_avatar(context)
         first, last = self._range(context, obj)
         hold = Hold(first, last, self.onset_frames, self.offset_frames)
@@ -100,6 +100,8 @@ class GAUSSIAN_HEADS_OT_direct_expression(HasIntensity, ActsOnAvatar, bpy.types.
 
     def _range(self, context: bpy.types.Context, obj: bpy.types.Object) -> tuple[int, int]:
         """The frames, those given by a script without saying so among them."""
+        from ..blender.dialogue.choice import line_frames_at
+
         given = self.properties.is_property_set
         if self.frames == "CUSTOM" or given("frame_start") or given("frame_end"):
             return self.frame_start, self.frame_end

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import bpy
-import numpy as np
 from bpy.props import BoolProperty, FloatProperty, IntProperty, StringProperty
 
-from ..blender.direction.keys import USUAL_TOLERANCE, write_direction
+from ..blender.defaults import DIRECTION_TOLERANCE
 from ..blender.strips import scene_rate
-from ..core.direction.readout import acted_units
-from ..core.importers.action_units import read_action_units
-from ..core.timing import frame_rate
 from .acting_base import ActsOnAvatar
 from .base import Outcome, active_avatar
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 class KeysUnits:
@@ -33,7 +33,7 @@ class KeysUnits:
         name="Error Bound",
         description="Keys that straight lines give back this closely, of 5, are left out; 0 keeps one on every "
         "frame",
-        default=USUAL_TOLERANCE,
+        default=DIRECTION_TOLERANCE,
         min=0.0,
         max=1.0,
         precision=3,
@@ -47,6 +47,10 @@ class KeysUnits:
         units: tuple[str, ...],
     ) -> None:
         """Key `units` of intensities `[T, 18]` on the frames from the first one, and say how many keys there are."""
+        import numpy as np
+
+        from ..blender.direction.keys import write_direction
+
         scaled = np.float32(self.strength) * intensities
         num_keys = write_direction(obj, scaled, first_frame, units, self.tolerance)
         last_frame = first_frame + len(intensities) - 1
@@ -87,6 +91,12 @@ class GAUSSIAN_HEADS_OT_direction_from_file(KeysUnits, ActsOnAvatar, bpy.types.O
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """Read, put on the scene's frames and key."""
+        import numpy as np
+
+        from ..core.direction.readout import acted_units
+        from ..core.importers.action_units import read_action_units
+        from ..core.timing import frame_rate
+
         fps = frame_rate(self.rate) if self.rate else None
         table = read_action_units(Path(bpy.path.abspath(self.filepath)), fps)
         scene_fps = float(scene_rate(context.scene))

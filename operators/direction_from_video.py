@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import bpy
 
-from ..blender.bake import require_editable
-from ..blender.jobs import object_by_uid, running_job
-from ..blender.watching import (
-    Watching,
-    WatchingJob,
-    WatchRequest,
-    face_encoder,
-    watch_units,
-)
 from ..core.spaces import ACTION_UNITS
 from .acting_base import ActsOnAvatar
 from .base import Outcome, active_avatar
 from .direction_from_file import KeysUnits
 from .listening import ListensBeside
 from .watching import WatchesVideo
+
+if TYPE_CHECKING:
+    from ..blender.watching import WatchingJob
 
 
 class GAUSSIAN_HEADS_OT_direction_from_video(
@@ -34,6 +30,8 @@ class GAUSSIAN_HEADS_OT_direction_from_video(
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Needs an avatar that is not being worked on."""
+        from ..blender.jobs import running_job
+
         if not super().poll(context):
             return False
         if running_job(active_avatar(context)) is not None:
@@ -54,6 +52,15 @@ class GAUSSIAN_HEADS_OT_direction_from_video(
 
     def begin(self, context: bpy.types.Context) -> WatchingJob:
         """Say what is to be watched, and refuse early what cannot work."""
+        from ..blender.bake import require_editable
+        from ..blender.watching import (
+            Watching,
+            WatchingJob,
+            WatchRequest,
+            face_encoder,
+            watch_units,
+        )
+
         obj = active_avatar(context)
         require_editable(obj)
         request = WatchRequest(*self.chosen_video(context), self.face)
@@ -61,6 +68,8 @@ class GAUSSIAN_HEADS_OT_direction_from_video(
 
     def finish(self, _context: bpy.types.Context, job: WatchingJob) -> Outcome:
         """Key what was seen."""
+        from ..blender.jobs import object_by_uid
+
         watching, watched = job.listenings[0], job.watched()
         obj = object_by_uid(watching.object_uid)
         first_frame = watching.request.placement.first_frame

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from typing import TYPE_CHECKING
 
 import bpy
 from bpy.props import BoolProperty, EnumProperty, IntProperty
 
-from ..blender.exchange.landmarks import LandmarkExport, WrittenLandmarks, export_landmarks
-from ..blender.staging import scene_avatars
+from ..blender.heads import scene_avatars
 from ..core.errors import GaussianHeadsError
 from .base import NO_AVATAR, NeedsAvatars, Outcome, active_avatar
 from .frame_tables import WritesFrames
 from .stepping import SteppingOperator
+
+if TYPE_CHECKING:
+    from ..blender.exchange.landmarks import WrittenLandmarks
 
 FORMAT_ITEMS = (
     (".csv", "Table", "A row for each frame: x_0, y_0, z_0 to z_67, and pixels as u_0, v_0"),
@@ -49,11 +52,13 @@ class GAUSSIAN_HEADS_OT_export_landmarks(
     frame_step: IntProperty(name="Step", description="Every so many frames", default=1, min=1)
 
     doing = "Writing landmarks"
-    _written: WrittenLandmarks | None = None
+    _written = None
     _num_frames = 0
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """Write beside the interface where there is one, else at once."""
+        from ..blender.exchange.landmarks import LandmarkExport, export_landmarks
+
         path = self.chosen_path()
         frames = range(self.frame_start, self.frame_end + 1, self.frame_step)
         export = LandmarkExport(

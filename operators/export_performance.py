@@ -5,8 +5,6 @@ from __future__ import annotations
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty
 
-from ..blender.exchange.export import PerformanceExport, export_performance
-from ..core.timing import frame_rate
 from .base import GuardedOperator, NeedsActiveAvatar, Outcome, active_avatar, cursor_progress
 from .frame_tables import WritesFrames
 
@@ -39,6 +37,9 @@ class GAUSSIAN_HEADS_OT_export_performance(
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """Evaluate every frame and write the file."""
+        from ..blender.exchange.export import PerformanceExport, export_performance
+        from ..core.timing import frame_rate
+
         path = self.chosen_path()
         export = PerformanceExport(
             path,

@@ -9,7 +9,6 @@ from pathlib import Path
 import bpy
 from bpy.props import BoolProperty, EnumProperty, StringProperty
 
-from ..blender.splat_export import SplatExport, export_splats
 from ..core.errors import GaussianHeadsError
 from .base import NeedsActiveAvatar, Outcome, active_avatar
 from .import_splats import UP_AXIS_ITEMS
@@ -48,6 +47,8 @@ class GAUSSIAN_HEADS_OT_export_ply(NeedsActiveAvatar, SteppingOperator, bpy.type
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """Write beside the interface where there is one, else at once."""
+        from ..blender.splat_export import SplatExport, export_splats
+
         if not self.filepath:
             raise GaussianHeadsError("No file is named: give one that ends in .ply.")
         scene = context.scene

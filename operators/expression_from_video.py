@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty
 
 from ..blender.avatars import object_avatar
-from ..blender.bake import require_editable
-from ..blender.destinations import Destination
 from ..blender.dialogue.properties import DESTINATION_ITEMS
-from ..blender.exchange.options import PerformanceOptions, PerformanceResult
-from ..blender.exchange.performances import apply_performance
-from ..blender.exchange.shape_keys import has_shape_keys
-from ..blender.exchange.shape_performances import apply_to_meshes
-from ..blender.gathering import is_avatar
-from ..blender.jobs import object_by_uid, running_job
-from ..blender.movie_strips import movie_strips
+from ..blender.heads import is_avatar
 from ..blender.strips import is_muted
-from ..blender.watching import Watching, WatchingJob, WatchRequest, face_encoder
-from ..core.expression import ExpressionTrack
-from .base import Outcome, ThinsKeys, active_avatar
+from .base import Outcome, SaysWhyNot, ThinsKeys, active_avatar
 from .copy_shapes import chosen_meshes
 from .import_performance import MODE_ITEMS, PART_ITEMS
 from .listening import ListensBeside
 from .watching import WatchesVideo
 
+if TYPE_CHECKING:
+    from ..blender.exchange.options import PerformanceResult
+    from ..blender.watching import WatchingJob
+    from ..core.expression import ExpressionTrack
+
 
 class GAUSSIAN_HEADS_OT_expression_from_video(
-    ThinsKeys, WatchesVideo, ListensBeside, bpy.types.Operator
+    SaysWhyNot, ThinsKeys, WatchesVideo, ListensBeside, bpy.types.Operator
 ):
     """Watch the face in a movie strip or a video file and key the active head with what it does"""
 
@@ -87,15 +84,21 @@ class GAUSSIAN_HEADS_OT_expression_from_video(
     _mesh_uids: list[int] = []
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Needs a face to move that is not being worked on."""
-        reason = why_not(context)
-        if reason:
-            cls.poll_message_set(reason)
-        return not reason
+    def why_not(cls, context: bpy.types.Context) -> str:
+        """Why no face can be keyed from a video now, as a sentence; empty when it can."""
+        from ..blender.jobs import running_job
+
+        obj = meant_face(context)
+        if obj is None:
+            return "Add or select an avatar, or a mesh with shape keys, first."
+        if running_job(obj) is not None:
+            return "A sound or video for this head is being analysed."
+        return ""
 
     def draw(self, context: bpy.types.Context) -> None:
         """Options."""
+        from ..blender.exchange.shape_keys import has_shape_keys
+
         layout = self.layout
         layout.use_property_split = True
         layout.use_property_decorate = False
@@ -115,6 +118,9 @@ class GAUSSIAN_HEADS_OT_expression_from_video(
 
     def begin(self, context: bpy.types.Context) -> WatchingJob:
         """Say what is to be watched, and refuse early what cannot work."""
+        from ..blender.bake import require_editable
+        from ..blender.watching import Watching, WatchingJob, WatchRequest, face_encoder
+
         obj = meant_face(context)
         require_editable(obj)
         self._mesh_uids = [] if is_avatar(obj) else [m.session_uid for m in chosen_meshes(context)]
@@ -127,6 +133,8 @@ class GAUSSIAN_HEADS_OT_expression_from_video(
 
     def finish(self, context: bpy.types.Context, job: WatchingJob) -> Outcome:
         """Key what was seen."""
+        from ..blender.jobs import object_by_uid
+
         watching, watched = job.listenings[0], job.watched()
         obj = object_by_uid(watching.object_uid)
         result = self._key(context, obj, watched.track, watching.request.placement.first_frame)
@@ -141,6 +149,8 @@ class GAUSSIAN_HEADS_OT_expression_from_video(
 
     def _covered(self, context: bpy.types.Context) -> list[str]:
         """What a movie strip of the rendered scene does to its pictures."""
+        from ..blender.movie_strips import movie_strips
+
         scene = context.scene
         if self.filepath or not scene.render.use_sequencer:
             return []
@@ -158,6 +168,12 @@ class GAUSSIAN_HEADS_OT_expression_from_video(
         track: ExpressionTrack,
         first_frame: int,
     ) -> PerformanceResult:
+        from ..blender.destinations import Destination
+        from ..blender.exchange.options import PerformanceOptions
+        from ..blender.exchange.performances import apply_performance
+        from ..blender.exchange.shape_performances import apply_to_meshes
+        from ..blender.jobs import object_by_uid
+
         options = PerformanceOptions(
             mode=self.mode,
             first_frame=first_frame,
@@ -183,21 +199,17 @@ class GAUSSIAN_HEADS_FH_face_video(bpy.types.FileHandler):
     @classmethod
     def poll_drop(cls, context: bpy.types.Context) -> bool:
         """Only in the 3D View, and only with a face to move."""
-        return context.area is not None and context.area.type == "VIEW_3D" and not why_not(context)
-
-
-def why_not(context: bpy.types.Context) -> str:
-    """Why no face can be keyed from a video now, as a sentence; empty when it can."""
-    obj = meant_face(context)
-    if obj is None:
-        return "Add or select an avatar, or a mesh with shape keys, first."
-    if running_job(obj) is not None:
-        return "A sound or video for this head is being analysed."
-    return ""
+        return (
+            context.area is not None
+            and context.area.type == "VIEW_3D"
+            and not GAUSSIAN_HEADS_OT_expression_from_video.why_not(context)
+        )
 
 
 def meant_face(context: bpy.types.Context) -> bpy.types.Object | None:
     """The mesh character that is active, else the avatar that is meant; None without either."""
+    from ..blender.exchange.shape_keys import has_shape_keys
+
     obj = _active(context)
     return obj if has_shape_keys(obj) else active_avatar(context)
 

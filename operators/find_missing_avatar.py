@@ -8,8 +8,6 @@ from pathlib import Path
 import bpy
 from bpy.props import StringProperty
 
-from ..blender.library.relinking import relink, relink_sentence
-from ..blender.library.status import missing_heads
 from ..blender.preferences import avatar_folder
 from ..core.errors import GaussianHeadsError
 from .base import GuardedOperator, Outcome
@@ -39,6 +37,8 @@ class GAUSSIAN_HEADS_OT_find_missing_avatar(GuardedOperator, bpy.types.Operator)
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Needs a head whose file is missing."""
+        from ..blender.library.status import missing_heads
+
         has_missing = bool(missing_heads())
         if not has_missing:
             cls.poll_message_set("Every head has its avatar file: there is nothing to find.")
@@ -46,6 +46,8 @@ class GAUSSIAN_HEADS_OT_find_missing_avatar(GuardedOperator, bpy.types.Operator)
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """Search and repair; what stays missing is a warning."""
+        from ..blender.library.relinking import relink, relink_sentence
+
         chosen = [bpy.path.abspath(name) for name in (self.filepath, self.directory) if name]
         if not chosen:
             raise GaussianHeadsError(

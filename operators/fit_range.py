@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import bpy
 
-from ..blender.dialogue.dropped import speech_range
 from ..blender.strips import sequencer_scene, sound_strips
 from .base import GuardedOperator, Outcome
 
@@ -26,6 +25,8 @@ class GAUSSIAN_HEADS_OT_fit_range(GuardedOperator, bpy.types.Operator):
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """Set both ends."""
+        from ..blender.dialogue.dropped import speech_range
+
         first, last = speech_range(sequencer_scene(context))
         scene = context.scene
         scene.frame_start, scene.frame_end = first, last

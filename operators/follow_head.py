@@ -5,7 +5,6 @@ from __future__ import annotations
 import bpy
 from bpy.props import StringProperty
 
-from ..blender.acting.target_links import add_head_control, follow_with_head, set_head_rest
 from ..core.errors import GaussianHeadsError
 from .acting_base import ActsOnAvatar
 from .base import Outcome, active_avatar
@@ -20,6 +19,8 @@ class GAUSSIAN_HEADS_OT_add_head_control(ActsOnAvatar, bpy.types.Operator):
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """Add and link; the avatar stays active."""
+        from ..blender.acting.target_links import add_head_control
+
         empty = add_head_control(active_avatar(context))
         self.report({"INFO"}, f"The head follows '{empty.name}'")
         return {"FINISHED"}
@@ -45,6 +46,8 @@ where both are now"""
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """Find the object and its bone, and link them."""
+        from ..blender.acting.target_links import follow_with_head
+
         obj = active_avatar(context)
         target = named_or_selected(context, obj, self.target)
         if target is None:
@@ -79,6 +82,8 @@ class GAUSSIAN_HEADS_OT_set_head_rest(ActsOnAvatar, bpy.types.Operator):
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """Store the place."""
+        from ..blender.acting.target_links import set_head_rest
+
         set_head_rest(active_avatar(context))
         return {"FINISHED"}
 

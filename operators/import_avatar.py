@@ -8,11 +8,6 @@ import bpy
 from bpy.props import CollectionProperty, StringProperty
 
 from ..blender.avatars import avatar_path, is_builtin, load_avatar, reference_to
-from ..blender.library.avatars import library_entries, remember_avatar
-from ..blender.library.thumbnails import icon_id
-from ..blender.proxy import create_avatar_object
-from ..blender.startup_scene import hide_startup_cube
-from ..blender.viewing import look_at_small
 from ..core.assets import BUILTIN_PREFIX
 from .base import DroppedAmongObjects, GuardedOperator, Outcome, make_active
 
@@ -54,6 +49,10 @@ class GAUSSIAN_HEADS_OT_import_avatar(GuardedOperator, bpy.types.Operator):
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """Load, add the objects at the 3D cursor and select the last."""
+        from ..blender.proxy import create_avatar_object
+        from ..blender.startup_scene import hide_startup_cube
+        from ..blender.viewing import look_at_small
+
         references = self._references()
         # All are opened before the first is added: a refusal leaves the scene as it was.
         opened = [(reference, load_avatar(avatar_path(reference))) for reference in references]
@@ -96,6 +95,8 @@ def chosen_paths(operator: bpy.types.Operator) -> list[Path]:
 
 def remember(reference: str) -> None:
     """Put a file that a user opened into the list of recent avatars; scripts leave no trace there."""
+    from ..blender.library.avatars import remember_avatar
+
     if not is_builtin(reference) and not bpy.app.background:
         remember_avatar(avatar_path(reference))
 
@@ -125,6 +126,9 @@ class GAUSSIAN_HEADS_MT_add(bpy.types.Menu):
 
     def draw(self, context: bpy.types.Context) -> None:
         """The avatars that ship, those of the user, and a file to choose."""
+        from ..blender.library.avatars import library_entries
+        from ..blender.library.thumbnails import icon_id
+
         layout = self.layout
         layout.operator_context = "INVOKE_REGION_WIN"
         name = GAUSSIAN_HEADS_OT_import_avatar.bl_idname

@@ -8,15 +8,17 @@ import bpy
 from bpy.props import BoolProperty, CollectionProperty, EnumProperty, StringProperty
 
 from ..blender.avatars import load_avatar, reference_to
-from ..blender.library.lam_heads import BESIDE, FOLDER, is_add_on, write_lam_avatar
-from ..blender.proxy import create_avatar_object
-from ..blender.viewing import look_at_small
+from ..blender.defaults import AVATAR_FOLDER, BESIDE_ZIP
 from .base import GuardedOperator, Outcome, make_active
 from .import_avatar import chosen_paths, remember
 
 PLACES = (
-    (FOLDER, "Avatar Folder", "Write the avatar into your avatar folder, where the list shows it"),
-    (BESIDE, "Beside the Zip", "Write the avatar into the folder that the zip lies in"),
+    (
+        AVATAR_FOLDER,
+        "Avatar Folder",
+        "Write the avatar into your avatar folder, where the list shows it",
+    ),
+    (BESIDE_ZIP, "Beside the Zip", "Write the avatar into the folder that the zip lies in"),
 )
 
 
@@ -70,6 +72,9 @@ class GAUSSIAN_HEADS_OT_import_lam(GuardedOperator, bpy.types.Operator):
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """Convert every zip, then add the heads."""
+        from ..blender.proxy import create_avatar_object
+        from ..blender.viewing import look_at_small
+
         zips = chosen_paths(self)
         written = []
         manager = context.window_manager
@@ -95,6 +100,8 @@ class GAUSSIAN_HEADS_OT_import_lam(GuardedOperator, bpy.types.Operator):
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
         """Ask for a file, then for what its maker states; an add-on's zip goes to Blender's installer."""
+        from ..blender.library.lam_heads import is_add_on
+
         if not self.filepath and not self.files:
             context.window_manager.fileselect_add(self)
             return {"RUNNING_MODAL"}
@@ -117,6 +124,7 @@ class GAUSSIAN_HEADS_OT_import_lam(GuardedOperator, bpy.types.Operator):
         layout.label(text="Only use the likeness of someone who agreed to it.", icon="INFO")
 
     def _convert(self, path: Path, progress: object) -> Path:
+        from ..blender.library.lam_heads import write_lam_avatar
         from ..core.importers.lam import UNKNOWN_LICENCE, LamStatement
 
         statement = LamStatement(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import bpy
 from bpy.props import (
@@ -13,15 +14,12 @@ from bpy.props import (
     StringProperty,
 )
 
-from ..blender.destinations import Destination
 from ..blender.dialogue.properties import DESTINATION_ITEMS
-from ..blender.exchange.performances import PerformanceOptions, apply_performance
-from ..blender.exchange.shape_keys import has_shape_keys
-from ..blender.exchange.shape_performances import apply_to_meshes
-from ..core.importers.performance import read_performance
-from ..core.timing import frame_rate
 from .base import GuardedOperator, Outcome, ThinsKeys, active_avatar
 from .copy_shapes import chosen_meshes
+
+if TYPE_CHECKING:
+    from ..blender.exchange.performances import PerformanceOptions
 
 MODE_ITEMS = (
     (
@@ -99,6 +97,8 @@ class GAUSSIAN_HEADS_OT_import_performance(ThinsKeys, GuardedOperator, bpy.types
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Needs an avatar or a mesh character."""
+        from ..blender.exchange.shape_keys import has_shape_keys
+
         if active_avatar(context) is None and not has_shape_keys(_active(context)):
             cls.poll_message_set("Select an avatar or a mesh with shape keys first.")
             return False
@@ -106,6 +106,12 @@ class GAUSSIAN_HEADS_OT_import_performance(ThinsKeys, GuardedOperator, bpy.types
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """Read, key and say what was keyed."""
+        from ..blender.exchange.performances import apply_performance
+        from ..blender.exchange.shape_keys import has_shape_keys
+        from ..blender.exchange.shape_performances import apply_to_meshes
+        from ..core.importers.performance import read_performance
+        from ..core.timing import frame_rate
+
         rate = frame_rate(self.rate) if self.rate else None
         track = read_performance(Path(bpy.path.abspath(self.filepath)), rate)
         obj = _active(context)
@@ -135,6 +141,8 @@ class GAUSSIAN_HEADS_OT_import_performance(ThinsKeys, GuardedOperator, bpy.types
 
     def draw(self, context: bpy.types.Context) -> None:
         """Options that make sense for what is active."""
+        from ..blender.exchange.shape_keys import has_shape_keys
+
         layout = self.layout
         layout.use_property_split = True
         layout.use_property_decorate = False
@@ -157,6 +165,9 @@ class GAUSSIAN_HEADS_OT_import_performance(ThinsKeys, GuardedOperator, bpy.types
         layout.prop(self, "rate")
 
     def _options(self) -> PerformanceOptions:
+        from ..blender.destinations import Destination
+        from ..blender.exchange.performances import PerformanceOptions
+
         frames = range(self.range_start, self.range_end + 1) if self.use_range else None
         return PerformanceOptions(
             mode=self.mode,
@@ -181,6 +192,8 @@ class GAUSSIAN_HEADS_FH_performance(bpy.types.FileHandler):
     @classmethod
     def poll_drop(cls, context: bpy.types.Context) -> bool:
         """Only in the 3D View, and only with a face to move."""
+        from ..blender.exchange.shape_keys import has_shape_keys
+
         if context.area is None or context.area.type != "VIEW_3D":
             return False
         return active_avatar(context) is not None or has_shape_keys(_active(context))

@@ -8,7 +8,6 @@ import bpy
 from bpy.props import EnumProperty, StringProperty
 
 from ..blender.avatars import avatar_path, load_avatar, reference_to
-from ..blender.splat_objects import create_splat_object
 from .base import DroppedAmongObjects, GuardedOperator, Outcome, make_active
 
 UP_AXIS_ITEMS = (
@@ -38,6 +37,8 @@ class GAUSSIAN_HEADS_OT_import_splats(GuardedOperator, bpy.types.Operator):
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """Load, add the object and select it."""
+        from ..blender.splat_objects import create_splat_object
+
         reference = reference_to(Path(bpy.path.abspath(self.filepath)))
         loaded = load_avatar(avatar_path(reference))
         obj = create_splat_object(reference, loaded, self.up_axis, context.collection)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import bpy
 
-from ..blender.direction.keys import key_direction
 from .acting_base import ActsOnAvatar
 from .base import Outcome, active_avatar
 
@@ -17,6 +16,8 @@ class GAUSSIAN_HEADS_OT_key_direction(ActsOnAvatar, bpy.types.Operator):
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """Key all of them, so that the direction is known on this frame."""
+        from ..blender.direction.keys import key_direction
+
         key_direction(active_avatar(context), context.scene.frame_current)
         self.report({"INFO"}, f"Keyed the direction at frame {context.scene.frame_current}.")
         return {"FINISHED"}

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import bpy
 
-from ..blender.acting.keys import key_change
-from ..blender.acting.pose import acted_channels, read_pose
 from .acting_base import ActsOnAvatar
 from .base import Outcome, active_avatar
 
@@ -18,6 +16,9 @@ class GAUSSIAN_HEADS_OT_key_pose(ActsOnAvatar, bpy.types.Operator):
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """Key, or say that there is nothing to key."""
+        from ..blender.acting.keys import key_change
+        from ..blender.acting.pose import acted_channels, read_pose
+
         obj = active_avatar(context)
         if not acted_channels(obj):
             self.report({"INFO"}, "Nothing is set or keyed: move a slider or apply an expression.")

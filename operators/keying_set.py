@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import bpy
 
-from ..blender.acting.pose import CHANNELS, acted_channels
 from .base import active_avatar
 
 
@@ -29,6 +28,8 @@ class GAUSSIAN_HEADS_KSI_face(bpy.types.KeyingSetInfo):
         data: bpy.types.Object,
     ) -> None:
         """One path for each channel that is set or keyed."""
+        from ..blender.acting.pose import CHANNELS, acted_channels
+
         for name in acted_channels(data):
             channel = CHANNELS[name]
             keying_set.paths.add(

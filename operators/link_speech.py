@@ -5,9 +5,6 @@ from __future__ import annotations
 import bpy
 from bpy.props import BoolProperty, StringProperty
 
-from ..blender.dialogue.bake import clear_line
-from ..blender.dialogue.choice import active_line, chosen_lines, strips_to_link
-from ..blender.dialogue.lines import adopt_duplicates, link_strip, unlink_line
 from ..blender.strips import sequencer_scene, sound_strips
 from .base import GuardedOperator, Outcome
 from .listening import speaker_of
@@ -41,6 +38,9 @@ class GAUSSIAN_HEADS_OT_link_speech(GuardedOperator, bpy.types.Operator):
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """Make the lines."""
+        from ..blender.dialogue.choice import strips_to_link
+        from ..blender.dialogue.lines import adopt_duplicates, link_strip
+
         scene = sequencer_scene(context)
         speaker = speaker_of(self, context)
         adopt_duplicates(scene)
@@ -79,6 +79,10 @@ class GAUSSIAN_HEADS_OT_unlink_speech(GuardedOperator, bpy.types.Operator):
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """Forget the lines."""
+        from ..blender.dialogue.bake import clear_line
+        from ..blender.dialogue.choice import active_line, chosen_lines
+        from ..blender.dialogue.lines import unlink_line
+
         scene = sequencer_scene(context)
         lines = chosen_lines(scene, self.strip) if self.strip else [active_line(scene)]
         if self.clear:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import bpy
 from bpy.props import EnumProperty, IntProperty
 
-from ..blender.bake import BakeResult
-from ..blender.destinations import Destination
 from ..blender.dialogue.properties import DESTINATION_ITEMS
-from ..blender.gathering import is_avatar
-from ..blender.jobs import SpeechJob, add_job, describe_job, remove_job
+from ..blender.heads import is_avatar
 from ..core.errors import GaussianHeadsError
 from .base import CANCELLED, GuardedOperator, Outcome, active_avatar
+
+if TYPE_CHECKING:
+    from ..blender.bake import BakeResult
+    from ..blender.destinations import Destination
 
 POLL_SEC = 0.1
 
@@ -66,6 +69,8 @@ class TakesDestination:
 
     def chosen_destination(self, scene: bpy.types.Scene) -> Destination:
         """Where the keys go."""
+        from ..blender.destinations import Destination
+
         kind = self.destination
         return Destination(scene.gaussian_heads.bake_destination if kind == AS_SET else kind)
 
@@ -76,11 +81,13 @@ class ListensBeside(GuardedOperator):
     `begin` gives None where nothing needs listening to.
     """
 
-    _job: SpeechJob | None = None
+    _job = None
     _timer: bpy.types.Timer | None = None
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """Listen and key in one go."""
+        from ..blender.jobs import add_job
+
         self._job = self.begin(context)
         if self._job is not None:
             add_job(self._job)
@@ -94,6 +101,8 @@ class ListensBeside(GuardedOperator):
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
         """Look at the thread now and then; Esc stops it."""
+        from ..blender.jobs import describe_job
+
         if event.type == "ESC" and event.value == "PRESS":
             self._job.cancel()
         if event.type != "TIMER":
@@ -107,6 +116,8 @@ class ListensBeside(GuardedOperator):
 
     def cancel(self, context: bpy.types.Context) -> None:
         """Blender ends the operator: a file is loaded, the window closes, or no file was chosen."""
+        from ..blender.jobs import remove_job
+
         if self._job is None:
             return
         self._job.cancel()
@@ -114,6 +125,8 @@ class ListensBeside(GuardedOperator):
         self._stop_timer(context)
 
     def _invoke(self, context: bpy.types.Context) -> Outcome:
+        from ..blender.jobs import add_job
+
         self._job = self.begin(context)
         if self._job is None:
             return self._end(context)
@@ -123,6 +136,8 @@ class ListensBeside(GuardedOperator):
         return {"RUNNING_MODAL"}
 
     def _end(self, context: bpy.types.Context) -> Outcome:
+        from ..blender.jobs import remove_job
+
         job = self._job
         if job is None:
             return self.finish(context, None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 from bpy.props import BoolProperty, FloatProperty, StringProperty
 
-from ..blender.acting.target_links import GAZE_DISTANCE_M, add_gaze_target, look_at
+from ..blender.defaults import GAZE_DISTANCE_M
 from ..core.errors import GaussianHeadsError
 from .acting_base import ActsOnAvatar
 from .base import Outcome, active_avatar
@@ -34,6 +34,8 @@ class GAUSSIAN_HEADS_OT_add_gaze_target(ActsOnAvatar, bpy.types.Operator):
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """Add and link; the avatar stays active."""
+        from ..blender.acting.target_links import add_gaze_target
+
         empty = add_gaze_target(
             active_avatar(context), distance_m=self.distance, parented=self.parented
         )
@@ -56,6 +58,8 @@ class GAUSSIAN_HEADS_OT_look_at(ActsOnAvatar, bpy.types.Operator):
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """Find the object and link it."""
+        from ..blender.acting.target_links import look_at
+
         obj = active_avatar(context)
         target = named_or_selected(context, obj, self.target) or context.scene.camera
         if target is None:

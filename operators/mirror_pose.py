@@ -5,7 +5,6 @@ from __future__ import annotations
 import bpy
 from bpy.props import BoolProperty
 
-from ..blender.acting.pose import CHANNELS, mirrored_pose, read_pose, write_pose
 from .acting_base import KEY_DESCRIPTION, ActsOnAvatar
 from .base import Outcome
 
@@ -26,6 +25,8 @@ class GAUSSIAN_HEADS_OT_mirror_pose(ActsOnAvatar, bpy.types.Operator):
 
 
 def _mirror(obj: bpy.types.Object) -> None:
+    from ..blender.acting.pose import CHANNELS, mirrored_pose, read_pose, write_pose
+
     write_pose(obj, dict.fromkeys(CHANNELS, 0.0) | mirrored_pose(read_pose(obj)))
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import bpy
 from bpy.props import BoolProperty, CollectionProperty, EnumProperty, FloatProperty, StringProperty
 
-from ..blender import people
-from ..blender.personalizing import CONSENT_SENTENCE, PersonalizeError, PersonalizeRequest
-from .base import CANCELLED, GuardedOperator, Outcome
+from .base import CANCELLED, GuardedOperator, Outcome, SaysWhyNot
 from .import_avatar import chosen_paths
+
+if TYPE_CHECKING:
+    from ..blender.personalizing import PersonalizeRequest
 
 MOTION_ITEMS = (
     ("universal", "Universal", "The head speaks as all heads do"),
@@ -32,7 +34,7 @@ ASKED += ("add_to_scene",)
 MISSING = "Say who agreed to what and tick the box: nothing is made before"
 
 
-class GAUSSIAN_HEADS_OT_personalize(GuardedOperator, bpy.types.Operator):
+class GAUSSIAN_HEADS_OT_personalize(SaysWhyNot, GuardedOperator, bpy.types.Operator):
     """Make an avatar of a person from one video or some photos, beside Blender; the person has to agree"""
 
     bl_idname = "gaussian_heads.personalize"
@@ -98,12 +100,11 @@ class GAUSSIAN_HEADS_OT_personalize(GuardedOperator, bpy.types.Operator):
     )
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
+    def why_not(cls, context: bpy.types.Context) -> str:
         """Needs an environment, and nobody else being made."""
-        reason = people.why_not_personalize()
-        if reason:
-            cls.poll_message_set(reason)
-        return not reason
+        from ..blender import people
+
+        return people.why_not_personalize()
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
         """Ask for the recording first, then for the agreement."""
@@ -147,6 +148,8 @@ class GAUSSIAN_HEADS_OT_personalize(GuardedOperator, bpy.types.Operator):
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """Begin; ends here in background mode."""
+        from ..blender import people
+
         request = self._request()
         people.start(request, adds_to_scene=self.add_to_scene)
         if not bpy.app.background and context.window is not None:
@@ -183,6 +186,9 @@ class GAUSSIAN_HEADS_OT_personalize(GuardedOperator, bpy.types.Operator):
         return CANCELLED
 
     def _request(self) -> PersonalizeRequest:
+        from ..blender import people
+        from ..blender.personalizing import CONSENT_SENTENCE, PersonalizeError, PersonalizeRequest
+
         if not self._has_agreement():
             raise PersonalizeError(CONSENT_SENTENCE)
         options = ["--motion", self.motion, "--face", self.face]
@@ -211,6 +217,8 @@ class GAUSSIAN_HEADS_OT_cancel_personalize(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Needs somebody being made."""
+        from ..blender import people
+
         if people.current_process() is None:
             cls.poll_message_set("Nobody is being made.")
             return False
@@ -218,6 +226,8 @@ class GAUSSIAN_HEADS_OT_cancel_personalize(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> Outcome:
         """Ask the process to stop."""
+        from ..blender import people
+
         people.cancel()
         return {"FINISHED"}
 

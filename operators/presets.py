@@ -9,9 +9,8 @@ from bl_operators.presets import AddPresetBase
 from bl_ui.utils import PresetPanel
 from bpy.props import StringProperty
 
-from ..blender.gathering import is_avatar
+from ..blender.heads import is_avatar
 from ..blender.presets import FORMAT, LOOK, OUTPUT, apply_preset, preset_subdir, run_preset
-from ..blender.video import use_video_output
 from ..core.assets import ASSETS
 from .base import GuardedOperator, Outcome, active_avatar
 
@@ -59,6 +58,8 @@ class GAUSSIAN_HEADS_OT_use_video_output(GuardedOperator, bpy.types.Operator):
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """Set the output; pictures of odd sides are made even, as H.264 wants them."""
+        from ..blender.video import use_video_output
+
         render = context.scene.render
         render.resolution_x += render.resolution_x % 2
         render.resolution_y += render.resolution_y % 2

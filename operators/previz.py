@@ -3,33 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import bpy
 from bpy.props import EnumProperty, IntProperty, StringProperty
 
 from ..blender.avatars import avatar_path, is_builtin, load_avatar, reference_to
-from ..blender.dialogue.dropped import require_sound
+from ..blender.defaults import BACKGROUNDS
 from ..blender.library.properties import lasting, library_items
 from ..blender.presets import FORMAT, LOOK, STYLE, presets
-from ..blender.previz import (
-    BACKGROUNDS,
-    PrevizRequest,
-    PrevizResult,
-    build,
-    preset_style,
-    sound_of,
-)
-from ..blender.sound import StripSound
-from ..blender.speech import hear, speech_model
-from ..blender.viewing import look_through_camera
-from ..blender.work import Work
 from ..core.errors import GaussianHeadsError
 from ..core.framing import FRAMINGS, USUAL_FRAMING
-from ..core.progress import Progress
-from ..core.speech import HeardSpeech, SpeechModel, SpeechStyle
+from ..core.speech import SpeechStyle
 from .base import CANCELLED, GuardedOperator, Outcome, make_active
 from .direct_expression import ITEMS as EXPRESSION_ITEMS
 from .import_avatar import remember
+
+if TYPE_CHECKING:
+    from ..blender.previz import PrevizRequest, PrevizResult
+    from ..blender.sound import StripSound
+    from ..blender.work import Work
+    from ..core.progress import Progress
+    from ..core.speech import HeardSpeech, SpeechModel
 
 POLL_SEC = 0.1
 _FIELDS = (
@@ -50,6 +45,8 @@ class _Asked:
     """What is to be made, and its sound; holds nothing of Blender's."""
 
     def __init__(self, request: PrevizRequest, scene: bpy.types.Scene) -> None:
+        from ..blender.previz import sound_of
+
         self.request = request
         self._sound = sound_of(scene, request)
         modified_ns = request.audio.stat().st_mtime_ns
@@ -57,6 +54,8 @@ class _Asked:
 
     def listen(self, model: SpeechModel, progress: Progress | None = None) -> HeardSpeech:
         """What is heard of the sound."""
+        from ..blender.speech import hear
+
         return hear(self._sound, self.request.style.effort, model, progress)
 
 
@@ -157,7 +156,7 @@ class GAUSSIAN_HEADS_OT_previz(GuardedOperator, bpy.types.Operator):
     )
 
     _asked: _Asked | None = None
-    _work: Work[HeardSpeech] | None = None
+    _work = None
     _timer: bpy.types.Timer | None = None
 
     @classmethod
@@ -169,6 +168,8 @@ class GAUSSIAN_HEADS_OT_previz(GuardedOperator, bpy.types.Operator):
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """At once in background and where the sound was heard just now; else beside the interface."""
+        from ..blender.speech import speech_model
+
         self._asked = _Asked(self._request(), context.scene)
         if self._asked.key in _heard:
             return self._finish(context, _heard[self._asked.key])
@@ -214,6 +215,9 @@ class GAUSSIAN_HEADS_OT_previz(GuardedOperator, bpy.types.Operator):
             self._stop_timer(context)
 
     def _start(self, context: bpy.types.Context) -> Outcome:
+        from ..blender.speech import speech_model
+        from ..blender.work import Work
+
         asked = self._asked
         self._work = Work(
             lambda progress: asked.listen(speech_model(), progress), "Gaussian Heads previz"
@@ -231,6 +235,9 @@ class GAUSSIAN_HEADS_OT_previz(GuardedOperator, bpy.types.Operator):
         return self._finish(context, self._work.result())
 
     def _finish(self, context: bpy.types.Context, heard: HeardSpeech) -> Outcome:
+        from ..blender.previz import build
+        from ..blender.viewing import look_through_camera
+
         _heard.clear()
         _heard[self._asked.key] = heard
         result = build(context, self._asked.request, heard)
@@ -241,6 +248,9 @@ class GAUSSIAN_HEADS_OT_previz(GuardedOperator, bpy.types.Operator):
         return {"FINISHED"}
 
     def _request(self) -> PrevizRequest:
+        from ..blender.dialogue.dropped import require_sound
+        from ..blender.previz import PrevizRequest, preset_style
+
         if not self.filepath:
             raise GaussianHeadsError("No sound file is chosen: choose one for the head to speak.")
         audio = Path(bpy.path.abspath(self.filepath))

@@ -8,24 +8,19 @@ import bpy
 from bpy.props import StringProperty
 
 from ..blender.avatars import avatar_path, home_library, is_builtin, load_avatar, reference_to
-from ..blender.gathering import is_avatar
-from ..blender.library.replacing import replace_avatar, update_avatar
-from ..blender.library.status import check_heads
+from ..blender.heads import is_avatar
 from ..core.errors import GaussianHeadsError
-from .base import GuardedOperator, Outcome, active_avatar
+from .base import GuardedOperator, Outcome, SaysWhyNot, active_avatar
 from .import_avatar import remember
 
 
-class NeedsEditableHead:
+class NeedsEditableHead(SaysWhyNot):
     """Mix-in for operators that change the active head."""
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Only with a head that may be changed; the disabled button says why not."""
-        reason = why_not_editable(context)
-        if reason:
-            cls.poll_message_set(reason)
-        return not reason
+    def why_not(cls, context: bpy.types.Context) -> str:
+        """Only with a head that may be changed."""
+        return why_not_editable(context)
 
 
 class GAUSSIAN_HEADS_OT_replace_avatar(NeedsEditableHead, GuardedOperator, bpy.types.Operator):
@@ -43,6 +38,8 @@ class GAUSSIAN_HEADS_OT_replace_avatar(NeedsEditableHead, GuardedOperator, bpy.t
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """Replace and say what became of the keys."""
+        from ..blender.library.replacing import replace_avatar
+
         obj = active_avatar(context)
         reference = self.reference
         if not reference:
@@ -64,6 +61,8 @@ class GAUSSIAN_HEADS_OT_update_avatar(NeedsEditableHead, GuardedOperator, bpy.ty
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """Import the head's own file again in its place."""
+        from ..blender.library.replacing import update_avatar
+
         self.report({"INFO"}, update_avatar(active_avatar(context)))
         return {"FINISHED"}
 
@@ -85,6 +84,8 @@ class GAUSSIAN_HEADS_OT_check_avatars(GuardedOperator, bpy.types.Operator):
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """Report the first fault and how many there are."""
+        from ..blender.library.status import check_heads
+
         faults = check_heads()
         if not faults:
             self.report({"INFO"}, "Every avatar file is there and as it was at import.")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import bpy
 from bpy.props import BoolProperty, StringProperty
 
-from ..blender.acting.pose import group_names, reset_pose
 from .acting_base import KEY_DESCRIPTION, ActsOnAvatar
 from .base import Outcome
 
@@ -41,6 +40,8 @@ class GAUSSIAN_HEADS_OT_reset_pose(ActsOnAvatar, bpy.types.Operator):
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """Reset what is named."""
+        from ..blender.acting.pose import group_names, reset_pose
+
         names = group_names(self.kind, self.group)
         return self.act(context, lambda obj: reset_pose(obj, names))
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import bpy
 from bpy.props import StringProperty
 
-from ..blender.dialogue.lines import line_by_id, strips_by_line
-from ..blender.dialogue.scene import update_lines
 from ..blender.dialogue.state import LineState, LineStatus, line_status
 from ..blender.strips import sequencer_scene
 from ..core.errors import GaussianHeadsError
@@ -34,6 +32,9 @@ class GAUSSIAN_HEADS_OT_resolve_line(GuardedOperator, bpy.types.Operator):
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """Update, bake or select."""
+        from ..blender.dialogue.lines import line_by_id, strips_by_line
+        from ..blender.dialogue.scene import update_lines
+
         scene = sequencer_scene(context)
         status = _status(context, self.line_id)
         if status is None:
@@ -62,6 +63,8 @@ def _bake(arguments: dict[str, str]) -> Outcome:
 
 
 def _status(context: bpy.types.Context, line_id: str) -> LineStatus | None:
+    from ..blender.dialogue.lines import line_by_id
+
     scene = sequencer_scene(context)
     line = line_by_id(scene, line_id)
     return line_status(scene, line) if line is not None else None

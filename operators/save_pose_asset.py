@@ -5,17 +5,6 @@ from __future__ import annotations
 import bpy
 from bpy.props import BoolProperty, EnumProperty, StringProperty
 
-from ..blender.acting.assets import (
-    PoseAsset,
-    library_folder,
-    make_pose_action,
-    own_asset_path,
-    register_library,
-    write_assets,
-    write_catalogs,
-)
-from ..blender.acting.pose import read_pose
-from ..blender.acting.previews import draw_pose
 from ..blender.avatars import object_avatar
 from ..blender.preferences import user_folder
 from ..core.errors import GaussianHeadsError
@@ -55,6 +44,18 @@ class GAUSSIAN_HEADS_OT_save_pose_asset(ActsOnAvatar, bpy.types.Operator):
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """Draw the picture and save."""
+        from ..blender.acting.assets import (
+            PoseAsset,
+            library_folder,
+            make_pose_action,
+            own_asset_path,
+            register_library,
+            write_assets,
+            write_catalogs,
+        )
+        from ..blender.acting.pose import read_pose
+        from ..blender.acting.previews import draw_pose
+
         obj = active_avatar(context)
         pose = read_pose(obj)
         if not self.include_head:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import bpy
 from bpy.props import BoolProperty
 
-from ..blender.composite import setup_composite
 from .base import GuardedOperator, NeedsAvatars, Outcome
 
 
@@ -24,6 +23,8 @@ class GAUSSIAN_HEADS_OT_setup_composite(NeedsAvatars, GuardedOperator, bpy.types
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """Build or refresh, and say what to do next."""
+        from ..blender.composite import setup_composite
+
         result = setup_composite(context.scene, shadows_on_heads=self.shadows_on_heads)
         verb = "draws" if result.is_new else "still draws"
         shadows = " Shadows fall on the heads." if result.has_shadows else ""

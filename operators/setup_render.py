@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import bpy
 
-from ..blender.staging import setup_render
-from ..blender.viewing import look_through_camera
 from .base import GuardedOperator, NeedsAvatars, Outcome
 
 
@@ -18,6 +16,9 @@ class GAUSSIAN_HEADS_OT_setup_render(NeedsAvatars, GuardedOperator, bpy.types.Op
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """Change what is missing and say what that was."""
+        from ..blender.staging import setup_render
+        from ..blender.viewing import look_through_camera
+
         camera = context.scene.camera
         changed = setup_render(context.scene)
         if context.scene.camera != camera:

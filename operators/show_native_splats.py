@@ -5,10 +5,10 @@ from __future__ import annotations
 import bpy
 
 from ..blender.native_splats import show_native, why_not_native
-from .base import NO_AVATAR, GuardedOperator, Outcome, active_avatar
+from .base import NO_AVATAR, GuardedOperator, Outcome, SaysWhyNot, active_avatar
 
 
-class GAUSSIAN_HEADS_OT_show_native_splats(GuardedOperator, bpy.types.Operator):
+class GAUSSIAN_HEADS_OT_show_native_splats(SaysWhyNot, GuardedOperator, bpy.types.Operator):
     """Add a point cloud of Blender's own splats that follows the avatar, for EEVEE and Cycles"""
 
     bl_idname = "gaussian_heads.show_native_splats"
@@ -16,14 +16,9 @@ class GAUSSIAN_HEADS_OT_show_native_splats(GuardedOperator, bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
+    def why_not(cls, context: bpy.types.Context) -> str:
         """Needs an avatar, and a Blender that draws splats."""
-        reason = why_not_native()
-        if not reason and active_avatar(context) is None:
-            reason = NO_AVATAR
-        if reason:
-            cls.poll_message_set(reason)
-        return not reason
+        return why_not_native() or ("" if active_avatar(context) is not None else NO_AVATAR)
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """Add the cloud and say how large it is."""

@@ -5,9 +5,6 @@ from __future__ import annotations
 import bpy
 from bpy.props import StringProperty
 
-from ..blender.dialogue.choice import chosen_lines
-from ..blender.dialogue.lines import adopt_duplicates
-from ..blender.dialogue.scene import lines_to_update, update_lines
 from ..blender.strips import require_same_rate, sequencer_scene
 from ..core.errors import GaussianHeadsError
 from .base import GuardedOperator, Outcome
@@ -30,6 +27,8 @@ class GAUSSIAN_HEADS_OT_update_keys(GuardedOperator, bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Needs a line that is stale and needs no listening."""
+        from ..blender.dialogue.scene import lines_to_update
+
         if not lines_to_update(sequencer_scene(context)):
             cls.poll_message_set("There is no line whose keys could be updated without listening.")
             return False
@@ -37,6 +36,10 @@ class GAUSSIAN_HEADS_OT_update_keys(GuardedOperator, bpy.types.Operator):
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """Key them."""
+        from ..blender.dialogue.choice import chosen_lines
+        from ..blender.dialogue.lines import adopt_duplicates
+        from ..blender.dialogue.scene import update_lines
+
         scene = sequencer_scene(context)
         require_same_rate(context.scene, scene)
         adopt_duplicates(scene)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import bpy
 
-from ..blender.staging import use_standard_view
 from .base import GuardedOperator, Outcome
 
 
@@ -17,6 +16,8 @@ class GAUSSIAN_HEADS_OT_use_standard(GuardedOperator, bpy.types.Operator):
 
     def run(self, context: bpy.types.Context) -> Outcome:
         """Change the scene's colour management."""
+        from ..blender.staging import use_standard_view
+
         use_standard_view(context.scene)
         return {"FINISHED"}
 

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import bpy
 from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 
-from ..blender.movie_strips import (
-    choose_movie,
-    file_placement,
-    movie_path,
-    movie_placement,
-    movie_scene,
-    movie_strips,
-)
 from ..blender.strips import require_same_rate
-from ..core.video_placement import VideoPlacement
 from .base import CANCELLED, Outcome
+
+if TYPE_CHECKING:
+    from ..core.video_placement import VideoPlacement
 
 FACE_ITEMS = (
     ("largest", "Largest", "The face that is largest in the picture"),
@@ -63,6 +58,8 @@ class WatchesVideo:
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
         """Watch the strip, or ask for a file first."""
+        from ..blender.movie_strips import movie_scene, movie_strips
+
         if not self.properties.is_property_set("first_frame"):
             self.first_frame = context.scene.frame_current
         if not self.filepath and (self.use_file or not movie_strips(movie_scene(context))):
@@ -84,6 +81,14 @@ class WatchesVideo:
 
     def chosen_video(self, context: bpy.types.Context) -> tuple[Path, VideoPlacement]:
         """The file to watch, and where it lies on the timeline."""
+        from ..blender.movie_strips import (
+            choose_movie,
+            file_placement,
+            movie_path,
+            movie_placement,
+            movie_scene,
+        )
+
         if self.filepath:
             path = Path(bpy.path.abspath(self.filepath))
             return path, file_placement(context.scene, self.first_frame)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import bpy
 
-from ..blender.acting.lists import expression_labels, is_narrowed
 from ..operators.apply_expression import GAUSSIAN_HEADS_OT_apply_expression
 from ..operators.base import active_avatar
 from ..operators.copy_pose import GAUSSIAN_HEADS_OT_copy_pose, GAUSSIAN_HEADS_OT_paste_pose
@@ -14,7 +13,6 @@ from ..operators.mirror_pose import GAUSSIAN_HEADS_OT_mirror_pose
 from ..operators.reset_pose import GAUSSIAN_HEADS_OT_reset_pose
 from ..operators.save_pose_asset import GAUSSIAN_HEADS_OT_save_pose_asset
 from .base import NeedsAvatar, Sidebar
-from .control_lists import draw_controls, draw_found
 
 
 class GAUSSIAN_HEADS_PT_acting(Sidebar, bpy.types.Panel):
@@ -73,6 +71,8 @@ class GAUSSIAN_HEADS_PT_expressions(NeedsAvatar, Sidebar, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         """How they are applied, then a button for each."""
+        from ..blender.acting.lists import expression_labels
+
         layout = self.layout
         settings = context.scene.gaussian_heads
         column = layout.column(align=True)
@@ -112,6 +112,9 @@ class GAUSSIAN_HEADS_PT_controls(NeedsAvatar, Sidebar, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         """What the lists show, and whether sides go together."""
+        from ..blender.acting.lists import is_narrowed
+        from .control_lists import draw_found
+
         layout = self.layout
         settings = context.scene.gaussian_heads
         layout.prop(settings, "acting_filter", text="", icon="VIEWZOOM")
@@ -130,10 +133,14 @@ class _ControlsPanel(NeedsAvatar, Sidebar):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """With an avatar; what a search finds is shown above."""
+        from ..blender.acting.lists import is_narrowed
+
         return super().poll(context) and not is_narrowed(context.scene)
 
     def draw(self, context: bpy.types.Context) -> None:
         """A slider for each control, in groups."""
+        from .control_lists import draw_controls
+
         draw_controls(self.layout, active_avatar(context), context.scene, self.kind)
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import textwrap
+from typing import TYPE_CHECKING
 
 import bpy
 
 from ..blender.avatars import is_builtin
-from ..blender.library.status import CHANGED, MISSING, UNREADABLE, AvatarStatus, avatar_status
+from ..blender.heads import scene_avatars
 from ..blender.native_splats import why_not_native
-from ..blender.staging import scene_avatars
 from ..operators.base import active_avatar
 from ..operators.find_missing_avatar import GAUSSIAN_HEADS_OT_find_missing_avatar
 from ..operators.import_avatar import GAUSSIAN_HEADS_OT_import_avatar, use_reference
@@ -24,6 +24,9 @@ from ..operators.replace_avatar import (
 from ..operators.show_native_splats import GAUSSIAN_HEADS_OT_show_native_splats
 from .base import LINE, NeedsAvatar, Sidebar, draw_sentence
 
+if TYPE_CHECKING:
+    from ..blender.library.status import AvatarStatus
+
 # Longer texts of a manifest are cut after so many lines.
 MAX_LINES = 4
 
@@ -36,6 +39,8 @@ class GAUSSIAN_HEADS_PT_avatar(Sidebar, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         """The list with portraits, and what can be done with its choice."""
+        from ..blender.library.status import avatar_status
+
         layout = self.layout
         chosen = context.window_manager.gaussian_heads_library
         obj = active_avatar(context)
@@ -79,6 +84,8 @@ class GAUSSIAN_HEADS_PT_head(NeedsAvatar, Sidebar, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         """Its name and what its maker states."""
+        from ..blender.library.status import avatar_status
+
         layout = self.layout
         obj = active_avatar(context)
         layout.prop(obj, "name", text="", icon="OUTLINER_OB_MESH")
@@ -108,6 +115,8 @@ def why_no_head(context: bpy.types.Context) -> str:
 
 def draw_fault(layout: bpy.types.UILayout, status: AvatarStatus) -> None:
     """What is wrong with a head's file, and the button that helps."""
+    from ..blender.library.status import CHANGED, MISSING, UNREADABLE
+
     if not status.sentence:
         return
     box = layout.box()

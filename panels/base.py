@@ -6,7 +6,7 @@ import textwrap
 
 import bpy
 
-from ..blender.gathering import is_avatar
+from ..blender.heads import is_avatar
 from ..operators.base import active_avatar
 
 TAB = "Gaussian Heads"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import bpy
 
-from ..blender.dialogue.lines import lines_of, strips_by_line
 from ..blender.dialogue.state import line_status
-from ..blender.direction.lists import ShownUnits, directed_expressions, shown_units
 from ..blender.strips import sequencer_scene
 from ..operators.base import active_avatar
 from ..operators.clear_direction import GAUSSIAN_HEADS_OT_clear_direction
@@ -18,6 +18,9 @@ from ..operators.update_keys import GAUSSIAN_HEADS_OT_update_keys
 from .base import NeedsAvatar, draw_sentence
 from .speech import NEEDS_UPDATE
 from .speech_settings import both_sidebars
+
+if TYPE_CHECKING:
+    from ..blender.direction.lists import ShownUnits
 
 BEFORE = "Before the bake: direction"
 AFTER = "After the bake: offsets"
@@ -39,6 +42,8 @@ class GAUSSIAN_HEADS_MT_direct_expression(bpy.types.Menu):
 
     def draw(self, _context: bpy.types.Context) -> None:
         """A verb for each expression, by group."""
+        from ..blender.direction.lists import directed_expressions
+
         layout = self.layout
         for number, group in enumerate(directed_expressions()):
             if number:
@@ -69,6 +74,8 @@ class _DirectionDrawing(NeedsAvatar):
     def _draw_before(
         self, layout: bpy.types.UILayout, context: bpy.types.Context, obj: bpy.types.Object
     ) -> None:
+        from ..blender.direction.lists import shown_units
+
         layout.label(text=BEFORE, icon="DECORATE_KEYFRAME")
         draw_sentence(layout, WHEN_BEFORE)
         settings = obj.gaussian_head
@@ -110,6 +117,8 @@ class _DirectionDrawing(NeedsAvatar):
 
     def _is_stale(self, context: bpy.types.Context, obj: bpy.types.Object) -> bool:
         """Whether a line of the avatar has keys that can be made anew without listening."""
+        from ..blender.dialogue.lines import lines_of, strips_by_line
+
         scene = sequencer_scene(context)
         strips, directions = strips_by_line(scene), {}
         known = (line_status(scene, line, strips, directions) for line in lines_of(scene, obj))

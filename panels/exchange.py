@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from ..blender.exchange.shape_drivers import is_driven
-from ..blender.exchange.shape_keys import has_shape_keys
-from ..blender.gathering import is_avatar
-from ..blender.jobs import describe_job, running_job
+from ..blender.heads import is_avatar
 from ..operators.bake_speech import GAUSSIAN_HEADS_OT_cancel_bake
 from ..operators.base import active_avatar
 from ..operators.copy_shapes import (
@@ -59,6 +56,8 @@ class GAUSSIAN_HEADS_PT_exchange(Sidebar, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         """Import and export; what to do where nothing is selected."""
+        from ..blender.exchange.shape_keys import has_shape_keys
+
         layout = self.layout
         if active_avatar(context) is None and not has_shape_keys(active_mesh(context)):
             layout.label(text="Select an avatar or a mesh with shape keys", icon="INFO")
@@ -78,6 +77,9 @@ class GAUSSIAN_HEADS_PT_shape_keys(Sidebar, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         """The mapping of the active mesh, and what can be done with it."""
+        from ..blender.exchange.shape_drivers import is_driven
+        from ..blender.exchange.shape_keys import has_shape_keys
+
         layout = self.layout
         obj = active_mesh(context)
         if not has_shape_keys(obj):
@@ -97,6 +99,8 @@ class GAUSSIAN_HEADS_PT_shape_keys(Sidebar, bpy.types.Panel):
         self._draw_speech(layout, obj)
 
     def _draw_speech(self, layout: bpy.types.UILayout, obj: bpy.types.Object) -> None:
+        from ..blender.jobs import describe_job, running_job
+
         job = running_job(obj)
         if job is not None:
             row = layout.row(align=True)

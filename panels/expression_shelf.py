@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import bpy
 
-from ..blender.acting.assets import is_pose_asset
 from ..operators.apply_action_asset import GAUSSIAN_HEADS_OT_apply_action_asset
 from ..operators.base import active_avatar
 from ..operators.blend_action_asset import GAUSSIAN_HEADS_OT_blend_action_asset, draw_menu
@@ -29,6 +28,8 @@ class VIEW3D_AST_gaussian_heads(bpy.types.AssetShelf):
     @classmethod
     def asset_poll(cls, asset: bpy.types.AssetRepresentation) -> bool:
         """Only poses of heads."""
+        from ..blender.acting.assets import is_pose_asset
+
         return is_pose_asset(asset)
 
     @classmethod

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import bpy
 
-from ..blender import people
 from ..operators.import_avatar import GAUSSIAN_HEADS_OT_import_avatar
 from ..operators.personalize import (
     GAUSSIAN_HEADS_OT_cancel_personalize,
@@ -24,6 +23,8 @@ class GAUSSIAN_HEADS_PT_people(Sidebar, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         """Progress, or the button and why it is grey."""
+        from ..blender import people
+
         layout = self.layout
         process = people.current_process()
         if process is not None:
@@ -53,6 +54,8 @@ class GAUSSIAN_HEADS_PT_people(Sidebar, bpy.types.Panel):
                 button.filepath = str(report)
 
     def _draw_progress(self, layout: bpy.types.UILayout, process: object) -> None:
+        from ..blender import people
+
         standing = process.standing
         if people.preview_icon():
             layout.template_icon(people.preview_icon(), scale=PREVIEW_SCALE)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import bpy
 
 from ..blender.engine import ENGINE_ID
-from ..blender.gathering import has_avatar
-from ..blender.staging import shows_own_colors
+from ..blender.heads import has_avatar
 from ..operators.base import active_avatar
 from ..operators.fit_range import GAUSSIAN_HEADS_OT_fit_range
 from ..operators.presets import (
@@ -53,6 +52,8 @@ class GAUSSIAN_HEADS_PT_render(Sidebar, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         """Set up, choose what draws and what is drawn, render."""
+        from ..blender.staging import shows_own_colors
+
         layout = self.layout
         scene = context.scene
         if not has_avatar(scene):
@@ -125,6 +126,8 @@ class GAUSSIAN_HEADS_PT_engine(bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         """The same as in the sidebar."""
+        from ..blender.staging import shows_own_colors
+
         draw_settings(self.layout, context.scene)
         if not shows_own_colors(context.scene):
             draw_color_help(self.layout, context.scene)

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from ..blender.dialogue.choice import by_start
-from ..blender.dialogue.scene import statuses
 from ..blender.dialogue.state import LineState, LineStatus
-from ..blender.jobs import describe_job, running_jobs
 from ..blender.strips import sequencer_scene, sound_strips
 from ..operators.add_speech import GAUSSIAN_HEADS_OT_add_speech
 from ..operators.bake_dialogue import GAUSSIAN_HEADS_OT_bake_dialogue
@@ -71,6 +68,8 @@ class GAUSSIAN_HEADS_UL_lines(bpy.types.UIList):
         self, _context: bpy.types.Context, settings: bpy.types.PropertyGroup, name: str
     ) -> tuple[list[int], list[int]]:
         """Lines whose names are searched for, in the order in which they are spoken."""
+        from ..blender.dialogue.choice import by_start
+
         lines = getattr(settings, name)
         flags = []
         if self.filter_name:
@@ -103,6 +102,8 @@ class _SpeechDrawing:
         self._draw_bake(layout, scene)
 
     def _draw_lines(self, layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:
+        from ..blender.dialogue.scene import statuses
+
         settings = scene.gaussian_heads
         if not len(settings.lines):
             return
@@ -145,6 +146,8 @@ class _SpeechDrawing:
             layout.operator(link, text="Link Selected Strips", icon="LINKED")
 
     def _draw_bake(self, layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:
+        from ..blender.jobs import describe_job, running_jobs
+
         for job in running_jobs():
             row = layout.row(align=True)
             row.progress(factor=job.progress, text=describe_job(job))

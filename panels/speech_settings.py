@@ -5,8 +5,7 @@ from __future__ import annotations
 import bpy
 
 from ..blender.avatars import object_path, opened_avatar
-from ..blender.destinations import has_baked
-from ..blender.gathering import is_avatar
+from ..blender.heads import is_avatar
 from ..blender.properties import LAYERS
 from ..blender.strips import sequencer_scene
 from ..blender.style_properties import STYLE_FIELDS
@@ -53,6 +52,8 @@ class _ResultDrawing(_SubPanel):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Only once something is spoken."""
+        from ..blender.destinations import has_baked
+
         obj = active_avatar(context)
         return is_avatar(obj) and has_baked(obj)
 

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import bpy
 
-from ..blender.jobs import describe_job, running_job, running_jobs
-from ..blender.movie_strips import movie_scene, movie_strips
-from ..blender.watching import WatchingJob
 from ..operators.bake_speech import GAUSSIAN_HEADS_OT_cancel_bake
 from ..operators.expression_from_video import (
     GAUSSIAN_HEADS_OT_expression_from_video,
     meant_face,
-    why_not,
 )
 from .base import draw_sentence
 from .speech_settings import both_sidebars
@@ -25,9 +21,13 @@ class _VideoDrawing:
 
     def draw(self, context: bpy.types.Context) -> None:
         """The strip that is meant, and the buttons."""
+        from ..blender.jobs import describe_job, running_job, running_jobs
+        from ..blender.movie_strips import movie_scene
+        from ..blender.watching import WatchingJob
+
         layout = self.layout
         if meant_face(context) is None:
-            draw_sentence(layout, why_not(context))
+            draw_sentence(layout, GAUSSIAN_HEADS_OT_expression_from_video.why_not(context))
             return
         for job in running_jobs():
             if isinstance(job, WatchingJob):
@@ -37,7 +37,7 @@ class _VideoDrawing:
         busy = running_job(meant_face(context))
         if busy is not None:
             if not isinstance(busy, WatchingJob):
-                draw_sentence(layout, why_not(context))
+                draw_sentence(layout, GAUSSIAN_HEADS_OT_expression_from_video.why_not(context))
             return
         strip = _meant_strip(movie_scene(context))
         column = layout.column(align=True)
@@ -51,6 +51,8 @@ class _VideoDrawing:
         button.use_file = True
 
     def _hint(self, context: bpy.types.Context) -> str:
+        from ..blender.movie_strips import movie_scene, movie_strips
+
         if movie_strips(movie_scene(context)):
             return "Several movie strips: make the one with the face active"
         return "Add a movie strip in the Video Sequencer, or choose a file"
@@ -58,6 +60,8 @@ class _VideoDrawing:
 
 def _meant_strip(scene: bpy.types.Scene) -> bpy.types.Strip | None:
     """The active movie strip, or the only one."""
+    from ..blender.movie_strips import movie_strips
+
     strips = movie_strips(scene)
     active = scene.sequence_editor.active_strip if scene.sequence_editor else None
     if active is not None and active.type == "MOVIE":

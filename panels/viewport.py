@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import bpy
 
-from ..blender.library.status import MISSING, avatar_status
+from ..blender.heads import scene_avatars
 from ..blender.overlay import overlay_sentence
-from ..blender.staging import scene_avatars
 from ..operators.find_missing_avatar import GAUSSIAN_HEADS_OT_find_missing_avatar
 from .base import Sidebar, draw_sentence
 
@@ -20,6 +19,8 @@ class GAUSSIAN_HEADS_PT_viewport(Sidebar, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         """The scene's viewport settings, and why heads are missing."""
+        from ..blender.library.status import MISSING, avatar_status
+
         layout = self.layout
         layout.use_property_split = True
         layout.use_property_decorate = False

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 from gaussian_heads.core.direction import ActingDirection
+from gaussian_heads.core.direction.expressions import direction_units
 from gaussian_heads.core.direction.features import heard_weights
-from gaussian_heads.core.direction.presets import direction_units
 from gaussian_heads.core.spaces import ACTION_UNITS
 from gaussian_heads.core.spaces.facs import MAX_INTENSITY
 from gaussian_heads.core.speech import HeardSpeech

@@ -7,8 +7,6 @@ from collections.abc import Callable
 import bpy
 
 from ...core.spaces.groups import symmetric_partner
-from . import keys as acting_keys
-from . import pose as acting
 
 
 def on_control(name: str) -> Callable[[bpy.types.PropertyGroup, bpy.types.Context], None]:
@@ -16,6 +14,9 @@ def on_control(name: str) -> Callable[[bpy.types.PropertyGroup, bpy.types.Contex
     other = symmetric_partner(name)
 
     def follow(group: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
+        from . import keys as acting_keys
+        from . import pose as acting
+
         scene = context.scene
         if not other or scene is None or not acting.sides_are_linked(scene):
             return

@@ -9,9 +9,9 @@ from mathutils import Matrix, Vector
 from ...core.errors import GaussianHeadsError
 from ..avatars import object_avatar
 from ..axes import avatar_to_world, to_object_space
+from ..defaults import GAZE_DISTANCE_M
 from .targets import target_matrix
 
-GAZE_DISTANCE_M = 1.0
 GAZE_SIZE_M, HEAD_SIZE_M = 0.05, 0.15
 
 

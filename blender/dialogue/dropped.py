@@ -16,16 +16,16 @@ from mathutils import Vector
 
 from ...core.audio import SPEECH_RATE_HZ, load_audio
 from ...core.errors import AudioError
-from ..gathering import is_avatar
+from ..defaults import ONE_AFTER_ANOTHER
+from ..heads import is_avatar, scene_avatars
 from ..sound import decode_with_aud
-from ..staging import keep_in_time, scene_avatars
+from ..staging import keep_in_time
 from ..strips import placement, sound_strips, strip_collection
 from .lines import link_strip
 
 MAX_CHANNEL = 128
 # A drop that misses a head by no more than this still means it.
 NEAR_PX = 160.0
-ONE_AFTER_ANOTHER, TOGETHER = "SEQUENCE", "TOGETHER"
 
 
 @dataclass(frozen=True)

@@ -6,20 +6,20 @@ undo that brings back the strip but not the keys is therefore followed too.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import bpy
 from bpy.app.handlers import persistent
 
 from ...core.errors import GaussianHeadsError, TimingError
-from ..jobs import running_job
 from ..listeners import add_listeners, remove_listeners
 from ..render_jobs import is_rendering
 from ..strips import placement, strip_timing
-from .keys import find_keyed
-from .lines import adopt_duplicates, line_ids, lines_of
 from .properties import STYLE_LISTENERS
-from .records import KeyedRecord
-from .scene import follow_lines, update_lines
 from .state import LineState, line_status
+
+if TYPE_CHECKING:
+    from .records import KeyedRecord
 
 # Keys follow once a strip was left alone for so long, so that dragging it stays smooth.
 SETTLE_SEC = 0.15
@@ -34,6 +34,9 @@ def follow_strips(scene: bpy.types.Scene) -> int:
 
     Strips that were duplicated become lines of their own.
     """
+    from .lines import adopt_duplicates
+    from .scene import follow_lines
+
     global _is_busy
     if _is_busy or is_rendering() or not scene.is_editable:
         return 0
@@ -54,6 +57,9 @@ def moved_lines(scene: bpy.types.Scene) -> list[str]:
 
 def _look(scene: bpy.types.Scene) -> tuple[list[str], bool]:
     """`moved_lines`, and whether two strips carry the id of one line, in one walk through the strips."""
+    from .keys import find_keyed
+    from .lines import line_ids
+
     speakers = {line.line_id: line.speaker for line in scene.gaussian_heads.lines if line.follow}
     editor = scene.sequence_editor
     moved: list[str] = []
@@ -82,6 +88,8 @@ def _is_moved(scene: bpy.types.Scene, strip: bpy.types.Strip, record: KeyedRecor
 
 def update_live(obj: bpy.types.Object) -> int:
     """Key short dialogues of `obj` anew with its settings as they are now; returns how many lines."""
+    from ..jobs import running_job
+
     global _is_busy
     if _is_busy or is_rendering() or obj.is_evaluated or running_job(obj) is not None:
         return 0
@@ -93,6 +101,10 @@ def update_live(obj: bpy.types.Object) -> int:
 
 
 def _updated(scene: bpy.types.Scene, obj: bpy.types.Object) -> int:
+    from .keys import find_keyed
+    from .lines import lines_of
+    from .scene import update_lines
+
     if not scene.gaussian_heads.live_update:
         return 0
     lines = list(lines_of(scene, obj))

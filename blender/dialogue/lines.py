@@ -12,7 +12,7 @@ import bpy
 
 from ...core.errors import AudioError, GaussianHeadsError
 from ...core.speech import HeardSpeech
-from ..gathering import is_avatar
+from ..heads import is_avatar
 from ..strips import sound_strips
 from .records import HeardRecord, from_text, to_text
 

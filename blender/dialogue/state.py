@@ -4,25 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING
 
 import bpy
 
 from ...core.errors import TimingError
-from ...core.timing import SoundPlacement
-from ..direction.sampling import PlayedDirection, direction_digest
-from ..jobs import job_of_line
 from ..strips import is_muted, placement
 from ..style_properties import STYLE_FIELDS
-from .keys import find_keyed
-from .lines import Line, has_speaker, heard_record, strips_by_line
-from .records import (
-    HeardRecord,
-    KeyedRecord,
-    SoundState,
-    heard_span_sec,
-    placement_values,
-    sound_state,
-)
+
+if TYPE_CHECKING:
+    from ...core.timing import SoundPlacement
+    from ..direction.sampling import PlayedDirection
+    from .lines import Line
+    from .records import HeardRecord, KeyedRecord, SoundState
 
 
 class LineState(Enum):
@@ -57,6 +51,10 @@ def line_status(
 
     `directions` is what `direction_digest` keeps from line to line.
     """
+    from .keys import find_keyed
+    from .lines import heard_record, strips_by_line
+    from .records import sound_state
+
     strip = (strips_by_line(scene) if strips is None else strips).get(line.line_id)
     hindrance = _hindrance(line, strip)
     if hindrance is not None:
@@ -98,6 +96,9 @@ def style_values(speaker: bpy.types.Object) -> dict[str, float]:
 
 
 def _hindrance(line: Line, strip: bpy.types.Strip | None) -> LineStatus | None:
+    from ..jobs import job_of_line
+    from .lines import has_speaker
+
     if strip is None:
         sentence = f"The sound strip '{line.name}' was deleted: unlink the line, its keys stay"
         return LineStatus(LineState.MISSING, sentence)
@@ -120,6 +121,9 @@ def _compared(
     sound: SoundState,
     directions: dict[int, PlayedDirection] | None,
 ) -> tuple[LineState, str]:
+    from ..direction.sampling import direction_digest
+    from .records import placement_values
+
     if sound.digest not in ("", keyed.digest) or keyed.speed != sound.speed:
         return LineState.SETTINGS, "The sound was changed and heard since: update the keys"
     values = placement_values(place)
@@ -137,6 +141,9 @@ def _compared(
 def _why_listen(
     scene: bpy.types.Scene, line: Line, place: SoundPlacement, sound: SoundState
 ) -> str:
+    from .lines import heard_record
+    from .records import heard_span_sec
+
     record = heard_record(scene, line)
     if record is None:
         return "Nothing is kept of what it says: bake it again"

@@ -25,13 +25,12 @@ from ..animation import (
     remove_keys,
     require_local,
 )
+from ..defaults import DIRECTION_TOLERANCE
 from ..dialogue.properties import one_style_change, style_changed
 from ..sparse_keys import kept_keys
 from .curves import ADDRESSES, direction_curves
 
 Mode = Literal["REPLACE", "ADD"]
-# Lines between the keys of a recording stay this close to it, on the scale from 0 to 5.
-USUAL_TOLERANCE = 0.1
 
 
 @dataclass(frozen=True)
@@ -101,7 +100,7 @@ def write_direction(
     intensities: np.ndarray,
     first_frame: int,
     units: Collection[str] = ACTION_UNITS,
-    tolerance: float = USUAL_TOLERANCE,
+    tolerance: float = DIRECTION_TOLERANCE,
 ) -> int:
     """Key a recording `[T, 18]` (0 to 5), a row for each frame from `first_frame` on; returns the number of keys.
 

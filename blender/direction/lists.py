@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import bpy
 
-from ...core.direction.presets import DIRECTED_EXPRESSIONS
+from ...core.direction.expressions import DIRECTED_EXPRESSIONS
 from ...core.spaces.expressions import EXPRESSION_GROUPS, EXPRESSIONS
 from ...core.spaces.groups import CONTROL_LABELS, DIRECTION_GROUPS
 from ..animation import find_channelbag

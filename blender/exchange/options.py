@@ -10,8 +10,8 @@ import numpy as np
 from ...core.errors import TrackError
 from ...core.expression import ExpressionTrack
 from ...core.spaces.face_parts import FACE_PARTS, HEAD_PART
+from ..defaults import KEY_TOLERANCE
 from ..destinations import Destination
-from ..sparse_keys import USUAL_TOLERANCE
 
 Mode = Literal["TRACK", "ACTING"]
 
@@ -33,7 +33,7 @@ class PerformanceOptions:
     frames: range | None = None
     strength: float = 1.0
     blend_frames: int = 0
-    tolerance: float = USUAL_TOLERANCE
+    tolerance: float = KEY_TOLERANCE
     destination: Destination = Destination()
 
 

@@ -17,7 +17,8 @@ from ...core.spaces.face_parts import FACE_PARTS, part_indices
 from ...core.spaces.shape_copy import shape_values
 from ...core.spaces.shape_names import CONTROLS, ShapeMatch, ShapeRow, match_shapes
 from ..animation import CurveAddress, ensure_channelbag, ensure_fcurve, replace_keys
-from ..sparse_keys import USUAL_TOLERANCE, kept_keys
+from ..defaults import KEY_TOLERANCE
+from ..sparse_keys import kept_keys
 from .export import sample_performance
 
 GROUP = "Speech"
@@ -93,7 +94,7 @@ def copy_to_shape_keys(
     meshes: Sequence[bpy.types.Object],
     frames: range | None = None,
     *,
-    tolerance: float = USUAL_TOLERANCE,
+    tolerance: float = KEY_TOLERANCE,
     progress: Progress | None = None,
 ) -> ShapeBake:
     """Key on the shape keys of `meshes` what the avatar `source` does on `frames` of `scene`.
@@ -113,7 +114,7 @@ def track_to_shape_keys(
     meshes: Sequence[bpy.types.Object],
     track: ExpressionTrack,
     first_frame: int,
-    tolerance: float = USUAL_TOLERANCE,
+    tolerance: float = KEY_TOLERANCE,
     *,
     parts: Collection[str] = FACE_PARTS,
 ) -> ShapeBake:
@@ -172,7 +173,7 @@ def bake_shapes(
     obj: bpy.types.Object,
     values: Mapping[str, np.ndarray],
     first_frame: int,
-    tolerance: float = USUAL_TOLERANCE,
+    tolerance: float = KEY_TOLERANCE,
 ) -> ShapeBake:
     """Key shape keys by name with `values` [T], frame by frame; keys outside and of others stay.
 

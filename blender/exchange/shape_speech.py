@@ -8,11 +8,12 @@ from pathlib import Path
 import bpy
 
 from ...core.expression import ExpressionTrack
+from ..defaults import KEY_TOLERANCE
 from ..sound import strip_sound
 from ..speech import SpeechRequest
 from ..strips import choose_strip
 from ..style_properties import speech_style
-from .shape_keys import USUAL_TOLERANCE, ShapeBake, rows_of, track_to_shape_keys
+from .shape_keys import ShapeBake, rows_of, track_to_shape_keys
 
 
 def request_shape_speech(
@@ -33,7 +34,7 @@ def speak(
     meshes: Sequence[bpy.types.Object],
     request: SpeechRequest,
     track: ExpressionTrack,
-    tolerance: float = USUAL_TOLERANCE,
+    tolerance: float = KEY_TOLERANCE,
 ) -> ShapeBake:
     """Key the track on the shape keys of `meshes` where its strip is heard."""
     return track_to_shape_keys(meshes, track, request.sound.placement.first_frame, tolerance)

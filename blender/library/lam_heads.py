@@ -6,17 +6,17 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...core.archives import READ_ERRORS, opened_zip
 from ...core.avatar import write_avatar
-from ...core.avatar.archive import READ_ERRORS
 from ...core.errors import AvatarError
 from ...core.progress import Progress
 from .. import preferences
+from ..defaults import AVATAR_FOLDER, BESIDE_ZIP
 from .avatars import SUFFIX, forget_library
 
 if TYPE_CHECKING:
     from ...core.importers.lam import LamStatement
 
-BESIDE, FOLDER = "BESIDE", "FOLDER"
 # Members by which Blender knows its own packages, at the top of the zip or in its only folder.
 _ADD_ON_MEMBERS = ("blender_manifest.toml", "__init__.py")
 
@@ -25,12 +25,12 @@ def write_lam_avatar(
     zip_path: Path,
     statement: LamStatement,
     *,
-    place: str = FOLDER,
+    place: str = AVATAR_FOLDER,
     is_overwriting: bool = False,
     progress: Progress | None = None,
 ) -> Path:
     """Convert the LAM head `zip_path` and return the .uhap written beside it or into the avatar folder."""
-    folder = zip_path.parent if place == BESIDE else preferences.avatar_folder()
+    folder = zip_path.parent if place == BESIDE_ZIP else preferences.avatar_folder()
     path = folder / f"{zip_path.stem}{SUFFIX}"
     if path.exists() and not is_overwriting:
         raise AvatarError(
@@ -55,7 +55,7 @@ def write_lam_avatar(
 def is_add_on(zip_path: Path) -> bool:
     """Whether the zip holds an extension or add-on of Blender's rather than a head."""
     try:
-        with zipfile.ZipFile(zip_path) as archive:
+        with opened_zip(zip_path) as archive:
             names = archive.namelist()
     except (zipfile.BadZipFile, *READ_ERRORS):
         return False

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import bpy
 from bpy.props import EnumProperty, PointerProperty, StringProperty
 
 from ...core.assets import BUILTIN_PREFIX, DEFAULT_AVATAR
-from .avatars import AvatarEntry, library_entries
-from .thumbnails import forget_thumbnails, icon_id
+
+if TYPE_CHECKING:
+    from .avatars import AvatarEntry
 
 _SOURCES = {
     "SHIPPED": "Ships with the add-on",
@@ -25,21 +28,29 @@ def lasting(text: str) -> str:
 
 def library_items(_settings: object = None, _context: object = None) -> list[_Item]:
     """The avatars as items of a menu with portraits."""
+    from .avatars import library_entries
+
     return [_item(number, entry) for number, entry in enumerate(library_entries())]
 
 
 def _item(number: int, entry: AvatarEntry) -> _Item:
+    from .thumbnails import icon_id
+
     place = "" if entry.source == "SHIPPED" else f": {entry.path}"
     texts = (entry.reference, entry.label, _SOURCES[entry.source] + place)
     return *(lasting(text) for text in texts), icon_id(entry), number
 
 
 def _get_number(settings: bpy.types.PropertyGroup) -> int:
+    from .avatars import library_entries
+
     references = [entry.reference for entry in library_entries()]
     return references.index(settings.reference) if settings.reference in references else 0
 
 
 def _set_number(settings: bpy.types.PropertyGroup, number: int) -> None:
+    from .avatars import library_entries
+
     settings.reference = library_entries()[number].reference
 
 
@@ -74,6 +85,5 @@ def attach() -> None:
 
 
 def detach() -> None:
-    """Take it away again, and the portraits."""
+    """Take it away again."""
     del bpy.types.WindowManager.gaussian_heads_library
-    forget_thumbnails()

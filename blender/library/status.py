@@ -12,7 +12,7 @@ from ...core.avatar.manifest import Manifest
 from ...core.avatar.summary import read_summary
 from ...core.errors import AvatarError, GaussianHeadsError
 from ..avatars import object_avatar, object_path, opened_avatar
-from ..gathering import is_avatar
+from ..heads import is_avatar
 from .avatars import SUFFIX
 
 OK, MISSING, CHANGED, UNREADABLE = "OK", "MISSING", "CHANGED", "UNREADABLE"

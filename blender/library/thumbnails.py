@@ -10,6 +10,7 @@ import bpy
 
 from ...core.avatar.summary import read_summary
 from ...core.errors import AvatarError
+from ..listeners import stops_with_add_on
 from .avatars import AvatarEntry
 
 # A timer reads portraits for so long at once; one takes about a millisecond.
@@ -42,6 +43,7 @@ def read_waiting() -> float | None:
     return PAUSE_SEC if _waiting else None
 
 
+@stops_with_add_on
 def forget_thumbnails() -> None:
     """Let go of every icon; harmless when there is none."""
     _icons.clear()

@@ -23,6 +23,7 @@ from ..direction.keys import apply_direction
 from ..engine import ENGINE_ID
 from ..exchange.performances import PerformanceOptions, import_performance
 from ..frames import Report
+from ..heads import scene_avatars
 from ..presets import LOOK, STYLE, apply_preset
 from ..proxy import create_avatar_object, set_avatar
 from ..speech import Analyser
@@ -30,7 +31,6 @@ from ..staging import (
     PictureSettings,
     apply_picture,
     frame_portrait,
-    scene_avatars,
     setup_render,
     use_standard_view,
 )

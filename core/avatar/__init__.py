@@ -1,14 +1,38 @@
 """Avatar packages (`.uhap`): opened safely, decoded by one interface, written in one call."""
 
-from .avatar import Avatar
-from .contents import AvatarContents, write_avatar
-from .description import describe, facts
-from .linear import LinearBasis
-from .manifest import AvatarInfo, Manifest, Provenance
-from .members import Controls, Rig, arkit_controls
-from .motion import SpeechMotion
-from .sparse import SparseBasis, sparse_basis
-from .thumbnail import portrait_png
+from ..lazy_names import lazy_names
+
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "avatar": ("Avatar",),
+        "contents": (
+            "AvatarContents",
+            "write_avatar",
+        ),
+        "description": (
+            "describe",
+            "facts",
+        ),
+        "linear": ("LinearBasis",),
+        "manifest": (
+            "AvatarInfo",
+            "Manifest",
+            "Provenance",
+        ),
+        "members": (
+            "Controls",
+            "Rig",
+            "arkit_controls",
+        ),
+        "motion": ("SpeechMotion",),
+        "sparse": (
+            "SparseBasis",
+            "sparse_basis",
+        ),
+        "thumbnail": ("portrait_png",),
+    },
+)
 
 __all__ = [
     "Avatar",

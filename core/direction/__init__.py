@@ -1,8 +1,16 @@
 """Acting direction: Action Units over time that steer how a heard sentence is performed."""
 
-from __future__ import annotations
+from ..lazy_names import lazy_names
 
-from .direction import ActingDirection
-from .generator import MotionGenerator
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "direction": ("ActingDirection",),
+        "generator": ("MotionGenerator",),
+    },
+)
 
-__all__ = ["ActingDirection", "MotionGenerator"]
+__all__ = [
+    "ActingDirection",
+    "MotionGenerator",
+]

@@ -7,7 +7,7 @@ from pathlib import Path
 from ..errors import TrackError
 from ..importers.action_units import read_action_units
 from .direction import ActingDirection
-from .presets import DIRECTED_EXPRESSIONS, direction_units
+from .expressions import DIRECTED_EXPRESSIONS, direction_units
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".txt")
 

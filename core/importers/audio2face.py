@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
@@ -12,9 +11,10 @@ from jaxtyping import Float64
 
 from ..errors import TrackError
 from ..expression import MAX_FRAMES, ExpressionTrack
+from ..json_text import parse_json
 from ..livelink import LEAST_COLUMNS, rate_of
 from ..spaces import ARKIT_SPACE
-from ..spaces.arkit import arkit_matrix
+from ..spaces.matrices import arkit_matrix
 from ..spaces.shape_names import performance_weights
 from ..tables import bridge_gaps, read_text
 from ..timing import frame_rate
@@ -39,9 +39,9 @@ def read_audio2face_json(path: Path, fps: Fraction | None = None) -> ExpressionT
     `frames` of `weights` with `names`. `fps` counts before the file's own rate.
     """
     try:
-        names, values, times, said = _solve(json.loads(read_text(path)))
+        names, values, times, said = _solve(parse_json(read_text(path)))
         values = np.where(np.isfinite(values), values, np.nan)
-    except (ValueError, KeyError, TypeError, RecursionError, OverflowError) as error:
+    except (ValueError, KeyError, TypeError, ArithmeticError) as error:
         reason = str(error).split("\n")[0][:120]
         raise TrackError(
             f"'{path}' is not a blendshape solve of Audio2Face ({reason}): export it again as JSON."

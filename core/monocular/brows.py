@@ -15,20 +15,11 @@ from ..avatar.known_spaces import shipped_controls
 from ..averaging import under_bell
 from ..measure import LOWER_LIDS, UPPER_LIDS
 from ..spaces import ARKIT_INDEX
+from ..spaces.arkit import BROW_AND_LID_BLENDSHAPES
 from .refinement import measured_avatar
 
 # What the points of brows and lids are explained by; blinks are left to the lids' own measure (`lids`).
-MOVED = (
-    "browInnerUp",
-    "browOuterUpLeft",
-    "browOuterUpRight",
-    "browDownLeft",
-    "browDownRight",
-    "eyeWideLeft",
-    "eyeWideRight",
-    "eyeSquintLeft",
-    "eyeSquintRight",
-)
+MOVED = BROW_AND_LID_BLENDSHAPES
 EXPLAINED = (*MOVED, "eyeBlinkLeft", "eyeBlinkRight")
 # What scale and place of the face are taken from: corners of the eyes and the bridge of the nose.
 ANCHORS = (36, 39, 42, 45, 27, 28, 29, 30)

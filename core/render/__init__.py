@@ -1,6 +1,26 @@
 """Rasterisers of 3D Gaussians behind one function."""
 
-from .backends import BACKENDS, register_backend, render, unregister_backend
-from .output import RenderOutput
+from ..lazy_names import lazy_names
 
-__all__ = ["BACKENDS", "RenderOutput", "register_backend", "render", "unregister_backend"]
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "backends": (
+            "BACKENDS",
+            "render",
+        ),
+        "output": ("RenderOutput",),
+        "registry": (
+            "register_backend",
+            "unregister_backend",
+        ),
+    },
+)
+
+__all__ = [
+    "BACKENDS",
+    "RenderOutput",
+    "register_backend",
+    "render",
+    "unregister_backend",
+]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Float32
@@ -14,38 +12,15 @@ from ..errors import BackendUnavailable, RenderError
 from ..gaussians import Gaussians
 from . import cpu, reference
 from .output import RenderOutput
+from .registry import Backend, registered_backend
 
 logger = logging.getLogger(__name__)
 
 # In the order in which "auto" tries them.
 BACKENDS = ("auto", "cuda", "gpu", "cpu", "reference")
 
-Draw = Callable[[Gaussians, Camera, np.ndarray | None, np.ndarray | None], RenderOutput]
-
-
-@dataclass(frozen=True)
-class _Backend:
-    draw: Draw
-    is_automatic: Callable[[], bool]
-
-
-_registered: dict[str, _Backend] = {}
 # An animation says a thing once and not at every frame.
 _said: set[str] = set()
-
-
-def register_backend(name: str, draw: Draw, is_automatic: Callable[[], bool]) -> None:
-    """Add the backend `name`, one of BACKENDS that core itself does not have.
-
-    `draw(gaussians, camera, background, depth_limits)` raises BackendUnavailable where another backend
-    may do better; `is_automatic()` says whether "auto" should try it now.
-    """
-    _registered[name] = _Backend(draw, is_automatic)
-
-
-def unregister_backend(name: str) -> None:
-    """Take a registered backend away again."""
-    _registered.pop(name, None)
 
 
 def render(
@@ -103,17 +78,19 @@ def _say_once(level: int, sentence: str) -> None:
 def _is_automatic(name: str) -> bool:
     if name in ("cpu", "reference"):
         return True
-    return name in _registered and _registered[name].is_automatic()
+    backend = registered_backend(name)
+    return backend is not None and backend.is_automatic()
 
 
-def _backend(name: str) -> _Backend:
+def _backend(name: str) -> Backend:
     if name == "reference":
-        return _Backend(reference.render, lambda: True)
+        return Backend(reference.render, lambda: True)
     if name == "cpu":
         cpu.load_library()
-        return _Backend(cpu.render, lambda: True)
-    if name in _registered:
-        return _registered[name]
+        return Backend(cpu.render, lambda: True)
+    backend = registered_backend(name)
+    if backend is not None:
+        return backend
     if name in BACKENDS:
         raise BackendUnavailable(
             f"The backend '{name}' works only inside Blender with the add-on enabled: "

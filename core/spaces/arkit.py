@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
-from jaxtyping import Float32
-
 ARKIT_SPACE = "arkit52"
 
 # Names and order of ARFaceAnchor.BlendShapeLocation; Left and Right are the person's own.
@@ -65,6 +62,19 @@ ARKIT_BLENDSHAPES: tuple[str, ...] = (
     "tongueOut",
 )
 
+# What the brows and lids do besides blinking.
+BROW_AND_LID_BLENDSHAPES: tuple[str, ...] = (
+    "browInnerUp",
+    "browOuterUpLeft",
+    "browOuterUpRight",
+    "browDownLeft",
+    "browDownRight",
+    "eyeWideLeft",
+    "eyeWideRight",
+    "eyeSquintLeft",
+    "eyeSquintRight",
+)
+
 ARKIT_INDEX: Mapping[str, int] = {name: i for i, name in enumerate(ARKIT_BLENDSHAPES)}
 
 
@@ -76,16 +86,3 @@ def expand_sides(weights: Mapping[str, float]) -> dict[str, float]:
         for full in names:
             spelled[full] = spelled.get(full, 0.0) + weight
     return spelled
-
-
-def arkit_vector(weights: Mapping[str, float]) -> Float32[np.ndarray, " 52"]:
-    """The 52 weights with `weights` filled in by name; a name without its side means both sides."""
-    vector = np.zeros(len(ARKIT_BLENDSHAPES), np.float32)
-    for name, weight in expand_sides(weights).items():
-        vector[ARKIT_INDEX[name]] = weight
-    return vector
-
-
-def arkit_matrix(rows: Mapping[str, Mapping[str, float]]) -> Float32[np.ndarray, "n 52"]:
-    """One row of 52 weights for each entry of `rows`, in its order."""
-    return np.stack([arkit_vector(weights) for weights in rows.values()])

@@ -8,11 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
-from jaxtyping import Float32
-
-from .arkit import arkit_matrix
-
 MAX_INTENSITY = 5.0
 
 # Muscle actions after Ekman, Friesen and Hager (2002), as the nearest ARKit shapes.
@@ -68,8 +63,3 @@ AU_LABELS: Mapping[str, str] = {
     "AU28": "Lip Suck",
     "AU45": "Blink",
 }
-
-
-def au_to_arkit() -> Float32[np.ndarray, "18 52"]:
-    """Map from AU intensities (0 to 5, order of `ACTION_UNITS`) to ARKit weights."""
-    return arkit_matrix(AU_TO_ARKIT) / np.float32(MAX_INTENSITY)

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float32, Float64
 
-from .arkit import ARKIT_BLENDSHAPES, ARKIT_INDEX, arkit_matrix
+from .arkit import ARKIT_BLENDSHAPES, ARKIT_INDEX
 from .face_parts import part_indices
+from .matrices import arkit_matrix
 from .shape_names import ShapeRow
 from .shape_tables import VISEME_POSES
 

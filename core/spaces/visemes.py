@@ -4,11 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
-from jaxtyping import Float32
-
-from .arkit import arkit_matrix
-
 # Our own poses, set by eye on the ICT-FaceKit head; weights at full strength. `mouthClose` brings the
 # lips together against the open jaw, so a closure carries as much of it as of `jawOpen`.
 VISEME_TO_ARKIT: Mapping[str, Mapping[str, float]] = {
@@ -70,8 +65,3 @@ PHONE_TO_VISEME: Mapping[str, str] = {
     }.items()
     for phone in phones.split()
 }
-
-
-def viseme_to_arkit() -> Float32[np.ndarray, "15 52"]:
-    """Map from viseme weights (0 to 1, order of `META_VISEMES`) to ARKit weights."""
-    return arkit_matrix(VISEME_TO_ARKIT)

@@ -1,14 +1,38 @@
 """Speech to expression codes: a network for the mouth, sampled motion for eyes, brows and head."""
 
-from ..progress import Progress
-from .blinks import BLINK_LAYER, Blink, blink_layer, blink_times
-from .brows import BROW_LAYER
-from .gaze import GAZE_LAYER
-from .heard import SPEECH_LAYER, HeardSpeech
-from .model import DECODED_PART, SpeechCurves, SpeechModel
-from .presence import Presence
-from .prosody import Prosody, analyse_prosody
-from .style import STYLE_LIMITS, SpeechStyle
+from ..lazy_names import lazy_names
+
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "blinks": (
+            "BLINK_LAYER",
+            "Blink",
+            "blink_layer",
+            "blink_times",
+        ),
+        "brows": ("BROW_LAYER",),
+        "gaze": ("GAZE_LAYER",),
+        "heard": (
+            "SPEECH_LAYER",
+            "HeardSpeech",
+        ),
+        "model": (
+            "DECODED_PART",
+            "SpeechCurves",
+            "SpeechModel",
+        ),
+        "presence": ("Presence",),
+        "prosody": (
+            "Prosody",
+            "analyse_prosody",
+        ),
+        "style": (
+            "STYLE_LIMITS",
+            "SpeechStyle",
+        ),
+    },
+)
 
 __all__ = [
     "BLINK_LAYER",
@@ -20,7 +44,6 @@ __all__ = [
     "Blink",
     "HeardSpeech",
     "Presence",
-    "Progress",
     "Prosody",
     "SpeechCurves",
     "SpeechModel",

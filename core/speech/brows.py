@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float32, Float64
 
 from ..spaces import ARKIT_BLENDSHAPES, ARKIT_INDEX
+from ..spaces.arkit import BROW_AND_LID_BLENDSHAPES
 from .curves import Pulse, Step, drift, sum_pulses, sum_steps
 from .prosody import Prosody
 
@@ -28,15 +29,7 @@ WIDE, SQUINT, CHEEK = 0.18, 0.16, 0.07
 TONE, TONE_SEC, TONE_DRIFT, TONE_KNOTS_HZ = 0.07, (0.3, 0.6), 0.012, 0.8
 END_CHANCE, END_DOWN = 0.4, (0.05, 0.14)
 CHANNELS = (
-    "browInnerUp",
-    "browOuterUpLeft",
-    "browOuterUpRight",
-    "browDownLeft",
-    "browDownRight",
-    "eyeWideLeft",
-    "eyeWideRight",
-    "eyeSquintLeft",
-    "eyeSquintRight",
+    *BROW_AND_LID_BLENDSHAPES,
     "cheekSquintLeft",
     "cheekSquintRight",
 )

@@ -174,10 +174,9 @@ def analyser():
 @pytest.fixture
 def stand_in(monkeypatch, analyser):
     """The operators listen with the stand-in."""
-    from gaussian_heads.operators import bake_dialogue, bake_speech
+    from gaussian_heads.blender import speech
 
-    for module in (bake_speech, bake_dialogue):
-        monkeypatch.setattr(module, "speech_model", lambda: analyser)
+    monkeypatch.setattr(speech, "speech_model", lambda: analyser)
     return analyser
 
 

@@ -17,18 +17,19 @@ from .graphics_awake import wake_graphics
 SIZE = (240, 180)
 
 
-def face_view(turn_rad=0.0):
-    eye = Matrix.Rotation(turn_rad, 4, "Z") @ Matrix.Translation((0, -0.6, -0.02))
+def face_view(turn_rad=0.0, distance_m=0.6, size=SIZE):
+    """A view of the face in a region of `size` pixels, turned about the head."""
+    eye = Matrix.Rotation(turn_rad, 4, "Z") @ Matrix.Translation((0, -distance_m, -0.02))
+    camera = eye @ Matrix.Rotation(np.pi / 2, 4, "X")
     near, far = 0.01, 100.0
     projection = Matrix(
         (
             (2.5, 0, 0, 0),
-            (0, 2.5 * SIZE[0] / SIZE[1], 0, 0),
+            (0, 2.5 * size[0] / size[1], 0, 0),
             (0, 0, -(far + near) / (far - near), -2 * far * near / (far - near)),
             (0, 0, -1, 0),
         )
     )
-    camera = eye @ Matrix.Rotation(np.pi / 2, 4, "X")
     return SimpleNamespace(window_matrix=projection, view_matrix=camera.inverted())
 
 

@@ -91,13 +91,16 @@ def test_bake_of_the_only_avatar_needs_no_selection(scene, head, strip, stand_in
 
 def test_bake_without_avatar_is_disabled_and_says_why(scene, strip):
     assert not bpy.ops.gaussian_heads.bake_speech.poll()
-    assert bake_speech.why_not(bpy.context) == "Select an avatar, or load one first."
+    assert (
+        bake_speech.GAUSSIAN_HEADS_OT_bake_speech.why_not(bpy.context)
+        == "Select an avatar, or load one first."
+    )
     with pytest.raises(RuntimeError, match="load one first"):
         bpy.ops.gaussian_heads.bake_speech()
 
 
 def test_bake_without_strip_is_disabled_and_says_why(scene, head):
-    assert "Add a sound strip" in bake_speech.why_not(bpy.context)
+    assert "Add a sound strip" in bake_speech.GAUSSIAN_HEADS_OT_bake_speech.why_not(bpy.context)
     with pytest.raises(RuntimeError, match="Add a sound strip"):
         bpy.ops.gaussian_heads.bake_speech()
 
@@ -133,7 +136,7 @@ def test_cancelled_job_keys_nothing(scene, head, strip, tmp_path):
     jobs.add_job(job)
     assert endless.waiting.wait(10) and jobs.running_job(head) is job
     assert 0.5 < job.progress < 0.6, "the sound was read, and the analysis is half done"
-    assert "being analysed" in bake_speech.why_not(bpy.context)
+    assert "being analysed" in bake_speech.GAUSSIAN_HEADS_OT_bake_speech.why_not(bpy.context)
     assert bpy.ops.gaussian_heads.cancel_bake() == {"FINISHED"}
     assert job.result() == [] and job.is_cancelled
     jobs.remove_job(job)

@@ -8,7 +8,7 @@ from gaussian_heads.blender.cli import main
 from gaussian_heads.blender.long_speech import LongSpeechFigures
 from gaussian_heads.core.avatar import Avatar
 from gaussian_heads.core.errors import RenderError
-from gaussian_heads.core.render import backends
+from gaussian_heads.core.render import registry
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def test_a_backend_that_does_not_work_is_named_with_its_reason(avatar_file, quic
     def refuse(*arguments):
         raise RenderError("There is no driver: install one.")
 
-    monkeypatch.setitem(backends._registered, "gpu", backends._Backend(refuse, lambda: True))
+    monkeypatch.setitem(registry._registered, "gpu", registry.Backend(refuse, lambda: True))
     avatar = Avatar.open(avatar_file)
     figures = measure_machine(avatar, lambda done: None, ["cpu", "gpu"])
     assert figures.refusals == {"gpu": "There is no driver: install one."}

@@ -18,10 +18,9 @@ from gaussian_heads.blender.direction.keys import (
 from gaussian_heads.blender.direction.sampling import direction_on
 from gaussian_heads.blender.strips import strip_collection
 from gaussian_heads.core.direction import ActingDirection
-from gaussian_heads.core.direction.presets import DIRECTED_EXPRESSIONS, direction_units
+from gaussian_heads.core.direction.expressions import DIRECTED_EXPRESSIONS, direction_units
 from gaussian_heads.core.errors import GaussianHeadsError
 from gaussian_heads.core.spaces import ACTION_UNITS
-from gaussian_heads.operators import direction_from_video
 
 from .face_videos import BrightnessEncoder, SeenFace, write_ramp
 
@@ -290,7 +289,7 @@ class TestVideos:
 
         stand_in = BrightnessEncoder()
         monkeypatch.setattr(SeenFace, "action_units", units, raising=False)
-        monkeypatch.setattr(direction_from_video, "face_encoder", lambda: stand_in)
+        monkeypatch.setattr(watching, "face_encoder", lambda: stand_in)
         watching._recent.clear()
         return stand_in
 
@@ -325,7 +324,7 @@ class TestVideos:
         assert bpy.ops.gaussian_heads.direction_from_video() == {"FINISHED"}
 
     def test_a_head_that_is_worked_on_waits(self, head, strip, encoder, monkeypatch):
-        monkeypatch.setattr(direction_from_video, "running_job", lambda obj: object())
+        monkeypatch.setattr(jobs, "running_job", lambda obj: object())
         with pytest.raises(RuntimeError, match="is being analysed"):
             bpy.ops.gaussian_heads.direction_from_video()
 

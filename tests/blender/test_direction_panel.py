@@ -7,7 +7,7 @@ import pytest
 from gaussian_heads.blender.dialogue.lines import link_strip
 from gaussian_heads.blender.direction.keys import Hold, direct_units
 from gaussian_heads.blender.strips import strip_collection
-from gaussian_heads.core.direction.presets import DIRECTED_EXPRESSIONS
+from gaussian_heads.core.direction.expressions import DIRECTED_EXPRESSIONS
 from gaussian_heads.core.spaces import ACTION_UNITS
 from gaussian_heads.panels import direction as panel
 

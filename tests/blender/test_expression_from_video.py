@@ -26,7 +26,7 @@ HEAD = f'["{HEAD_MOTION_PROPERTY}"]'
 @pytest.fixture
 def encoder(monkeypatch):
     stand_in = BrightnessEncoder()
-    monkeypatch.setattr(expression_from_video, "face_encoder", lambda: stand_in)
+    monkeypatch.setattr(watching, "face_encoder", lambda: stand_in)
     watching._recent.clear()
     return stand_in
 
@@ -186,7 +186,9 @@ def test_what_cannot_work_is_said(scene, head, strip, encoder, ramp, tmp_path):
 
 
 def test_without_a_face_to_move_the_button_says_so(scene):
-    assert expression_from_video.why_not(bpy.context).startswith("Add or select an avatar")
+    assert expression_from_video.GAUSSIAN_HEADS_OT_expression_from_video.why_not(
+        bpy.context
+    ).startswith("Add or select an avatar")
     assert not bpy.ops.gaussian_heads.expression_from_video.poll()
 
 
@@ -202,7 +204,10 @@ def test_cancelling_keys_nothing(head, strip, encoder):
     job = watching.WatchingJob(watching.Watching(request, head.session_uid), lambda: encoder)
     jobs.add_job(job)
     assert begun.wait(20) and jobs.running_job(head) is job
-    assert "being analysed" in expression_from_video.why_not(bpy.context)
+    assert (
+        "being analysed"
+        in expression_from_video.GAUSSIAN_HEADS_OT_expression_from_video.why_not(bpy.context)
+    )
     assert jobs.describe_job(job).startswith("Watching")
     jobs.cancel_jobs()
     go_on.set()

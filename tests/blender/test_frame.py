@@ -3,7 +3,7 @@
 import bpy
 import numpy as np
 import pytest
-from gaussian_heads.blender import engine as engine_module
+from gaussian_heads.blender import frame as frame_module
 from gaussian_heads.blender import picture as picture_module
 from gaussian_heads.blender.engine import GaussianHeadsEngine
 from gaussian_heads.blender.frame import FrameHost, draw_frame
@@ -164,7 +164,7 @@ class Watch:
             self.results.append(layer)
             write(engine, layer, passes)
 
-        monkeypatch.setattr(engine_module, "draw_frame", draw)
+        monkeypatch.setattr(frame_module, "draw_frame", draw)
         monkeypatch.setattr(GaussianHeadsEngine, "_write", count)
 
     def ask(self):

@@ -6,9 +6,10 @@ from types import SimpleNamespace
 import bpy
 import numpy as np
 import pytest
-from gaussian_heads.blender import overlay
+from gaussian_heads.blender import gathering, overlay
 from gaussian_heads.blender.avatars import object_avatar
 from gaussian_heads.blender.camera import RenderWindow
+from gaussian_heads.blender.drawing import view
 from gaussian_heads.blender.drawing.device import kept_state, pixels
 from gaussian_heads.blender.drawing.surfaces import COLORED, Surfaces
 from gaussian_heads.blender.drawing.targets import Target
@@ -80,11 +81,11 @@ def test_drawing_only_where_heads_are_seen_changes_no_pixel(
     head.location = {"half outside": (0.16, 0, 0.1), "from within": (0, -0.55, 0)}.get(
         name, (0, 0, 0)
     )
-    windows, real = [], overlay.seen_window
-    monkeypatch.setattr(overlay, "seen_window", lambda *w: windows.append(real(*w)) or windows[-1])
+    windows, real = [], view.seen_window
+    monkeypatch.setattr(view, "seen_window", lambda *w: windows.append(real(*w)) or windows[-1])
     part = over(VIEWS[name])
     overlay.stop()
-    monkeypatch.setattr(overlay, "seen_window", lambda *_: RenderWindow(*SIZE, 0, 0, *SIZE))
+    monkeypatch.setattr(view, "seen_window", lambda *_: RenderWindow(*SIZE, 0, 0, *SIZE))
     whole = over(VIEWS[name])
     assert whole.any()
     np.testing.assert_allclose(part, whole, atol=2e-3)
@@ -147,7 +148,7 @@ def test_unexpected_failure_ends_the_overlay_instead_of_repeating(over, monkeypa
         raise ZeroDivisionError
 
     with monkeypatch.context() as patch:
-        patch.setattr(overlay, "gather_heads", fail)
+        patch.setattr(gathering, "gather_heads", fail)
         with pytest.raises(ZeroDivisionError):
             over()
     assert not over().any() and "console" in overlay.overlay_sentence()
@@ -167,7 +168,7 @@ def test_handlers_come_and_go_with_the_add_on(scene):
 
 
 def test_scene_without_heads_costs_nothing(scene, monkeypatch):
-    monkeypatch.setattr(overlay, "gather_heads", lambda *_: pytest.fail("gathered"))
+    monkeypatch.setattr(gathering, "gather_heads", lambda *_: pytest.fail("gathered"))
     overlay.draw_in(make_context(scene, face_view()))
     assert not overlay.overlay_sentence()
 

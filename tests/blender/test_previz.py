@@ -7,7 +7,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
-from gaussian_heads.blender import presets
+from gaussian_heads.blender import presets, speech
 from gaussian_heads.blender.animation import find_channelbag
 from gaussian_heads.blender.dialogue.bake import update_line
 from gaussian_heads.blender.dialogue.lines import find_line
@@ -131,8 +131,8 @@ def test_manner_can_be_changed_afterwards_without_listening_again(scene, monkeyp
 
 def test_manner_of_a_preset_is_heard_performed_and_kept(scene, monkeypatch):
     heard = []
-    real = previz.hear
-    monkeypatch.setattr(previz, "hear", lambda *words: heard.append(words[1]) or real(*words))
+    real = speech.hear
+    monkeypatch.setattr(speech, "hear", lambda *words: heard.append(words[1]) or real(*words))
     make(avatar="builtin:ada", style_preset="Newsreader")
     head = bpy.context.view_layer.objects.active
     style = speech_style(head.gaussian_head)
@@ -173,7 +173,7 @@ def test_previz_refuses_before_it_changes_anything(scene, options, sentence):
 
 def test_second_previz_of_a_sound_does_not_listen_again(scene, monkeypatch):
     make(avatar="builtin:ada")
-    monkeypatch.setattr(previz, "hear", lambda *_: pytest.fail("listened again"))
+    monkeypatch.setattr(speech, "hear", lambda *_: pytest.fail("listened again"))
     assert make(avatar="builtin:maya", framing="medium") == {"FINISHED"}
 
 

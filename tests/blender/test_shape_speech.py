@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import bpy
 import numpy as np
 import pytest
-from gaussian_heads.blender import jobs
+from gaussian_heads.blender import jobs, speech
 from gaussian_heads.blender.avatars import load_avatar
 from gaussian_heads.blender.bake import bake_track
 from gaussian_heads.blender.exchange.shape_drivers import (
@@ -26,7 +26,6 @@ from gaussian_heads.core.spaces import (
     viseme_to_arkit,
 )
 from gaussian_heads.core.spaces.face_parts import part_indices
-from gaussian_heads.operators import speech_to_shapes
 from gaussian_heads.panels import exchange
 
 from .layout import draw
@@ -90,7 +89,7 @@ def test_the_operators(scene, head, character, clicks, analyser, monkeypatch, tm
     assert not bpy.ops.gaussian_heads.remove_shape_drivers.poll()
     assert not bpy.ops.gaussian_heads.speech_to_shape_keys.poll()
     add_sound(scene, clicks(1.0, [0.5]))
-    monkeypatch.setattr(speech_to_shapes, "speech_model", lambda: analyser)
+    monkeypatch.setattr(speech, "speech_model", lambda: analyser)
     assert bpy.ops.gaussian_heads.speech_to_shape_keys(tolerance=0.0) == {"FINISHED"}
     assert values_at(scene, obj, 22)["jawOpen"] > 0.5
     bpy.context.view_layer.objects.active = head
@@ -187,7 +186,7 @@ def test_the_panels_say_what_to_do(scene, character):
 def test_the_panel_shows_how_far_listening_is(scene, character, monkeypatch):
     obj = character(["jawOpen"])
     job = SimpleNamespace(progress=0.25, is_waiting=False, left_sec=None, doing="Listening")
-    monkeypatch.setattr(exchange, "running_job", lambda o: job if o == obj else None)
+    monkeypatch.setattr(jobs, "running_job", lambda o: job if o == obj else None)
     drawn = draw(exchange.GAUSSIAN_HEADS_PT_shape_keys)
     assert drawn.progresses == [0.25] and drawn.operators[-1] == "gaussian_heads.cancel_bake"
 
@@ -196,7 +195,7 @@ def test_a_mesh_that_is_listened_to_waits(scene, character, clicks, monkeypatch)
     add_sound(scene, clicks(1.0, []))
     character(["jawOpen"])
     assert bpy.ops.gaussian_heads.speech_to_shape_keys.poll()
-    monkeypatch.setattr(speech_to_shapes, "running_job", lambda obj: object())
+    monkeypatch.setattr(jobs, "running_job", lambda obj: object())
     assert not bpy.ops.gaussian_heads.speech_to_shape_keys.poll()
     assert not jobs.running_jobs()
 

@@ -7,6 +7,7 @@ import bpy
 import pytest
 from gaussian_heads.blender import jobs
 from gaussian_heads.blender.dialogue.lines import find_line, link_strip
+from gaussian_heads.blender.dialogue.scene import statuses
 from gaussian_heads.blender.dialogue.state import LineState
 from gaussian_heads.blender.strips import strip_collection
 from gaussian_heads.blender.style_properties import STYLE_FIELDS
@@ -91,11 +92,11 @@ def test_a_click_on_the_badge_does_what_is_left_to_do(scene, head, strip, stand_
     resolve = bpy.ops.gaussian_heads.resolve_line
     assert resolve(line_id=line_id) == {"FINISHED"}
     line = find_line(scene, strip)
-    assert speech.statuses(scene)[line_id].state is LineState.CURRENT
+    assert statuses(scene)[line_id].state is LineState.CURRENT
     scene.gaussian_heads.live_update = False
     head.gaussian_head.seed = 3
     assert resolve(line_id=line_id) == {"FINISHED"} and len(stand_in.efforts) == 1
-    assert speech.statuses(scene)[line_id].state is LineState.CURRENT
+    assert statuses(scene)[line_id].state is LineState.CURRENT
     strip.select, scene.sequence_editor.active_strip = False, None
     resolve(line_id=line_id)
     assert scene.sequence_editor.active_strip == strip and strip.select

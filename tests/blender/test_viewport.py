@@ -25,12 +25,17 @@ from gaussian_heads.core.errors import BackendUnavailable
 from mathutils import Matrix, Vector
 
 from .graphics_awake import wake_graphics
+from .overlay_drawing import face_view as view_of_face
 
 VIEW = Matrix.LocRotScale(Vector((0.4, -2.0, 0.3)), Matrix.Rotation(1.4, 3, "X"), None).inverted()
 POINTS = np.array([(0.05, 0.1, -0.03), (-0.08, -0.05, 0.06), (0.2, 0.3, -0.11)])
 PERSPECTIVE = Matrix(((1.9, 0, 0.2, 0), (0, 2.8, -0.1, 0), (0, 0, -1.01, -0.2), (0, 0, -1, 0)))
 ORTHOGRAPHIC = Matrix(((1.9, 0, 0, 0.3), (0, 2.8, 0, -0.2), (0, 0, -0.01, 0), (0, 0, 0, 1)))
 SIZE = (300, 200)
+
+
+def face_view(turn_rad=0.0, distance_m=0.6):
+    return view_of_face(turn_rad, distance_m, SIZE)
 
 
 def clip(projection, point):
@@ -74,22 +79,6 @@ def test_picture_is_bounded_and_keeps_its_shape(region, most):
 def test_engine_draws_viewports():
     engine = bpy.types.RenderEngine.bl_rna_get_subclass_py("GAUSSIAN_HEADS")
     assert callable(engine.view_draw) and engine.bl_use_eevee_viewport
-
-
-def face_view(turn_rad=0.0, distance_m=0.6):
-    """A view of the face, turned about the head."""
-    eye = Matrix.Rotation(turn_rad, 4, "Z") @ Matrix.Translation((0, -distance_m, -0.02))
-    camera = eye @ Matrix.Rotation(np.pi / 2, 4, "X")
-    near, far = 0.01, 100.0
-    projection = Matrix(
-        (
-            (2.5, 0, 0, 0),
-            (0, 2.5 * SIZE[0] / SIZE[1], 0, 0),
-            (0, 0, -(far + near) / (far - near), -2 * far * near / (far - near)),
-            (0, 0, -1, 0),
-        )
-    )
-    return SimpleNamespace(window_matrix=projection, view_matrix=camera.inverted())
 
 
 @contextmanager

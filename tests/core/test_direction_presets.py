@@ -6,11 +6,8 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from gaussian_heads.core.direction.presets import (
-    DIRECTED_EXPRESSIONS,
-    direction_units,
-    expression_direction,
-)
+from gaussian_heads.core.direction.expressions import DIRECTED_EXPRESSIONS, direction_units
+from gaussian_heads.core.direction.presets import expression_direction
 from gaussian_heads.core.errors import TrackError
 from gaussian_heads.core.spaces import ACTION_UNITS
 

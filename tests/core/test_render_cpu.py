@@ -10,7 +10,7 @@ import pytest
 from gaussian_heads.core.camera import Camera, intrinsics, look_at
 from gaussian_heads.core.errors import BackendUnavailable, RenderError
 from gaussian_heads.core.gaussians import Gaussians, concatenate
-from gaussian_heads.core.render import backends, cpu, reference, register_backend, render
+from gaussian_heads.core.render import backends, cpu, reference, register_backend, registry, render
 
 IMAGES = ("colors", "alphas", "depths")
 
@@ -215,7 +215,7 @@ def test_agrees_where_surfaces_hide_gaussians(seed):
 
 
 def registered(monkeypatch, name, draw):
-    monkeypatch.setattr(backends, "_registered", {})
+    monkeypatch.setattr(registry, "_registered", {})
     monkeypatch.setattr(backends, "_said", set())
     register_backend(name, draw, lambda: True)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from gaussian_heads.core.errors import BackendUnavailable
 from gaussian_heads.core.render import cuda, render
-from gaussian_heads.core.render.backends import register_backend, unregister_backend
+from gaussian_heads.core.render.registry import register_backend, unregister_backend
 
 from .test_gaussians import make_gaussians
 from .test_render_cuda import camera, same

@@ -5,7 +5,7 @@ import pytest
 from gaussian_heads.core.camera import Camera
 from gaussian_heads.core.errors import BackendUnavailable, RenderError
 from gaussian_heads.core.gaussians import Gaussians, concatenate
-from gaussian_heads.core.render import backends, render
+from gaussian_heads.core.render import registry, render
 
 FOCAL_PX = 100.0
 EPS2D = 0.3
@@ -179,7 +179,7 @@ def test_background_that_is_not_finite_is_refused(background):
 
 @pytest.mark.parametrize("name", ["cuda", "gpu"])
 def test_backends_of_blender_are_refused_outside_it(name, monkeypatch):
-    monkeypatch.setattr(backends, "_registered", {})
+    monkeypatch.setattr(registry, "_registered", {})
     with pytest.raises(BackendUnavailable, match=f"'{name}' works only inside Blender"):
         render(splat((0, 0, 1)), camera(), backend=name)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...core.direction.presets import DIRECTED_EXPRESSIONS, direction_units
+from ...core.direction.expressions import DIRECTED_EXPRESSIONS, direction_units
 from ...core.monocular.action_units import action_units_of
 from ...core.spaces import ACTION_UNITS
 from ...core.spaces.facs import MAX_INTENSITY
