@@ -4,35 +4,43 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from shutil import copytree, ignore_patterns
 
 from targets import TARGETS
 
 HERE = Path(__file__).parent
+EARLIEST_ZIP_TIME_SEC = "315532800"  # 1 January 1980
 
 
-def install_tools(folder: Path) -> None:
-    """Install what pyproject.toml needs to build, once for all targets: unpacking zig takes long."""
-    settings = tomllib.loads((HERE / "pyproject.toml").read_text("utf8"))
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    command += ["--target", str(folder), *settings["build-system"]["requires"]]
-    subprocess.run(command, check=True)
+def install_tools(folder: Path) -> Path:
+    """Install what pyproject.toml needs to build, once: unpacking zig takes long, and it keeps what it compiled."""
+    wanted = tomllib.loads((HERE / "pyproject.toml").read_text("utf8"))["build-system"]["requires"]
+    stamp = folder / "ready"
+    if not stamp.is_file() or stamp.read_text("utf8") != " ".join(wanted):
+        shutil.rmtree(folder, ignore_errors=True)
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*command, "--target", str(folder), *wanted], check=True)
+        stamp.write_text(" ".join(wanted), "utf8")
+    return folder
 
 
 def build(target: str, tools: Path, folder: Path) -> None:
     """Build the wheel of `target` into `folder`, in a copy so that no two builds share a folder."""
     with tempfile.TemporaryDirectory() as temporary:
         source = Path(temporary) / "native"
-        copytree(HERE, source, ignore=ignore_patterns("build", "*.egg-info", "__pycache__"))
+        ignored = shutil.ignore_patterns("build", "*.egg-info", "__pycache__")
+        shutil.copytree(HERE, source, ignore=ignored)
         command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"]
         command += ["--no-build-isolation", "--wheel-dir", str(folder), str(source)]
         environment = {**os.environ, "GAUSSIAN_HEADS_NATIVE_TARGET": target}
-        environment["PYTHONPATH"] = str(tools)
+        # The wheel's members bear this time, so that the same sources give the same bytes.
+        environment |= {"PYTHONPATH": str(tools), "SOURCE_DATE_EPOCH": EARLIEST_ZIP_TIME_SEC}
         subprocess.run(command, check=True, env=environment)
 
 
@@ -48,10 +56,9 @@ def main() -> None:
             f"unknown target {', '.join(sorted(unknown))}: choose from {', '.join(TARGETS)}"
         )
     arguments.out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as tools:
-        install_tools(Path(tools))
-        for target in arguments.targets or TARGETS:
-            build(target, Path(tools), arguments.out.resolve())
+    tools, folder = install_tools(HERE / "build" / "tools"), arguments.out.resolve()
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(lambda target: build(target, tools, folder), arguments.targets or TARGETS))
     for wheel in sorted(arguments.out.glob("gaussian_heads_native-*.whl")):
         sys.stdout.write(f"{wheel}  {wheel.stat().st_size} bytes\n")
 

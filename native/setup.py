@@ -16,7 +16,7 @@ from setuptools.command.build_py import build_py
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from targets import TARGETS, compile_command, this_platform  # noqa: E402
+from targets import TARGETS, compile_commands, this_platform  # noqa: E402
 
 TARGET = TARGETS[os.environ.get("GAUSSIAN_HEADS_NATIVE_TARGET") or this_platform()]
 
@@ -30,11 +30,11 @@ class BuildWithLibrary(build_py):
         for stale in folder.glob("rasterizer_*"):
             stale.unlink()
         with tempfile.TemporaryDirectory() as temporary:
-            for name, processor in TARGET.processors.items():
-                library = Path(temporary) / f"rasterizer_{name}{TARGET.suffix}"
-                subprocess.run(compile_command(TARGET, processor, library), check=True)
+            for command in compile_commands(TARGET, TARGET.processors, Path(temporary)):
+                subprocess.run(command, check=True)
+            for name in TARGET.processors:
                 # The library alone: linkers leave other files beside it on some platforms.
-                shutil.copy(library, folder)
+                shutil.copy(Path(temporary) / f"rasterizer_{name}{TARGET.suffix}", folder)
 
 
 class BinaryDistribution(Distribution):

@@ -69,16 +69,24 @@ def this_platform() -> str:
     return name
 
 
-def compile_command(target: Target, processor: str, output: Path) -> list[str]:
-    """The command that compiles one build of the library to `output`."""
-    command = [sys.executable, "-m", "ziglang", "cc", "-target", target.zig, f"-mcpu={processor}"]
-    command += [
-        *C_FLAGS,
-        *(_WIDE if processor == _X86["v4"] else []),
-        "-shared",
-        "-s",
-        "-o",
-        str(output),
-    ]
-    command += [str(path) for path in sorted(SOURCES.glob("*.c"))]
-    return command if "windows" in target.zig else [*command, "-fPIC", "-lm"]
+def compile_commands(target: Target, processors: dict[str, str], folder: Path) -> list[list[str]]:
+    """The commands that compile `rasterizer_<name>` for each processor into `folder`, in order.
+
+    What a system's own libraries are made of is compiled once, for the least processor: on Windows that is a
+    minute for each.
+    """
+    zig = [sys.executable, "-m", "ziglang", "cc", "-target", target.zig]
+    independent = [] if "windows" in target.zig else ["-fPIC"]
+    maths = [] if "windows" in target.zig else ["-lm"]
+    commands = []
+    for name, processor in processors.items():
+        wide = _WIDE if processor == _X86["v4"] else []
+        objects = []
+        for source in sorted(SOURCES.glob("*.c")):
+            objects.append(str(folder / f"{name}_{source.stem}.o"))
+            words = [*C_FLAGS, *wide, *independent, "-c", str(source), "-o", objects[-1]]
+            commands.append([*zig, f"-mcpu={processor}", *words])
+        library = str(folder / f"rasterizer_{name}{target.suffix}")
+        least = f"-mcpu={target.processors['base']}"
+        commands.append([*zig, least, "-shared", "-s", "-o", library, *objects, *maths])
+    return commands
