@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 
 STDOUT = 1
+PROGRESS_VARIABLE = "GAUSSIAN_HEADS_PROGRESS"
 TRACK_SUFFIXES = (".npz", ".csv", ".json")
 USUAL_RATE = 25
 # Where a directed performance has listened to the sound; what is left is acting.
@@ -320,12 +321,13 @@ def _with_suffix(path: Path, *suffixes: str) -> Path:
 
 
 class ProgressLine:
-    """How far a long step is: one line of a terminal, or a line every tenth in a log file."""
+    """How far a long step is: one line of a terminal, a line every tenth in a log file, or what OpenJD reads."""
 
     def __init__(self, title: str) -> None:
         self._title = title
         self._shown = -1
         self._is_terminal = sys.stderr.isatty()
+        self._is_for_openjd = os.environ.get(PROGRESS_VARIABLE) == "openjd"
 
     def __call__(self, done: float) -> None:
         """Show `done` (0 to 1)."""
@@ -334,6 +336,10 @@ class ProgressLine:
         if percent // step == self._shown // step:
             return
         self._shown = percent
+        if self._is_for_openjd:
+            sys.stderr.write(f"openjd_progress: {percent}\n")
+            sys.stderr.flush()
+            return
         start, end = ("\r", "\n" * (percent == 100)) if self._is_terminal else ("", "\n")
         sys.stderr.write(f"{start}{self._title} {percent:3d} %{end}")
         sys.stderr.flush()
