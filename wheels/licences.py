@@ -66,9 +66,8 @@ def wheel_licence(file: str, data: bytes) -> WheelLicence:
             for path in names
             if _TEXTS.search(path) and not path.endswith(("/", *_NO_TEXT))
         }
-    libraries = sorted(
-        {_plain_name(path) for path in names if ".libs/" in path or "/.dylibs/" in path}
-    )
+    carried = {_plain_name(path) for path in names if ".libs/" in path or "/.dylibs/" in path}
+    libraries = sorted(carried - {""})
     return WheelLicence(
         name, version, licence, home_of(metadata), texts, tuple(libraries), frozenset({file})
     )

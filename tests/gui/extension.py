@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import subprocess
 import sys
@@ -36,12 +35,13 @@ def build_zip(blender: RealBlender, folder: Path, tree: Path = ROOT) -> Path:
     for wheel in wheels:
         shutil.copy(wheel, source / "wheels")
     manifest = source / "blender_manifest.toml"
-    manifest.write_text(_with_wheels(manifest.read_text("utf8"), wheels), "utf8")
     sys.path.insert(0, str(ROOT / "wheels"))
     try:
-        from package import blender_extension_tool
+        from manifest import with_wheels
+        from zips import blender_extension_tool
     finally:
         sys.path.remove(str(ROOT / "wheels"))
+    manifest.write_text(with_wheels(manifest.read_text("utf8"), wheels, PLATFORM), "utf8")
     tool = blender_extension_tool()
     target = folder / "gaussian_heads.zip"
     command = [sys.executable, tool, "build", "--source-dir", source, "--output-filepath", target]
@@ -51,12 +51,6 @@ def build_zip(blender: RealBlender, folder: Path, tree: Path = ROOT) -> Path:
     )
     shutil.rmtree(source)
     return target
-
-
-def _with_wheels(manifest: str, wheels: list[Path]) -> str:
-    listed = "".join(f'    "./wheels/{wheel.name}",\n' for wheel in wheels)
-    text = re.sub(r"^wheels = \[.*?^\]", f"wheels = [\n{listed}]", manifest, flags=re.M | re.S)
-    return re.sub(r"^platforms = .*$", f'platforms = ["{PLATFORM}"]', text, flags=re.M)
 
 
 def _wheels(version: str) -> list[Path]:
