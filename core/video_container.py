@@ -74,8 +74,11 @@ def opened(path: Path) -> Iterator[av.container.InputContainer]:
 
     try:
         with path.open("rb") as stream:
+            # By its name a .jpg would be a numbered sequence of files.
+            is_jpeg = stream.peek(3).startswith(b"\xff\xd8\xff")
             with av.open(
                 stream,
+                format="jpeg_pipe" if is_jpeg else None,
                 buffer_size=BUFFER_BYTES,
                 metadata_errors="replace",
                 io_open=_refuse_other_files,

@@ -322,3 +322,12 @@ def test_more_sound_than_memory_should_hold_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr("gaussian_heads.core.video.MAX_SOUND_SAMPLES", 15_000)
     with pytest.raises(VideoError, match="clock of .* is broken"):
         read_sound(path)
+
+
+@pytest.mark.parametrize("suffix", ("png", "jpg", "webp", "bmp"))
+def test_a_picture_is_a_video_of_one_frame(tmp_path, suffix):
+    path = tmp_path / f"face.{suffix}"
+    pytest.importorskip("PIL.Image").new("RGB", (32, 24), (200, 40, 40)).save(path)
+    (frame,) = VideoFile.open(path).frames()
+    assert frame.pixels.shape == (24, 32, 3)
+    np.testing.assert_allclose(frame.pixels[12, 16], (200, 40, 40), atol=6)
