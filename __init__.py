@@ -15,9 +15,9 @@ def register() -> None:
     registration.register()
     operators.register()
     panels.register()
-    # Classes that are still registered crash or hang Blender 4.5 when a script ends. A Blender with a window has
-    # freed them by then, and to touch them crashes it.
-    if bpy.app.background:
+    # Classes that are still registered crash or hang the `bpy` package of 4.5 when a script ends. Blender itself has
+    # freed them by then, and to touch them fails or crashes.
+    if bpy.app.module:
         atexit.register(unregister)
 
 

@@ -26,6 +26,8 @@ FORBIDDEN = {
     "training": {"gpu", "blender", "operators", "panels"},
 }
 LAYERS = sorted(FORBIDDEN)
+FOLDERS = (*LAYERS, ".ci", "bench", "docs", "farms", "native", "tests", "wheels")
+SUFFIXES = {".py", ".c", ".h", ".js", ".sh"}
 
 
 def sources(layer: str) -> list[Path]:
@@ -105,6 +107,24 @@ def test_every_package_folder_is_listed_for_packaging():
         *(".".join(["gaussian_heads", *f.relative_to(ROOT).parts]) for f in folders),
     }
     assert set(settings["tool"]["setuptools"]["packages"]) == found
+
+
+def everything() -> list[Path]:
+    """Every source file of ours, whatever its folder and language."""
+    folders = [ROOT / name for name in FOLDERS]
+    found = [p for folder in folders for p in folder.rglob("*") if p.suffix in SUFFIXES]
+    made = {"build", "__pycache__", "node_modules"}
+    return sorted(p for p in found if not made & set(p.relative_to(ROOT).parts))
+
+
+def test_nothing_is_long_anywhere():
+    paths = everything()
+    assert {p.suffix for p in paths} >= {".py", ".c", ".sh"}
+    for path in paths:
+        assert len(path.read_text("utf8").splitlines()) <= 400, f"{path}: split it"
+        for function in functions(path) if path.suffix == ".py" else ():
+            lines = function.end_lineno - function.lineno + 1
+            assert lines <= 60, f"{path}:{function.lineno} {function.name} has {lines} lines"
 
 
 def functions(path: Path) -> list[ast.FunctionDef]:
