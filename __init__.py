@@ -22,9 +22,13 @@ def register() -> None:
 
 
 def unregister() -> None:
-    """Undo `register`, in reverse."""
+    """Undo `register`, in reverse; nothing where it is undone already, as when a script ends."""
     import atexit
 
+    import bpy
+
+    if not hasattr(bpy.types.Object, "gaussian_head"):
+        return
     from . import operators, panels
     from .blender import registration
 
