@@ -108,11 +108,14 @@ def _open_blocks(path: Path, stream: BinaryIO) -> tuple[Iterator[np.ndarray], in
         stream.seek(0)
         _raise_unreadable(path, stream.read(SNIFF_BYTES))
 
+    # Files may have a thousand channels.
+    frames = max(BLOCK_FRAMES // max(sound.channels, 1), 1)
+
     def read_blocks() -> Iterator[np.ndarray]:
         with sound:
             while True:
                 try:
-                    block = sound.read(BLOCK_FRAMES, dtype="float32", always_2d=True)
+                    block = sound.read(frames, dtype="float32", always_2d=True)
                 except soundfile.LibsndfileError as error:
                     raise AudioError(
                         f"'{path}' is damaged ({error.error_string}): export the sound again."

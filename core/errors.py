@@ -1,8 +1,27 @@
 """Errors whose message is one sentence for the user: what is wrong and what to do about it."""
 
+import re
+
+# What would move a terminal's cursor, break a line or cannot be written as UTF-8.
+_NO_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")
+MAX_MESSAGE = 2000
+
 
 class GaussianHeadsError(Exception):
-    """Base of every error this package raises on purpose; the message may be shown as it is."""
+    """Base of every error this package raises on purpose; the message may be shown as it is.
+
+    Names and texts of files stand in messages: what is no plain text in them is shown as "?", and a long
+    message is cut.
+    """
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(plain_text(str(message)))
+
+
+def plain_text(text: str, most: int = MAX_MESSAGE) -> str:
+    """`text` in one line, at most `most` letters of it."""
+    cut = text if len(text) <= most else f"{text[: most - 1]}…"
+    return _NO_TEXT.sub("?", cut)
 
 
 class AudioError(GaussianHeadsError):

@@ -5,19 +5,27 @@ from __future__ import annotations
 import csv
 import difflib
 import io
+import itertools
 import json
 import os
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
-from .errors import GaussianHeadsError
+from .errors import GaussianHeadsError, plain_text
 from .framing import FRAMINGS
+from .json_text import parse_json
 from .shot_cells import COLUMNS, STYLE_COLUMNS, Cells, cell_text
 
 MAX_FILE_BYTES = 16 << 20
 MAX_SHOTS = 10_000
+# Nobody reads more of them at once.
+MAX_FAULTS = 200
+MAX_COLUMNS, MAX_LINES = 1000, 4 * MAX_SHOTS
+# Frames of all shots of a file, which are counted one by one.
+MAX_LISTED_FRAMES = 5_000_000
 WORDS_ROW = "Command line"
 REQUIRED = ("name", "audio")
 
@@ -27,7 +35,11 @@ class ShotsError(GaussianHeadsError):
 
     def __init__(self, faults: Iterable[str]) -> None:
         self.faults = tuple(faults)
-        super().__init__("\n".join(self.faults))
+        told, rest = self.faults[:MAX_FAULTS], len(self.faults) - MAX_FAULTS
+        super().__init__()
+        # A line to each fault.
+        lines = [plain_text(fault) for fault in told]
+        self.args = ("\n".join([*lines, *([f"{rest} more faults."] if rest > 0 else [])]),)
 
 
 _PLAIN = (
@@ -88,12 +100,19 @@ def read_shots(path: Path, defaults: Mapping[str, str] | None = None) -> list[Sh
     usual = words.read()
     rows = _read_rows(path)
     faults = [*words.faults] if rows else [f"'{path}' has no shots: give a row to each."]
-    read = []
+    read, num_frames = [], 0
     for row in rows:
         cells = Cells(row.place, row.cells, path.absolute().parent)
         values = {n: value for n, value in usual.items() if not row.cells.get(n)} | cells.read()
         faults += cells.faults + _missing(row, values)
         faults += [] if cells.faults else _clashes(row.place, values)
+        num_frames += len(values.get("frames") or ())
+        if num_frames > MAX_LISTED_FRAMES:
+            faults.append(
+                f"{row.place}: the frames of all shots are too many; cut the file into parts."
+            )
+        if len(faults) > MAX_FAULTS or num_frames > MAX_LISTED_FRAMES:
+            raise ShotsError(faults)
         read.append(values)
     faults += _twice(rows)
     if faults:
@@ -194,9 +213,13 @@ def _read_rows(path: Path) -> list[_Row]:
     if kind not in (".csv", ".json"):
         raise ShotsError([f"'{path}' is no file of shots: end its name in .csv or .json."])
     rows = _csv_rows(path, text) if kind == ".csv" else _json_rows(path, text)
+    _require_count(path, rows)
+    return rows
+
+
+def _require_count(path: Path, rows: list) -> None:
     if len(rows) > MAX_SHOTS:
         raise ShotsError([f"'{path}' has {len(rows)} shots: give at most {MAX_SHOTS} to a file."])
-    return rows
 
 
 def _read_text(path: Path) -> str:
@@ -220,10 +243,17 @@ def _csv_rows(path: Path, text: str) -> list[_Row]:
     # Spreadsheets write semicolons where the comma is the decimal sign.
     delimiter = ";" if ";" in head and "," not in head else ","
     try:
-        lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+        lines = list(itertools.islice(reader, MAX_LINES + 1))
     except csv.Error as error:
         raise ShotsError([f"'{path}' is no CSV text ({error}): check its quotes."]) from None
     header = [name.strip() for name in lines[0]] if lines else []
+    if len(header) > MAX_COLUMNS or len(lines) > MAX_LINES:
+        raise ShotsError(
+            [
+                f"'{path}' has more than {MAX_LINES} rows or {MAX_COLUMNS} columns: cut it into parts."
+            ]
+        )
     faults = _header_faults(header, "Row 1")
     rows = []
     for number, line in enumerate(lines[1:], 2):
@@ -242,7 +272,8 @@ def _csv_rows(path: Path, text: str) -> list[_Row]:
 
 def _header_faults(header: list[str], place: str) -> list[str]:
     faults = [_unknown(place, name) for name in dict.fromkeys(header) if name not in COLUMNS]
-    double = sorted({name for name in header if header.count(name) > 1 and name in COLUMNS})
+    counts = Counter(header)
+    double = sorted(name for name, count in counts.items() if count > 1 and name in COLUMNS)
     return faults + [
         f"{place}: the column '{name}' stands there twice; keep one." for name in double
     ]
@@ -260,16 +291,16 @@ def _json_rows(path: Path, text: str) -> list[_Row]:
     doubles: list[str] = []
 
     def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-        names = [name for name, _ in pairs]
-        doubles.extend(sorted({name for name in names if names.count(name) > 1}))
+        counts = Counter(name for name, _ in pairs)
+        doubles.extend(sorted(name for name, count in counts.items() if count > 1))
         return dict(pairs)
 
     def refuse(constant: str) -> object:
         raise ValueError(f"it holds {constant}")
 
     try:
-        document = json.loads(text, object_pairs_hook=unique, parse_constant=refuse)
-    except (ValueError, RecursionError) as error:
+        document = parse_json(text, object_pairs_hook=unique, parse_constant=refuse)
+    except ValueError as error:
         raise ShotsError([f"'{path}' is no JSON text ({error}): correct it."]) from None
     usual = document.get("defaults", {}) if isinstance(document, dict) else {}
     listed = document.get("shots") if isinstance(document, dict) else document
@@ -278,16 +309,19 @@ def _json_rows(path: Path, text: str) -> list[_Row]:
         raise ShotsError(
             [f'\'{path}\' must hold a list of shots, or an object with "shots" and "defaults".']
         )
+    _require_count(path, listed)
     faults = [f"'{path}' names '{name[:60]}' twice in one object; keep one." for name in doubles]
     rows = []
     for number, row in enumerate(listed, 1):
         place = f"Shot {number}"
-        if not isinstance(row, dict):
+        if not isinstance(row, dict) or len(row) + len(usual) > MAX_COLUMNS:
             faults.append(f"{place}: it is no object with columns and values; write {{...}}.")
             continue
+        if len(faults) > MAX_FAULTS:
+            break
         faults += [_unknown(place, name) for name in row if name not in COLUMNS]
         rows.append(_Row(place, _json_cells(place, usual | row, faults)))
-    faults += [_unknown("The defaults", name) for name in usual if name not in COLUMNS]
+    faults += [_unknown("The defaults", n) for n in [*usual][:MAX_COLUMNS] if n not in COLUMNS]
     if faults:
         raise ShotsError(faults)
     return rows

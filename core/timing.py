@@ -7,6 +7,7 @@ on the timeline is one small dataclass, so that nothing else does this arithmeti
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -15,6 +16,8 @@ from .errors import TimingError
 # Rates that Blender and cameras write as rounded decimals although they are thousands over 1001.
 NTSC_BASES = (24, 30, 48, 60, 120, 240)
 MAX_RATE = 10_000
+# As text without an exponent: that of 1e999999999 would be worked out to its last digit.
+_RATE = re.compile(r"[+-]?(\d{1,15}(\.\d{0,15})?|\.\d{1,15})(/\d{1,15})?")
 # The last frame that Blender counts to.
 MAX_FRAME = 1_048_574
 
@@ -26,10 +29,12 @@ def frame_rate(fps: float | int | str | Fraction, fps_base: float | int = 1.0) -
     fraction exactly. Text may be "25", "29.97" or "30000/1001".
     """
     try:
+        if isinstance(fps, str) and not _RATE.fullmatch(fps.strip()):
+            raise ValueError(fps)
         rate = Fraction(fps) / Fraction(fps_base)
     except (ValueError, ZeroDivisionError, TypeError, OverflowError):
         raise TimingError(
-            f"'{fps}' is not a frame rate: give a number such as 25 or 30000/1001."
+            f"'{str(fps)[:40]}' is not a frame rate: give a number such as 25 or 30000/1001."
         ) from None
     if not 0 < rate <= MAX_RATE:
         raise TimingError(
@@ -53,13 +58,17 @@ def parse_frames(text: str) -> list[int]:
         try:
             numbers = range(int(first), int(last) + 1, max(0, int(step or 1)))
         except ValueError:
-            raise TimingError(f"'{text}' is no range of frames: write 7, 1-50 or 1-50:5.") from None
+            raise TimingError(
+                f"'{text[:60]}' is no range of frames: write 7, 1-50 or 1-50:5."
+            ) from None
         is_far = numbers and not -MAX_FRAME <= numbers[0] <= numbers[-1] <= MAX_FRAME
         if is_far or len(chosen) + len(numbers) > MAX_FRAME:
-            raise TimingError(f"'{text}' goes beyond frame {MAX_FRAME}, the last that Blender has.")
+            raise TimingError(
+                f"'{text[:60]}' goes beyond frame {MAX_FRAME}, the last that Blender has."
+            )
         chosen.extend(numbers)
     if not chosen:
-        raise TimingError(f"'{text}' holds no frame: the first must not come after the last.")
+        raise TimingError(f"'{text[:60]}' holds no frame: the first must not come after the last.")
     return chosen
 
 

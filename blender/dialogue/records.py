@@ -10,16 +10,19 @@ import hashlib
 import json
 import os
 from dataclasses import asdict, dataclass, fields
-from fractions import Fraction
 from pathlib import Path
 from typing import TypeVar
 
 import bpy
 
-from ...core.timing import SoundPlacement
+from ...core.errors import TimingError
+from ...core.json_text import parse_json
+from ...core.timing import SoundPlacement, frame_rate
 
 NUM_PIECES, PIECE_BYTES = 256, 16_384
 _MAX_CACHED = 512
+# No frame, second, seed or setting comes near.
+MAX_NUMBER = 1e12
 
 Record = TypeVar("Record", "HeardRecord", "KeyedRecord")
 
@@ -75,7 +78,7 @@ class KeyedRecord:
     def placement(self) -> SoundPlacement:
         """Where the strip lay."""
         return SoundPlacement(
-            Fraction(self.fps),
+            frame_rate(self.fps),
             self.content_start_frame,
             self.left_frame,
             self.right_frame,
@@ -87,7 +90,7 @@ class KeyedRecord:
         by_frames = place.content_start_frame - self.content_start_frame
         moved = (self.left_frame + by_frames, self.right_frame + by_frames)
         is_rigid = (
-            Fraction(self.fps) == place.fps
+            frame_rate(self.fps) == place.fps
             and self.sound_offset_sec == place.sound_offset_sec
             and moved == (place.left_frame, place.right_frame)
             and float(by_frames).is_integer()
@@ -131,16 +134,27 @@ _records: dict[tuple[type, str], object] = {}
 
 
 def _parsed(kind: type[Record], text: str) -> Record | None:
+    """The record in a text that may come from anybody's file; None where a value is not what it must be."""
     try:
-        values = json.loads(text)
+        values = parse_json(text)
         record = kind(**values)
-        if isinstance(record, KeyedRecord):
+        is_sound = all(_is_sound(getattr(record, f.name), f.type) for f in fields(kind))
+        if is_sound and isinstance(record, KeyedRecord):
             record.placement.file_sec(0)
-    except (ValueError, TypeError, ZeroDivisionError, ArithmeticError):
+    except (ValueError, TypeError, ArithmeticError, TimingError):
         return None
-    types = {"str": str, "int": int, "float": (int, float), "bool": bool, "dict[str, float]": dict}
-    is_sound = all(isinstance(values.get(f.name, f.default), types[f.type]) for f in fields(kind))
     return record if is_sound else None
+
+
+def _is_sound(value: object, type_name: str) -> bool:
+    """Whether a value is of the type that a field says, and no absurd number."""
+    if type_name == "dict[str, float]":
+        return isinstance(value, dict) and all(_is_sound(v, "float") for v in value.values())
+    if type_name in ("int", "float"):
+        kinds = int if type_name == "int" else (int, float)
+        is_number = isinstance(value, kinds) and not isinstance(value, bool)
+        return is_number and abs(value) <= MAX_NUMBER
+    return isinstance(value, {"str": str, "bool": bool}[type_name])
 
 
 def sound_state(strip: bpy.types.Strip, content_start_frame: float) -> SoundState:

@@ -90,6 +90,6 @@ def _directed(words: str) -> list[str]:
 def _read_job(path: Path) -> dict[str, object] | None:
     try:
         job = json.loads(path.read_text("utf8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return job if isinstance(job, dict) else None

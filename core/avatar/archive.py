@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import stat
 import zipfile
-import zlib
 from pathlib import Path
-from typing import IO
+from typing import BinaryIO
 
+from ..archives import READ_ERRORS, entry_fault, unpacked, zip_of
 from ..errors import AvatarError
 from .manifest import DECODER_MEMBERS, Manifest, Member, parse_manifest
 
@@ -27,7 +26,6 @@ MAX_BYTES = {
     **dict.fromkeys(DECODER_MEMBERS.values(), 2**29),
 }
 MAX_PACKAGE_BYTES = 2**30
-READ_ERRORS = (OSError, EOFError, RuntimeError, NotImplementedError, ValueError, zlib.error)
 FRESH_COPY = "get a fresh copy of it"
 
 
@@ -36,7 +34,7 @@ def read_package(path: Path) -> tuple[Manifest, dict[str, bytes]]:
     path = Path(path)
     try:
         with path.open("rb") as stream:
-            return _read_stream(stream, path.name)
+            return _read_stream(stream)
     except FileNotFoundError:
         raise AvatarError(f"There is no avatar '{path}': check the path.") from None
     except OSError as error:
@@ -45,26 +43,34 @@ def read_package(path: Path) -> tuple[Manifest, dict[str, bytes]]:
         raise AvatarError(f"'{path.name}' cannot be opened as an avatar. {error}") from None
 
 
-def _read_stream(stream: IO[bytes], name: str) -> tuple[Manifest, dict[str, bytes]]:
+def _read_stream(stream: BinaryIO) -> tuple[Manifest, dict[str, bytes]]:
     if stream.seek(0, 2) > MAX_PACKAGE_BYTES:
         raise AvatarError("The file is larger than 1 GiB, no avatar is: choose another file.")
     try:
-        archive = zipfile.ZipFile(stream)
+        with zip_of(stream) as archive:
+            return _read_archive(archive)
     except (zipfile.BadZipFile, *READ_ERRORS) as error:
         raise AvatarError(
             f"It is not a complete .uhap package ({error}): choose another file or {FRESH_COPY}."
         ) from None
-    with archive:
-        entries = checked_entries(archive)
-        if MANIFEST not in entries:
-            raise AvatarError(f"It has no {MANIFEST}: choose a .uhap avatar or {FRESH_COPY}.")
-        manifest = parse_manifest(read_entry(archive, entries[MANIFEST], MAX_BYTES[MANIFEST]))
-        _check_names(manifest, set(entries))
-        members = {
-            member: _verified(archive, entries[member], expected)
-            for member, expected in manifest.members.items()
-        }
+
+
+def _read_archive(archive: zipfile.ZipFile) -> tuple[Manifest, dict[str, bytes]]:
+    entries = checked_entries(archive)
+    manifest = read_manifest(archive, entries)
+    _check_names(manifest, set(entries))
+    members = {
+        member: _verified(archive, entries[member], expected)
+        for member, expected in manifest.members.items()
+    }
     return manifest, members
+
+
+def read_manifest(archive: zipfile.ZipFile, entries: dict[str, zipfile.ZipInfo]) -> Manifest:
+    """The manifest among the checked `entries` of a package."""
+    if MANIFEST not in entries:
+        raise AvatarError(f"It has no {MANIFEST}: choose a .uhap avatar or {FRESH_COPY}.")
+    return parse_manifest(read_entry(archive, entries[MANIFEST], MAX_BYTES[MANIFEST]))
 
 
 def checked_entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
@@ -84,30 +90,14 @@ def checked_entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     return entries
 
 
-def entry_fault(info: zipfile.ZipInfo) -> str | None:
-    if info.flag_bits & 0x1:
-        return "is encrypted"
-    if stat.S_ISLNK(info.external_attr >> 16):
-        return "is a link"
-    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        return "is neither stored nor deflated"
-    return None
-
-
 def read_entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> bytes:
     """Unpack one entry to memory, at most `limit` bytes whatever the directory claims."""
     try:
-        with archive.open(info) as stream:
-            data = stream.read(limit + 1)
+        return unpacked(archive, info, limit)
     except (zipfile.BadZipFile, *READ_ERRORS) as error:
         raise AvatarError(
             f"Its member '{info.filename[:80]}' is damaged ({error}): {FRESH_COPY}."
         ) from None
-    if len(data) > limit or len(data) != info.file_size:
-        raise AvatarError(
-            f"Its member '{info.filename[:80]}' unpacks to another size than it declares: {FRESH_COPY}."
-        )
-    return data
 
 
 def _check_names(manifest: Manifest, present: set[str]) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import AvatarError
+from ..json_text import parse_json
 from ..spaces import ARKIT_BLENDSHAPES, ARKIT_SPACE
 
 FORMAT = "uhap"
@@ -17,6 +19,8 @@ MAX_GAUSSIANS = 500_000
 MAX_CODE_DIM = 256
 MAX_MOTION_DIM = 64
 MAX_TEXT = 4096
+# Control characters, which terminals obey, and halves of letters, which no file can hold; tab and line end may be.
+_NO_TEXT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 MAX_CREDITS = 64
 MAX_EXTENT_M = 100.0
 
@@ -102,8 +106,8 @@ class Manifest:
 def parse_manifest(data: bytes) -> Manifest:
     """Read and check `manifest.json`; raises `AvatarError` naming the field that is wrong."""
     try:
-        document = json.loads(data.decode("utf8"))
-    except (UnicodeDecodeError, ValueError, RecursionError) as error:
+        document = parse_json(data.decode("utf8"))
+    except ValueError as error:
         raise AvatarError(
             f"manifest.json is not JSON ({error}): get a fresh copy of the avatar."
         ) from None
@@ -112,7 +116,7 @@ def parse_manifest(data: bytes) -> Manifest:
     version = document.get("format_version")
     if version != FORMAT_VERSION or isinstance(version, bool):
         raise AvatarError(
-            f"The avatar has format version {version!r}, this add-on reads version {FORMAT_VERSION}: "
+            f"The avatar has format version {repr(version)[:20]}, this add-on reads version {FORMAT_VERSION}: "
             "update the add-on or export the avatar again."
         )
     reader = _Reader(document)
@@ -153,6 +157,10 @@ def _parse_info(reader: _Reader) -> AvatarInfo:
     )
 
 
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and len(value) <= MAX_TEXT and not _NO_TEXT.search(value)
+
+
 @dataclass(frozen=True)
 class _Reader:
     """Typed, bounded access to the fields of a JSON object."""
@@ -169,15 +177,17 @@ class _Reader:
 
     def text(self, key: str, *, empty: bool = True) -> str:
         value = self.document.get(key)
-        if not isinstance(value, str) or len(value) > MAX_TEXT or (not empty and not value.strip()):
-            self.fail(key, f"must be text of at most {MAX_TEXT} characters")
+        if not _is_text(value) or (not empty and not value.strip()):
+            self.fail(
+                key, f"must be text of at most {MAX_TEXT} characters, none of them for control"
+            )
         return value
 
     def texts(self, key: str, limit: int, *, unique: bool = False) -> tuple[str, ...]:
         values = self.document.get(key)
         is_list = isinstance(values, list) and len(values) <= limit
-        if not is_list or any(not isinstance(v, str) or len(v) > MAX_TEXT for v in values):
-            self.fail(key, f"must be a list of at most {limit} texts")
+        if not is_list or not all(_is_text(value) for value in values):
+            self.fail(key, f"must be a list of at most {limit} texts without control characters")
         if unique and (not values or len(set(values)) != len(values)):
             self.fail(key, "must be a list of different names, not empty")
         return tuple(values)
@@ -214,7 +224,7 @@ class _Reader:
         members = {}
         for name, entry in value.items():
             if not isinstance(entry, dict):
-                self.fail("members", f"must give bytes and sha256 of '{name}'")
+                self.fail("members", f"must give bytes and sha256 of '{name[:80]}'")
             inner = _Reader(entry)
             members[name] = Member(inner.whole("bytes", 2**31), inner.text("sha256"))
         return members

@@ -6,17 +6,10 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..archives import READ_ERRORS, opened_zip
 from ..errors import AvatarError
-from .archive import (
-    FRESH_COPY,
-    MANIFEST,
-    MAX_BYTES,
-    READ_ERRORS,
-    THUMBNAIL,
-    checked_entries,
-    read_entry,
-)
-from .manifest import Manifest, parse_manifest
+from .archive import FRESH_COPY, MAX_BYTES, THUMBNAIL, checked_entries, read_entry, read_manifest
+from .manifest import Manifest
 from .thumbnail import check_png
 
 
@@ -31,11 +24,9 @@ class AvatarSummary:
 def read_summary(path: Path) -> AvatarSummary:
     """Manifest and portrait of the package at `path`; the other members are neither read nor verified."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        with opened_zip(path) as archive:
             entries = checked_entries(archive)
-            if MANIFEST not in entries:
-                raise AvatarError(f"It has no {MANIFEST}: choose a .uhap avatar or {FRESH_COPY}.")
-            manifest = parse_manifest(read_entry(archive, entries[MANIFEST], MAX_BYTES[MANIFEST]))
+            manifest = read_manifest(archive, entries)
             thumbnail = None
             if THUMBNAIL in entries:
                 thumbnail = read_entry(archive, entries[THUMBNAIL], MAX_BYTES[THUMBNAIL])

@@ -13,6 +13,8 @@ from ..errors import AvatarError
 
 # No length, weight or colour of a head comes near; sums and squares of it stay finite.
 MAX_NUMBER = 1e6
+# Forty arrays of the longest names need less.
+MAX_HEADER_BYTES = 2**16
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ def load_tensors(
 ) -> dict[str, np.ndarray]:
     """Arrays of a safetensors member; raises `AvatarError` naming the array that is wrong."""
     try:
+        _require_short_header(data)
         tensors = load(data)
     except (SafetensorError, KeyError, ValueError, TypeError) as error:
         raise AvatarError(
@@ -42,6 +45,12 @@ def load_tensors(
         elif not spec.is_optional:
             _refuse(member, name, "is missing")
     return tensors
+
+
+def _require_short_header(data: bytes) -> None:
+    """A header may name millions of arrays of no length, each of which takes time and memory."""
+    if int.from_bytes(data[:8], "little") > MAX_HEADER_BYTES:
+        raise ValueError(f"its header is longer than {MAX_HEADER_BYTES} bytes")
 
 
 def check_tensor(array: np.ndarray, spec: TensorSpec, member: str, name: str) -> None:

@@ -6,7 +6,6 @@ accessors, also sparse ones) and 4 (GLB container). Textures, cameras and animat
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +13,7 @@ import numpy as np
 
 from ..avatar.tensors import MAX_NUMBER
 from ..errors import AvatarError
+from ..json_text import parse_json
 
 MAGIC, VERSION = b"glTF", 2
 JSON_CHUNK, BINARY_CHUNK = b"JSON", b"BIN\0"
@@ -133,8 +133,8 @@ def parse_glb(data: bytes, label: str) -> Glb:
     if len(chunks.get(JSON_CHUNK, b"")) > MAX_JSON_BYTES:
         raise broken.fault("has a JSON part of more than 64 MiB")
     try:
-        document = json.loads(chunks.get(JSON_CHUNK, b"").decode("utf8"))
-    except (UnicodeDecodeError, ValueError, RecursionError):
+        document = parse_json(chunks.get(JSON_CHUNK, b"").decode("utf8"))
+    except ValueError:
         raise broken.fault("has a JSON part that cannot be read") from None
     if not isinstance(document, dict):
         raise broken.fault("has a JSON part that is no object")

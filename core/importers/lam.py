@@ -13,7 +13,8 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from ..avatar.archive import FRESH_COPY, READ_ERRORS, entry_fault, read_entry
+from ..archives import READ_ERRORS, entry_fault, opened_zip
+from ..avatar.archive import FRESH_COPY, read_entry
 from ..avatar.contents import AvatarContents
 from ..avatar.linear import LinearBasis
 from ..avatar.manifest import MAX_GAUSSIANS, AvatarInfo, Provenance
@@ -60,7 +61,7 @@ def import_lam(zip_path: Path | str, statement: LamStatement | None = None) -> A
 
 def _read_members(path: Path) -> dict[str, bytes]:
     try:
-        with zipfile.ZipFile(path) as archive:
+        with opened_zip(path) as archive:
             entries = _find_entries(archive)
             return {n: read_entry(archive, e, MAX_MEMBER_BYTES) for n, e in entries.items()}
     except FileNotFoundError:

@@ -20,6 +20,8 @@ MIN_EYEBALL_VERTICES = 20
 PROXY_CELL_M = 0.009
 # Without neck joints the lowest part of the head stays with the shoulders.
 NECK_SHARE = 0.15
+# Bodies with fingers and faces have two hundred.
+MAX_JOINTS = 1000
 
 
 @dataclass(frozen=True)
@@ -144,8 +146,8 @@ def _read_skin(
         return [], None, None
     skin = glb.item("skins", 0)
     nodes = skin.get("joints")
-    if not isinstance(nodes, list) or not nodes:
-        raise glb.fault("has a skin without joints")
+    if not isinstance(nodes, list) or not 1 <= len(nodes) <= MAX_JOINTS:
+        raise glb.fault(f"has a skin of no joints or of more than {MAX_JOINTS}")
     inverse = _floats(glb, skin.get("inverseBindMatrices"), "MAT4").reshape(-1, 4, 4)
     joints = glb.accessor(attributes["JOINTS_0"], "VEC4", count)
     weights = _floats(glb, attributes["WEIGHTS_0"], "VEC4", count)

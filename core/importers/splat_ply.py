@@ -25,6 +25,8 @@ from .ply import read_ply_rows
 logger = logging.getLogger(__name__)
 
 SUFFIX = ".ply"
+# Five million Gaussians with all their coefficients and normals in single precision.
+MAX_FILE_BYTES = 2**31
 MEANS, QUATS = ("x", "y", "z"), tuple(f"rot_{i}" for i in range(4))
 SCALES, BASE = tuple(f"scale_{i}" for i in range(3)), tuple(f"f_dc_{i}" for i in range(3))
 OPACITY, REST = "opacity", "f_rest_"
@@ -40,6 +42,10 @@ def read_splats(path: Path | str) -> Gaussians:
     """Gaussians of the file in its own axes; rows with numbers that are not finite are left out."""
     path = Path(path)
     try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise AvatarError(
+                f"'{path}' is larger than {MAX_FILE_BYTES >> 30} GiB: export fewer Gaussians."
+            )
         data = path.read_bytes()
     except FileNotFoundError:
         raise AvatarError(f"There is no file '{path}': check the path.") from None

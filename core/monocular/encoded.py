@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from dataclasses import dataclass, fields
 from fractions import Fraction
 from pathlib import Path
@@ -11,11 +10,13 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int32
 
+from ..array_files import read_arrays
 from ..avatar.known_spaces import shipped_controls
 from ..avatar.members import Controls
 from ..errors import CodeSpaceError, TrackError
 from ..expression import ExpressionTrack
 from ..files import replace_on_success
+from ..json_text import parse_json
 from ..spaces import ARKIT_SPACE
 from .action_units import action_units_of
 from .pose import FACING, VideoCamera, rotation_matrices, track_poses
@@ -26,7 +27,6 @@ FORMAT, VERSION = "gaussian_heads.encoded_video", 1
 FACE_LAYER = "speech"
 # Where the head turns on the neck, in the mean of the studio's persons (m, avatar frame).
 USUAL_NECK_PIVOT = (0.0, -0.097, -0.088)
-MAX_MEMBER_BYTES = 2**31
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,14 +127,11 @@ class EncodedVideo:
     def load(cls, path: Path | str) -> EncodedVideo:
         """Read what `save` wrote; raises `TrackError` with the reason when it is not that."""
         try:
-            with zipfile.ZipFile(path) as archive:
-                if any(info.file_size > MAX_MEMBER_BYTES for info in archive.infolist()):
-                    raise ValueError("it unpacks to more than 2 GiB")
-            with np.load(path, allow_pickle=False) as arrays:
-                header = json.loads(str(arrays["header"]))
-                if (header["format"], header["version"]) != (FORMAT, VERSION):
-                    raise ValueError("it is of another version")
-                found = {name: arrays[name] for name in _array_names()}
+            arrays = read_arrays(Path(path))
+            header = parse_json(str(arrays["header"]))
+            if (header["format"], header["version"]) != (FORMAT, VERSION):
+                raise ValueError("it is of another version")
+            found = {name: arrays[name] for name in _array_names()}
             encoded = cls(
                 fps=Fraction(*header["fps"]),
                 code_space=str(header["code_space"]),
@@ -146,7 +143,7 @@ class EncodedVideo:
             return encoded
         except FileNotFoundError:
             raise TrackError(f"There is no file '{path}': check the path.") from None
-        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        except (OSError, ValueError, KeyError, TypeError, ArithmeticError) as error:
             raise TrackError(
                 f"'{path}' is not an encoded video ({error}): encode the video again."
             ) from None

@@ -37,7 +37,7 @@ def refusal(data):
     with pytest.raises(AvatarError) as caught:
         check_onnx(data, "decoder.onnx")
         check_onnx_work(data, "decoder.onnx", "code", 52)
-    assert time.process_time() - begin_sec < 5.0
+    assert time.process_time() - begin_sec < 15.0
     return str(caught.value)
 
 
