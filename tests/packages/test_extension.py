@@ -4,49 +4,21 @@ import json
 import os
 import subprocess
 import sys
-import tomllib
 import zipfile
 from pathlib import Path
 
-import bpy
-import pytest
+from .isolation import BROUGHT
 
-ROOT = Path(__file__).resolve().parents[2]
-MANIFEST = tomllib.loads((ROOT / "blender_manifest.toml").read_text("utf8"))
-MISSING = [name for name in MANIFEST["wheels"] if not (ROOT / name).is_file()]
-
-# Import names of the wheels that the add-on uses itself.
-BROUGHT = (
-    "av", "gaussian_heads_native", "jaxtyping", "onnxruntime", "safetensors", "soundfile", "soxr",
-    "_cffi_backend", "_soundfile", "_soundfile_data", "cffi", "wadler_lindig",
-)  # fmt: skip
-
-pytestmark = [
-    pytest.mark.skipif(
-        bool(MISSING), reason=f"{len(MISSING)} wheels are not there: run make package"
-    ),
-    pytest.mark.skipif(sys.platform != "linux", reason="installs the Linux zip"),
-]
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
 
 # Runs in a process of its own, which knows nothing of the editable install.
 INSTALL_AND_ANIMATE = """
 import json, sys
-sys.path = [path for path in sys.path if path not in HIDDEN]
-sys.meta_path = [f for f in sys.meta_path if "editable" not in repr(f).lower()]
-from importlib.machinery import PathFinder
+sys.path.insert(0, HERE)
+from isolation import BROUGHT, forget_checkout
 
-class OnlyBrought:
-    "Finds the packages of the extension's wheels in Blender's extensions folder and nowhere else."
-    @staticmethod
-    def find_spec(name, path=None, target=None):
-        if path is not None or name not in BROUGHT:
-            return None
-        spec = PathFinder.find_spec(name, [p for p in sys.path if "extensions" in p])
-        if spec is None:
-            raise ModuleNotFoundError(name)
-        return spec
-
-sys.meta_path.insert(0, OnlyBrought)
+forget_checkout([*HIDDEN, HERE])
 import bpy
 bpy.ops.extensions.package_install_files(filepath=ZIP, repo="user_default", enable_on_install=True)
 module = "bl_ext.user_default.gaussian_heads"
@@ -73,40 +45,12 @@ assert not hasattr(bpy.types.Object, "gaussian_head")
 """
 
 
-def extension_tool():
-    scripts = Path(bpy.utils.resource_path("LOCAL")) / "scripts"
-    return scripts / "addons_core" / "bl_pkg" / "cli" / "blender_ext.py"
+def test_package_validates(linux_zip, run, extension_tool):
+    assert "Success" in run(extension_tool, "validate", linux_zip)
 
 
-@pytest.fixture(scope="module")
-def package(tmp_path_factory):
-    """The Linux zip, built as a release is."""
-    folder = tmp_path_factory.mktemp("dist")
-    run(
-        extension_tool(), "build", "--source-dir", ROOT, "--output-dir", folder, "--split-platforms"
-    )
-    names = sorted(path.name for path in folder.iterdir())
-    assert names == [
-        f"gaussian_heads-{MANIFEST['version']}-{platform.replace('-', '_')}.zip"
-        for platform in sorted(MANIFEST["platforms"])
-    ]
-    return folder / f"gaussian_heads-{MANIFEST['version']}-linux_x64.zip"
-
-
-def run(*words, **options):
-    result = subprocess.run(
-        [sys.executable, *map(str, words)], capture_output=True, text=True, timeout=600, **options
-    )
-    assert result.returncode == 0, f"{result.stdout[-3000:]}\n{result.stderr[-3000:]}"
-    return result.stdout
-
-
-def test_package_validates(package):
-    assert "Success" in run(extension_tool(), "validate", package)
-
-
-def test_package_holds_what_runs_and_nothing_else(package):
-    with zipfile.ZipFile(package) as archive:
+def test_package_holds_what_runs_and_nothing_else(linux_zip):
+    with zipfile.ZipFile(linux_zip) as archive:
         names = archive.namelist()
     folders = {name.split("/")[0] for name in names}
     wanted = {"assets", "blender", "core", "operators", "panels", "training", "wheels"}
@@ -130,11 +74,11 @@ def test_package_holds_what_runs_and_nothing_else(package):
     assert not [name for name in names if "numpy" in name or name.endswith(".pyc")]
     for python in ("cp311", "cp313"):
         assert any("onnxruntime" in name and python in name for name in names)
-    assert package.stat().st_size < 200e6
+    assert linux_zip.stat().st_size < 200e6
 
 
-def test_the_cuda_worker_runs_from_the_package(package, tmp_path):
-    with zipfile.ZipFile(package) as archive:
+def test_the_cuda_worker_runs_from_the_package(linux_zip, tmp_path):
+    with zipfile.ZipFile(linux_zip) as archive:
         archive.extractall(tmp_path / "another_name")
     worker = tmp_path / "another_name" / "training" / "cuda_worker.py"
     (tmp_path / "shared").mkdir()
@@ -152,11 +96,11 @@ def test_the_cuda_worker_runs_from_the_package(package, tmp_path):
     assert not (tmp_path / "shared").exists()
 
 
-def test_installed_extension_animates_the_sample(package, tmp_path):
+def test_installed_extension_animates_the_sample(linux_zip, run, tmp_path):
     script = tmp_path / "install.py"
-    hidden = [str(ROOT), str(Path(__file__).parent)]
+    hidden = [str(ROOT), str(tmp_path)]
     script.write_text(
-        f"HIDDEN = {hidden!r}\nBROUGHT = {BROUGHT!r}\nZIP = {str(package)!r}\n{INSTALL_AND_ANIMATE}"
+        f"HIDDEN = {hidden!r}\nBROUGHT = {BROUGHT!r}\nZIP = {str(linux_zip)!r}\n{INSTALL_AND_ANIMATE}"
     )
     home = tmp_path / "home"
     home.mkdir()
