@@ -2,7 +2,7 @@
 PYTHON ?= $(firstword $(foreach p,python3.11 python3.13 python3,$(if $(shell $(p) -c 'print(1)' 2>/dev/null),$(p))))
 BIN := .venv/bin
 
-.PHONY: demo test coverage test-versions test-training test-native test-gui lint package bench clean set-up
+.PHONY: demo test coverage test-versions test-packages test-training test-native test-gui lint package bench docs check-links test-docs clean set-up
 
 demo: set-up
 	$(BIN)/gaussian-heads animate assets/audio/sample.flac --out out/demo.mp4 --size 512 512 --save-blend out/demo.blend
@@ -21,6 +21,15 @@ coverage: set-up
 # The Blender tests in every other supported bpy wheel; a Python that is missing is said and passed over.
 test-versions:
 	.ci/test_versions
+
+# Install, upgrade and removal of the packages in every supported bpy wheel, each in an environment with nothing
+# else, and in the Blender that BLENDER names.
+test-packages: set-up
+	.ci/test_packages
+
+# All commands and code of the pages, those too that start processes and take minutes; `make test` runs the quick ones.
+test-docs: set-up
+	GAUSSIAN_HEADS_ALL_COMMANDS=1 $(BIN)/python -m pytest tests/docs tests/blender/test_documents.py tests/blender/test_scripting.py
 
 # The tests that need torch, in an environment of their own.
 test-training:
@@ -59,6 +68,19 @@ bench:
 	.venv-training/bin/python bench/render.py
 	.venv-training/bin/python bench/engine.py
 	.venv-training/bin/gaussian-heads bench --json
+
+# The site of all pages with the reference, into build/docs: a dead link or a bad docstring is a failure.
+docs: .venv-docs/ready
+	.venv-docs/bin/sphinx-build -W --keep-going -q -b html -c docs . build/docs
+
+# Asks the servers of links that lead outside: needs the network, and they may be down.
+check-links: .venv-docs/ready
+	.venv-docs/bin/sphinx-build -q -b linkcheck -c docs . build/links
+
+.venv-docs/ready: docs/requirements.txt
+	$(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/pip install --quiet --disable-pip-version-check -r docs/requirements.txt
+	touch $@
 
 set-up:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.13 is needed: sudo apt-get install -y python3 python3-venv" >&2; exit 1; }

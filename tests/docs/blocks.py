@@ -54,7 +54,7 @@ def blocks(*languages: str) -> list[Block]:
 
 def commands_of(block: Block) -> list[str]:
     """The command lines of a shell block: continued lines joined, comments and prompts left out."""
-    text = re.sub(r"\\\n\s*", " ", block.text)
+    text = re.sub(r"\s*\\\n\s*", " ", block.text)
     lines = [re.sub(r"^\$ ", "", line) for line in text.splitlines()]
     return [line.strip() for line in map(without_comment, lines) if line.strip()]
 
