@@ -2,7 +2,7 @@
 PYTHON ?= $(firstword $(foreach p,python3.11 python3.13 python3,$(if $(shell $(p) -c 'print(1)' 2>/dev/null),$(p))))
 BIN := .venv/bin
 
-.PHONY: demo test coverage test-versions test-packages test-training test-native test-gui lint package bench docs check-links test-docs clean set-up
+.PHONY: demo test coverage test-versions test-packages test-training test-native test-gui test-farms lint package bench docs check-links test-docs clean set-up
 
 demo: set-up
 	$(BIN)/gaussian-heads animate assets/audio/sample.flac --out out/demo.mp4 --size 512 512 --save-blend out/demo.blend
@@ -52,6 +52,11 @@ else
 	tests/gui/set_up.sh $(GUI_FOLDER)
 	BLENDER=blender BLENDER_ROOT=$(GUI_FOLDER) $(BIN)/python -m pytest tests/gui -v -rs
 endif
+
+# Farms for real: sessions of OpenJD, Flamenco's tasks (needs node), a Ray cluster that loses a machine; minutes.
+test-farms:
+	@$(PYTHON) .ci/set_up.py --venv .venv-farms --extras development,farms
+	.venv-farms/bin/python -m pytest tests/farms
 
 lint: set-up
 	$(BIN)/ruff check .

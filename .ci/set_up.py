@@ -41,7 +41,9 @@ def main() -> int:
     parser.add_argument("--venv", type=Path, default=ROOT / ".venv", help="environment to make")
     parser.add_argument("--python", help="version of Python to use: 3.11 or 3.13")
     parser.add_argument("--bpy", help="version of the bpy wheel")
-    parser.add_argument("--extras", default="development", help="extras of pyproject.toml")
+    parser.add_argument(
+        "--extras", default="development", help="extras of pyproject.toml; '' for nothing but bpy"
+    )
     options = parser.parse_args()
     try:
         set_up(options.venv, options.python, options.bpy, options.extras)
@@ -78,8 +80,9 @@ def set_up(venv: Path, version: str | None, bpy: str | None, extras: str) -> Non
         create(venv, interpreter, version)
     say(f"installing bpy {bpy} and the packages (about 450 MB, once)")
     pip = [python_of(venv), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    ours = [ROOT / "native", "--editable", f"{ROOT}[{extras}]"] if extras else []
     # One call, so that the resolver keeps to the numpy that this bpy was built for.
-    run([*pip, f"bpy=={bpy}", ROOT / "native", "--editable", f"{ROOT}[{extras}]"])
+    run([*pip, f"bpy=={bpy}", *ours])
     check_libraries(venv)
     stamp.write_text(wanted, "utf8")
 

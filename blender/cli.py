@@ -57,6 +57,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except GaussianHeadsError as error:
         sys.stderr.write(f"gaussian-heads: {error}\n")
         return EXIT_FAILED
+    except ImportError as error:
+        from ..core.dependencies import explain_fault
+
+        sys.stderr.write(f"gaussian-heads: {explain_fault(error, 'The command failed')}\n")
+        return EXIT_FAILED
     except OSError as error:
         where = f" '{error.filename}'" if error.filename else ""
         sys.stderr.write(

@@ -56,10 +56,13 @@ class GaussianHeadsEngine(bpy.types.RenderEngine):
         except GaussianHeadsError as error:
             is_done = True
             self._fail(str(error))
+        except ImportError as error:
+            is_done = True
+            self._fail_unexpectedly(error)
         finally:
             if not is_done and not self.test_break():
                 # Blender prints the traceback and would save a black frame without this report.
-                self._fail("The frame could not be drawn; the reason stands in the console.")
+                self._fail_unexpectedly(None)
 
     def view_update(self, context: bpy.types.Context, depsgraph: bpy.types.Depsgraph) -> None:
         """The scene changed under a viewport in rendered mode."""
@@ -105,6 +108,11 @@ class GaussianHeadsEngine(bpy.types.RenderEngine):
             if target is not None and image is not None:
                 target.rect.foreach_set(image.ravel())
         self.end_result(result)
+
+    def _fail_unexpectedly(self, error: ImportError | None) -> None:
+        from ..core.dependencies import explain_fault
+
+        self._fail(explain_fault(error, "The frame could not be drawn"))
 
     def _fail(self, sentence: str) -> None:
         self.error_set(sentence)

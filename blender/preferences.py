@@ -57,9 +57,14 @@ class GAUSSIAN_HEADS_AP_preferences(bpy.types.AddonPreferences):
 
     def draw(self, context: bpy.types.Context) -> None:
         """Fields, buttons, and what the last of them said."""
+        from ..core.dependencies import dependency_problems
         from .accelerator import SIZE_SENTENCE, current_task
 
         layout = self.layout
+        for problem in dependency_problems():
+            row = layout.row()
+            row.alert = True
+            row.label(text=problem, icon="ERROR")
         layout.use_property_split = True
         layout.prop(self, "avatar_folder", placeholder=str(avatar_folder()))
         layout.label(text="CUDA Accelerator and New People (optional)", icon="PREFERENCES")

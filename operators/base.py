@@ -30,7 +30,15 @@ class GuardedOperator:
         return self.guard(self.run, context)
 
     def guard(self, action: object, *arguments: object) -> Outcome:
-        """Call `action`; a refusal is reported as its sentence, a fault logged and reported as such."""
+        """Call `action`; a refusal is reported as its sentence, a fault logged and reported as such.
+
+        What is wrong with the packages that the engine needs is told before, once.
+        """
+        # Not needed to register.
+        from ..core.dependencies import explain_fault, new_problems
+
+        for problem in new_problems():
+            self.report({"WARNING"}, problem)
         try:
             return action(*arguments)
         except GaussianHeadsError as error:
@@ -39,11 +47,11 @@ class GuardedOperator:
             place = error.filename2 or error.filename
             where = f"'{place}' cannot be used" if place else f"{self.bl_label} failed"
             self.report({"ERROR"}, f"{where} ({error.strerror or error}): check path and disk.")
-        except Exception:
+        except Exception as error:
             if reraise_unexpected:
                 raise
             logger.exception("%s failed", self.bl_label)
-            self.report({"ERROR"}, f"{self.bl_label} failed; the reason stands in the console.")
+            self.report({"ERROR"}, explain_fault(error, f"{self.bl_label} failed"))
         return CANCELLED
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -30,6 +31,15 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if reasons and "linux_zip" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.skip(reason="; ".join(reasons)))
+
+
+def pytest_generate_tests(metafunc):
+    """Tests of a Blender run in this environment's, and in those that `make test-packages` names."""
+    if "bpy_python" in metafunc.fixturenames:
+        named = os.environ.get("GAUSSIAN_HEADS_BPY_PYTHONS", "").split(os.pathsep)
+        pythons = [python for python in named if python] or [sys.executable]
+        names = [Path(python).parents[1].name.removeprefix(".") for python in pythons]
+        metafunc.parametrize("bpy_python", pythons, ids=names)
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -98,8 +97,8 @@ def check_life(result):
         assert result[step] == baked, step
 
 
-def test_life_of_the_extension(linux_zip, extension_tool, tmp_path):
-    check_life(live([sys.executable, "-P", HERE / "life.py"], linux_zip, extension_tool, tmp_path))
+def test_life_of_the_extension(bpy_python, linux_zip, extension_tool, tmp_path):
+    check_life(live([bpy_python, "-P", HERE / "life.py"], linux_zip, extension_tool, tmp_path))
 
 
 def test_life_in_a_real_blender(extension_tool, where):
