@@ -7,9 +7,11 @@ the shot's settings: sounds, avatars, frames, records and logs are read and writ
 from __future__ import annotations
 
 import logging
+import socket
 import time
-from contextlib import suppress
+from contextlib import ExitStack, redirect_stdout, suppress
 from dataclasses import dataclass, replace
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +26,7 @@ from .standing import read_progress
 if TYPE_CHECKING:
     from .queue import BatchRequest
 
-POLL_SEC, LOOKED_EVERY_SEC = 0.1, 1.0
+POLL_SEC, LOOKED_EVERY_SEC, KNOCK_SEC = 0.1, 1.0, 10.0
 # A shot that takes its machine down with it is not tried for ever.
 MAX_RETRIES = 5
 # File servers hold the locks of a machine that vanished for a while; NFS for 90 s.
@@ -88,6 +90,9 @@ class RayWorkers:
                 f"No machine of the Ray cluster has {request.cpus} processor cores for a shot: "
                 "give fewer with --cpus, or start machines that have them."
             )
+        self._quiet = ExitStack()
+        # Ray writes what befell its machines in between; its own logs and the shots' have that too.
+        self._quiet.enter_context(redirect_stdout(StringIO()))
 
     def has_room(self) -> bool:
         """Whether one more shot may start: as many as were asked for, or as the machines have cores for."""
@@ -128,6 +133,7 @@ class RayWorkers:
             _progress(self._folder, name).unlink(missing_ok=True)
         self._running.clear()
         self._ray.shutdown()
+        self._quiet.close()
 
     def _capacity(self) -> int:
         """How many shots the machines that are there have cores for."""
@@ -160,10 +166,22 @@ def _connected(address: str) -> Any:
             "--ray needs the package ray: install it with 'pip install gaussian-heads[blender,ray]'."
         ) from None
     try:
+        _knock(address)
         ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ClusterError(
-            f"There is no Ray cluster at '{address}' ({reason}): start one with 'ray start --head'."
+            f"There is no Ray cluster at '{address}' ({reason}): start one with 'ray start --head', "
+            "and join it here with 'ray start --address HOST:6379'."
         ) from None
     return ray
+
+
+def _knock(address: str) -> None:
+    """Raise where nobody listens, for Ray would try for minutes."""
+    if address == "auto":
+        return
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal() or "//" in host:
+        raise ValueError("it is neither auto nor HOST:PORT")
+    socket.create_connection((host.strip("[]"), int(port)), KNOCK_SEC).close()
