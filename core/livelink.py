@@ -250,5 +250,8 @@ def _spread(values: np.ndarray, frames: np.ndarray) -> np.ndarray:
     if frames[-1] == len(values) - 1:
         return values
     every = np.arange(frames[-1] + 1)
-    columns = [np.interp(every, frames, column) for column in values.T]
-    return np.stack(columns, axis=1).astype(np.float32)
+    # Column by column: in double precision all of them would take gigabytes.
+    spread = np.empty((len(every), values.shape[1]), np.float32)
+    for out, column in zip(spread.T, values.T, strict=True):
+        out[:] = np.interp(every, frames, column)
+    return spread

@@ -68,10 +68,10 @@ class ActionUnitTable:
                 "cut the recording into parts."
             )
         times = self.times_sec[0] + np.arange(count) / float(rate)
-        columns = [np.interp(times, self.times_sec, column) for column in self.intensities.T]
-        return ActingDirection(
-            np.stack(columns, axis=1).astype(np.float32), rate, float(self.times_sec[0])
-        )
+        intensities = np.empty((count, len(ACTION_UNITS)), np.float32)
+        for out, column in zip(intensities.T, self.intensities.T, strict=True):
+            out[:] = np.interp(times, self.times_sec, column)
+        return ActingDirection(intensities, rate, float(self.times_sec[0]))
 
 
 def read_action_units(path: Path, fps: float | int | Fraction | None = None) -> ActionUnitTable:

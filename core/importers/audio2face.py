@@ -79,6 +79,8 @@ def _solve(document: object) -> Solve:
         return _records(frames, said)
     times = None
     if isinstance(frames[0], Mapping):
+        if not all(isinstance(frame, Mapping) for frame in frames):
+            raise ValueError("some of its frames are no tables")
         times = _seconds(frames)
         frames = [_first(frame, SHAPE_KEYS) for frame in frames]
     values = _matrix(frames)
@@ -93,7 +95,11 @@ def _records(records: list, said: object) -> Solve:
     """Frames that each name their own weights, nested or as "blendShapes.JawOpen"."""
     if not records or not isinstance(records[0], Mapping):
         raise ValueError("it has no frames with names")
+    if not all(isinstance(record, Mapping) for record in records):
+        raise ValueError("some of its frames are no tables")
     shapes = [_first(record, SHAPE_KEYS) or record for record in records]
+    if not all(isinstance(shape, Mapping) for shape in shapes):
+        raise ValueError("some of its frames have no weights")
     names = [
         str(name)
         for name, value in shapes[0].items()
