@@ -75,9 +75,16 @@ def replaced_scene(path: Path) -> Iterator[Path]:
     """Give a temporary file beside the .blend `path` to save to, and rename it; Blender's spare copies of it go."""
     final = Path(os.path.abspath(path))
     with replace_on_success(final) as temporary:
-        yield temporary
-    for number in "123456789":
-        temporary.with_name(f"{temporary.name}{number}").unlink(missing_ok=True)
+        try:
+            yield temporary
+        except RuntimeError as error:
+            reason = str(error).strip().splitlines()[0].removeprefix("Error: ")
+            raise RenderError(
+                f"The scene '{final}' cannot be saved ({reason}): check the disk's room and the folder."
+            ) from None
+        finally:
+            for number in "123456789":
+                temporary.with_name(f"{temporary.name}{number}").unlink(missing_ok=True)
 
 
 def scene_frames(scene: bpy.types.Scene) -> list[int]:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from ..core.assets import SPEECH_MODEL, avatar_path, default_avatar_reference
 from ..core.errors import GaussianHeadsError
+from ..core.stopping import stopped_at_once
 from ..core.timing import frame_rate, parse_frames
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def landmarks(options: argparse.Namespace) -> None:
 
 def animate(options: argparse.Namespace) -> None:
     """The main job: sound to keyframes to frames or a video, through Blender."""
-    require_blender("animate")
+    load_blender("animate")
     from .animate import animate
 
     request = animate_request(options, options.audio, options.out, options.save_blend)
@@ -165,7 +166,7 @@ def animate_request(
 
 def render(options: argparse.Namespace) -> None:
     """Frames of a saved scene, the missing ones only."""
-    require_blender("render")
+    load_blender("render")
     from .batch import RenderRequest, render_file
 
     request = RenderRequest(options.blend, options.frames, options.out, options.overwrite)
@@ -198,7 +199,7 @@ def bench(options: argparse.Namespace) -> None:
 
 def export_ply(options: argparse.Namespace) -> None:
     """Frames of a scene's avatar as splat files, the missing ones only."""
-    require_blender("export-ply")
+    load_blender("export-ply")
     from .splat_export import SplatExport, export_file
 
     out = _with_suffix(options.out, ".ply")
@@ -214,6 +215,15 @@ def export_ply(options: argparse.Namespace) -> None:
             options.blend, export, options.object, ProgressLine("export-ply")
         )
     _say(f"{written} files written, {kept} were there: {export.path.parent}")
+
+
+def load_blender(command: str) -> None:
+    """Have Blender with the add-on at hand; raises `CommandError` where there is none."""
+    require_blender(command)
+    with stopped_at_once("gaussian-heads: cancelled before anything was begun."):
+        from .registration import ensure_registered
+
+        ensure_registered()
 
 
 def require_blender(command: str) -> None:

@@ -52,7 +52,13 @@ def strip_sound(scene: bpy.types.Scene, strip: bpy.types.Strip, scratch_folder: 
         raise AudioError(f"The sound strip '{strip.name}' has no sound: choose a file for it.")
     if sound.packed_file is not None:
         path = scratch_folder / f"packed{Path(sound.filepath).suffix}"
-        path.write_bytes(sound.packed_file.data)
+        try:
+            path.write_bytes(sound.packed_file.data)
+        except OSError as error:
+            raise AudioError(
+                f"The packed sound of '{strip.name}' cannot be unpacked to '{scratch_folder.parent}' "
+                f"({error.strerror}): make room on that disk, or let TMPDIR name another folder."
+            ) from None
         return StripSound(path, place)
     return StripSound(Path(bpy.path.abspath(sound.filepath, library=sound.library)), place)
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import ExitStack
+from itertools import chain, repeat
 from pathlib import Path
 
 import bpy
 import numpy as np
 
-from ..core.errors import RenderError
+from ..core.errors import AudioError, RenderError
 from ..core.files import new_scratch_folder, replace_on_success
 from ..core.synthetic import mark_video
 from ..core.video_container import count_pictures
@@ -85,19 +87,24 @@ def with_silence(audio: Path, path: Path, behind_sec: int) -> Path:
     """
     import soundfile
 
-    try:
-        with soundfile.SoundFile(audio) as source:
-            form = {"samplerate": source.samplerate, "channels": source.channels}
-            with soundfile.SoundFile(path, "w", format="RF64", subtype="FLOAT", **form) as copy:
-                for block in source.blocks(BLOCK_FRAMES, dtype="float32"):
+    with ExitStack() as opened:
+        try:
+            source = opened.enter_context(soundfile.SoundFile(audio))
+            rate, channels = source.samplerate, source.channels
+            blocks = source.blocks(BLOCK_FRAMES, dtype="float32")
+        except soundfile.LibsndfileError:
+            samples, rate = decode_with_aud(audio)
+            channels, blocks = samples.shape[1], [samples]
+        silence = np.zeros((rate, channels), np.float32)
+        try:
+            with soundfile.SoundFile(path, "w", rate, channels, "FLOAT", format="RF64") as copy:
+                for block in chain(blocks, repeat(silence, behind_sec)):
                     copy.write(block)
-                for _ in range(behind_sec):
-                    copy.write(np.zeros((source.samplerate, source.channels), "float32"))
-    except soundfile.LibsndfileError:
-        samples, rate = decode_with_aud(audio)
-        silence = np.zeros((behind_sec * rate, samples.shape[1]), np.float32)
-        padded = np.concatenate([samples, silence])
-        soundfile.write(path, padded, rate, format="RF64", subtype="FLOAT")
+        except soundfile.LibsndfileError as error:
+            raise AudioError(
+                f"The video's sound cannot be written to '{path.parent.parent}' ({error}): make room on "
+                "that disk, or let TMPDIR name another folder."
+            ) from None
     return path
 
 

@@ -1,15 +1,17 @@
-"""Arrays from `.npz` files that strangers made: sizes are checked before memory is asked for."""
+"""Arrays in `.npz` files: of those that strangers made, sizes are checked before memory is asked for."""
 
 from __future__ import annotations
 
+import io
 import re
 import zipfile
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import numpy as np
 
 from .archives import READ_ERRORS, entry_fault, opened_zip, unpacked
+from .files import replace_on_success
 
 # All arrays of one file together, unpacked.
 MAX_BYTES = 2**31
@@ -46,6 +48,18 @@ def read_arrays(path: Path, wanted: Collection[str] | None = None) -> dict[str, 
     except (zipfile.BadZipFile, *READ_ERRORS) as error:
         raise ValueError(str(error)) from None
     return arrays
+
+
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write `path` compressed, whole or not at all; raises `OSError` where the disk is full.
+
+    It is put together in memory: a zip that a full disk cuts short tries to end itself once more when it is
+    collected, and the console shows how that fails.
+    """
+    whole = io.BytesIO()
+    np.savez_compressed(whole, **arrays)
+    with replace_on_success(path) as temporary:
+        temporary.write_bytes(whole.getbuffer())
 
 
 def _array(data: bytes, name: str) -> np.ndarray:

@@ -12,9 +12,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32
 
-from .array_files import read_arrays
+from .array_files import read_arrays, write_arrays
 from .errors import TrackError
-from .files import replace_on_success
 from .json_text import parse_json
 
 FORMAT, FORMAT_VERSION = "gaussian_heads.track", 1
@@ -98,10 +97,8 @@ class ExpressionTrack:
             "is_heard": self.is_heard,
         }
         arrays = {f"layer_{i}": codes for i, codes in enumerate(self.layers.values())}
-        with replace_on_success(path) as temporary, temporary.open("wb") as stream:
-            np.savez_compressed(
-                stream, header=np.array(json.dumps(header)), head_pose=self.head_pose, **arrays
-            )
+        arrays |= {"header": np.array(json.dumps(header)), "head_pose": self.head_pose}
+        write_arrays(path, arrays)
 
     @classmethod
     def load(cls, path: Path) -> ExpressionTrack:

@@ -24,7 +24,8 @@ _MAX_NAME_BYTES, _MAX_SUFFIX_BYTES = 80, 16
 # What a computer that we know nothing of has not touched for so long will not be finished.
 _FORSAKEN_SEC = 86_400.0
 
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Numbers of errors that say that a disk, somebody's share of it or a file has no more room."""
 
 _at_work: set[Path] = set()
 _tidied: set[Path] = set()
@@ -45,7 +46,7 @@ def replace_on_success(path: Path) -> Iterator[Path]:
         # Whoever reads the error knows the file by its own name; a full disk names none.
         if (
             error.filename is None
-            and error.errno in _FULL
+            and error.errno in FULL
             or _UNFINISHED.fullmatch(Path(str(error.filename)).name)
         ):
             error.filename = str(path)

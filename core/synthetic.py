@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .avatar.manifest import AvatarInfo
 from .errors import VideoError
-from .files import replace_on_success
+from .files import FULL, replace_on_success
 from .video_container import opened
 
 if TYPE_CHECKING:
@@ -36,13 +37,19 @@ def mark_video(path: Path, note: str) -> None:
     """Write `note` into the metadata of a video file, whose pictures and sound stay to the bit."""
     import av
 
-    with replace_on_success(path) as temporary:
-        with opened(path) as source:
-            name = _container_name(path)
+    with replace_on_success(path) as temporary, opened(path) as source:
+        name = _container_name(path)
+        try:
             with av.open(str(temporary), "w", format=name) as target:
                 target.metadata.update(source.metadata)
                 target.metadata[VIDEO_FIELD] = note
-                _copy_packets(source, target, path)
+                _copy_packets(source, target)
+        except (av.FFmpegError, ValueError) as error:
+            if getattr(error, "errno", None) in FULL:
+                raise OSError(error.errno, os.strerror(error.errno)) from None
+            raise VideoError(
+                f"'{path}' cannot be marked as synthetic ({error}): render into MP4 or MKV."
+            ) from None
 
 
 def video_note(path: Path) -> str:
@@ -79,20 +86,13 @@ def _container_name(path: Path) -> str:
 
 
 def _copy_packets(
-    source: av.container.InputContainer, target: av.container.OutputContainer, path: Path
+    source: av.container.InputContainer, target: av.container.OutputContainer
 ) -> None:
-    import av
-
-    try:
-        kept = [s for s in source.streams if s.type in ("video", "audio")]
-        copies = {stream.index: target.add_stream_from_template(stream) for stream in kept}
-        for packet in source.demux(kept):
-            # The last packet of each stream is an empty one.
-            if packet.dts is None:
-                continue
-            packet.stream = copies[packet.stream.index]
-            target.mux(packet)
-    except (av.FFmpegError, ValueError) as error:
-        raise VideoError(
-            f"'{path}' cannot be marked as synthetic ({error}): render into MP4 or MKV."
-        ) from None
+    kept = [s for s in source.streams if s.type in ("video", "audio")]
+    copies = {stream.index: target.add_stream_from_template(stream) for stream in kept}
+    for packet in source.demux(kept):
+        # The last packet of each stream is an empty one.
+        if packet.dts is None:
+            continue
+        packet.stream = copies[packet.stream.index]
+        target.mux(packet)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from ..core.errors import GaussianHeadsError
+from ..core.stopping import SIGNALS, STOPPED_CODE
 
-FAILED, INTERRUPTED = 1, 130
-STOPPED = "Stopped: the same command goes on from here.\n"
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+FAILED = 1
+STOPPED = "Stopped: the same command goes on from here."
 
 
 def run_command(work: Callable[[], int | None]) -> int:
@@ -31,22 +29,5 @@ def run_command(work: Callable[[], int | None]) -> int:
         sys.stderr.write(f"{error.strerror or error}{where}: check path and disk.\n")
         return FAILED
     except KeyboardInterrupt:
-        sys.stderr.write(STOPPED)
-        return INTERRUPTED
-
-
-@contextmanager
-def stopped_at_once() -> Iterator[None]:
-    """Let Ctrl-C end the process in a block that imports: libraries make other errors of it, or swallow it."""
-    before = {number: signal.signal(number, _leave) for number in SIGNALS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler or signal.SIG_DFL)
-
-
-def _leave(*_: object) -> None:
-    sys.stderr.write(STOPPED)
-    sys.stderr.flush()
-    os._exit(INTERRUPTED)
+        sys.stderr.write(f"{STOPPED}\n")
+        return STOPPED_CODE

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 
 from ..core.assets import ASSETS
 from ..core.errors import AvatarError
-from .commands import run_command, stopped_at_once
+from ..core.stopping import stopped_at_once
+from .commands import STOPPED, run_command
 
 if TYPE_CHECKING:
     from .personalization.fit_settings import FitSettings
@@ -34,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def personalize(options: argparse.Namespace) -> None:
     """Run the stages that are not done yet and write the package."""
-    with stopped_at_once():
+    with stopped_at_once(STOPPED):
         import torch
 
         from .personalization.pipeline import STAGES, Personalization

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...core.shots import Shot, ShotsError, read_shots
-from ..commands import given_style, quiet_blender, require_blender
+from ..commands import given_style, load_blender, quiet_blender, require_blender
 
 if TYPE_CHECKING:
     from .outcomes import Outcome
@@ -65,7 +65,7 @@ def _batch_request(options: argparse.Namespace) -> BatchRequest:
 
 def shot(options: argparse.Namespace) -> None:
     """Make one shot of a file here; raises with a sentence when it cannot be."""
-    require_blender("shot")
+    load_blender("shot")
     from .standing import ProgressFile
     from .work import make_shot, stopped_with_input
 

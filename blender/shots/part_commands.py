@@ -10,8 +10,8 @@ from ..commands import (
     ProgressLine,
     animate_request,
     given_style,
+    load_blender,
     quiet_blender,
-    require_blender,
 )
 
 SCENE_SUFFIX = ".blend"
@@ -24,7 +24,7 @@ _STAGING = (
 
 def bake(options: argparse.Namespace) -> None:
     """Write a scene with keys: of a sound, or of the dialogue of a scene."""
-    require_blender("bake")
+    load_blender("bake")
     is_scene = options.source.suffix.lower() == SCENE_SUFFIX
     if is_scene:
         _refuse_staging(options)
@@ -54,7 +54,7 @@ def _refuse_staging(options: argparse.Namespace) -> None:
 
 def film(options: argparse.Namespace) -> None:
     """Write the video of frames that are there."""
-    require_blender("film")
+    load_blender("film")
     from .parts import VideoRequest
     from .parts import film as write_film
 

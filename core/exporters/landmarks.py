@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64
 
+from ..array_files import write_arrays
 from ..errors import TrackError
 from ..files import replace_on_success
 from ..landmarks import NUM_LANDMARKS
@@ -64,11 +65,11 @@ def write_landmarks(motion: LandmarkMotion, path: Path) -> None:
     `is_before_camera [T, 68]` and `size_px [2]`.
     """
     check_suffix(path)
+    if path.suffix.lower() == ".npz":
+        _write_arrays(motion, path)
+        return
     with replace_on_success(path) as temporary:
-        if path.suffix.lower() == ".npz":
-            _write_arrays(motion, temporary)
-        else:
-            _write_table(motion, temporary)
+        _write_table(motion, temporary)
 
 
 def check_suffix(path: Path) -> None:
@@ -101,8 +102,7 @@ def _write_arrays(motion: LandmarkMotion, path: Path) -> None:
         arrays["points_px"] = motion.seen.points_px
         arrays["is_before_camera"] = motion.seen.is_before
         arrays["size_px"] = np.array(motion.seen.size_px)
-    with path.open("wb") as stream:
-        np.savez_compressed(stream, header=np.array(json.dumps(header)), **arrays)
+    write_arrays(path, arrays | {"header": np.array(json.dumps(header))})
 
 
 def _write_table(motion: LandmarkMotion, path: Path) -> None:

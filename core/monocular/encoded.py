@@ -10,12 +10,11 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int32
 
-from ..array_files import read_arrays
+from ..array_files import read_arrays, write_arrays
 from ..avatar.known_spaces import shipped_controls
 from ..avatar.members import Controls
 from ..errors import CodeSpaceError, TrackError
 from ..expression import ExpressionTrack
-from ..files import replace_on_success
 from ..json_text import parse_json
 from ..spaces import ARKIT_SPACE
 from .action_units import action_units_of
@@ -120,8 +119,7 @@ class EncodedVideo:
             "notes": list(self.notes),
         }
         arrays = {name: getattr(self, name) for name in _array_names()}
-        with replace_on_success(Path(path)) as temporary, temporary.open("wb") as stream:
-            np.savez_compressed(stream, header=np.array(json.dumps(header)), **arrays)
+        write_arrays(Path(path), arrays | {"header": np.array(json.dumps(header))})
 
     @classmethod
     def load(cls, path: Path | str) -> EncodedVideo:
