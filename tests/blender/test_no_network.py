@@ -1,8 +1,8 @@
 """Nothing connects: the whole way works where the system ends a process at its first internet socket."""
 
-import ast
 import json
 import platform
+import re
 import shutil
 import signal
 import subprocess
@@ -57,20 +57,16 @@ def shipped_sources():
     return [ROOT / "__init__.py", *(p for f in folders for p in sorted((ROOT / f).rglob("*.py")))]
 
 
-def imported(tree):
+def imported(text):
     """Names of the modules that a file imports anywhere, without those of its own package."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name.partition(".")[0] for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and not node.level:
-            yield (node.module or "").partition(".")[0]
+    return re.findall(r"^\s*(?:import|from)\s+(\w+)", text, re.MULTILINE)
 
 
 def test_no_file_imports_what_connects():
     faults = [
         f"{path.relative_to(ROOT)}: {name}"
         for path in shipped_sources()
-        for name in imported(ast.parse(path.read_text("utf8")))
+        for name in imported(path.read_text("utf8"))
         if name in NETWORK_MODULES and not str(path.relative_to(ROOT)).startswith(CLUSTER)
     ]
     assert faults == []
