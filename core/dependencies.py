@@ -73,10 +73,11 @@ def _problems(folders: tuple[tuple[str, int], ...]) -> tuple[str, ...]:
 
 def _problem(dependency: Dependency) -> str:
     name = dependency.distribution
-    if not _is_there(dependency.module):
+    folder = _folder_of(dependency.module)
+    if folder is None:
         purpose = f"which {dependency.purpose}"
         return f"The Python package '{name}', {purpose}, is missing: {_AGAIN}."
-    versions = _installed_versions(name)
+    versions = _versions_in(folder, name)
     if len(versions) > 1:
         listed = " and ".join(versions)
         return f"Two versions of '{name}' lie over each other ({listed}): disable the other add-on, {_AGAIN}."
@@ -94,22 +95,23 @@ def _problem(dependency: Dependency) -> str:
     return ""
 
 
-def _is_there(module: str) -> bool:
-    if module in sys.modules:
-        return True
+def _folder_of(module: str) -> str | None:
+    """The folder on Python's path that a module is or would be loaded from; None where there is none."""
+    loaded = sys.modules.get(module)
     try:
-        return importlib.util.find_spec(module) is not None
+        spec = importlib.util.find_spec(module) if loaded is None else loaded.__spec__
     except ImportError:
-        return False
+        return None
+    if spec is None or not spec.origin:
+        return None if loaded is None else ""
+    path = os.path.dirname(spec.origin)
+    return os.path.dirname(path) if spec.submodule_search_locations else path
 
 
-def _installed_versions(distribution: str) -> list[str]:
-    """Versions that lie in the first folder that has any, in order."""
-    found = list(importlib.metadata.distributions(name=distribution))
-    if not found:
-        return []
-    folder = os.fspath(found[0].locate_file(""))
-    return sorted({each.version for each in found if os.fspath(each.locate_file("")) == folder})
+def _versions_in(folder: str, distribution: str) -> list[str]:
+    """Versions of a distribution that lie in one folder, in order."""
+    found = importlib.metadata.distributions(name=distribution, path=[folder])
+    return sorted({each.version for each in found})
 
 
 def _is_within(version: str, dependency: Dependency) -> bool:

@@ -2,6 +2,7 @@
 
 import sys
 import tomllib
+from importlib.util import find_spec, module_from_spec
 from pathlib import Path
 
 import pytest
@@ -84,8 +85,9 @@ def test_a_package_behind_ours_on_the_path_does_not_matter(folder, tmp_path_fact
 
 def test_a_package_that_is_replaced_while_it_is_in_use_is_told(folder, monkeypatch):
     bring(folder, "2.5")
-    monkeypatch.setitem(sys.modules, "splatlib", type(sys)("splatlib"))
-    sys.modules["splatlib"].__version__ = "2.4"
+    module = module_from_spec(find_spec("splatlib"))
+    module.__version__ = "2.4"
+    monkeypatch.setitem(sys.modules, "splatlib", module)
     (problem,) = dependency_problems()
     assert problem == "'splat-lib' 2.4 was replaced by 2.5 while it was in use: restart Blender."
 
