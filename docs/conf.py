@@ -46,6 +46,8 @@ toc_object_entries = False
 
 autoapi_dirs = [str(SOURCES)]
 autoapi_root = "docs/reference"
+# The reference is reached from its own pages: in the navigation its 500 modules would stand on each page again.
+autoapi_template_dir = "templates"
 autoapi_options = ["members", "show-module-summary"]
 autoapi_member_order = "bysource"
 autoapi_add_toctree_entry = False
@@ -59,7 +61,7 @@ linkcheck_retries = 2
 CONTENTS = {
     "Start": ["/README", "WALKTHROUGH", "TROUBLESHOOTING", "RESPONSIBLE_USE", "/CHANGELOG"],
     "Animators": ["AVATARS", "SPEECH", "ACTING", "VIDEO", "RENDERING", "INTERCHANGE", "SPLATS"],
-    "Technical directors": ["SCRIPTING", "CUDA"],
+    "Technical directors": ["SCRIPTING", "FARMS", "CUDA"],
     "Researchers": ["TRAINING", "BENCHMARKS", "FORMAT"],
     "Developers": ["ARCHITECTURE", "CONVENTIONS", "/CONTRIBUTING", "COMMANDS", "WANTED"],
 }

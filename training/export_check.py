@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from ..core.avatar import Avatar
+from ..core.avatar.onnx import unit_quats
 from ..core.camera import Camera, intrinsics, look_at
 from ..core.errors import AvatarError
 from ..core.gaussians import Gaussians
@@ -68,7 +69,7 @@ def network_gaussians(decoder: nn.Module, code: np.ndarray) -> tuple[Gaussians, 
     with torch.no_grad():
         values = [v.numpy() for v in decoder(torch.from_numpy(code))]
     named = dict(zip(NAMES, values, strict=False))
-    named["quats"] = named["quats"] / np.linalg.norm(named["quats"], axis=1, keepdims=True)
+    named["quats"] = unit_quats(np.array(named["quats"]))
     named["opacities"] = np.clip(named["opacities"], 1e-6, 1 - 1e-6)
     named["colors"] = np.clip(named["colors"], 0, 1)
     sh = values[6] if len(values) > 6 else None

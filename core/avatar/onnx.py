@@ -47,7 +47,7 @@ class OnnxDecoder:
         raw = self._run(names, code)
         return Gaussians(
             means=_kept(raw["means"], -MAX_EXTENT_M, MAX_EXTENT_M),
-            quats=_normalised(raw["quats"]),
+            quats=unit_quats(raw["quats"]),
             scales=_kept(raw["scales"], MIN_SCALE_M, MAX_SCALE_M),
             opacities=_kept(raw["opacities"], MIN_OPACITY, 1.0 - MIN_OPACITY),
             colors=_kept(raw["colors"], 0.0, 1.0),
@@ -81,7 +81,7 @@ def _kept(values: np.ndarray, low: float, high: float) -> np.ndarray:
     return np.clip(values, low, high, out=values)
 
 
-def _normalised(quats: np.ndarray) -> np.ndarray:
+def unit_quats(quats: np.ndarray) -> np.ndarray:
     """The fresh output of a run as unit quaternions, in place; a zero becomes the identity."""
     _kept(quats, -MAX_QUAT, MAX_QUAT)
     norms = np.sqrt(np.einsum("nc,nc->n", quats, quats))

@@ -25,6 +25,7 @@ from gaussian_heads.core.avatar import Avatar
 from gaussian_heads.core.exporters.action_units import write_action_units
 from gaussian_heads.core.shots import read_shots
 from gaussian_heads.core.spaces import ACTION_UNITS
+from PIL import Image
 
 from ..docs.blocks import PYTHON, ROOT, SHELL, blocks, commands_of, words_of
 from ..gui.films import draw_pictures, write_film
@@ -38,10 +39,12 @@ ELSEWHERE = {
 # Words that come after a command's own, and so count: pictures of a few pixels, a minute for an hour.
 SMALLER = {
     "animate": ["--size", "48", "48"],
+    "bake": ["--size", "48", "48"],
     "bench": ["--speech-minutes", "1"],
 }
 # Lines that start further processes, each with a Blender of its own.
 SLOW = ("batch", "shot", "bench")
+SAMPLE = SAMPLE_SENTENCE.relative_to(ROOT)
 RUNS_ALL = bool(os.environ.get("GAUSSIAN_HEADS_ALL_COMMANDS"))
 
 
@@ -71,7 +74,9 @@ def files(avatar_file, tmp_path_factory):
     for name in ("talk.wav", "line.wav", "sound/opening.wav", "sound/answer.wav"):
         (folder / name).parent.mkdir(exist_ok=True)
         soundfile.write(folder / name, samples[: rate // 2], rate)
-    shutil.copy(avatar_file, folder / "small.uhap")
+    for name in ("small.uhap", "me.uhap", "build/tiny/somebody.uhap"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(avatar_file, folder / name)
     pictures = draw_pictures()
     for name in ("take.mp4", "me.mp4"):
         write_film(folder / name, 8, pictures)
@@ -88,6 +93,10 @@ def files(avatar_file, tmp_path_factory):
     units = np.zeros((12, len(ACTION_UNITS)), np.float32)
     units[:, ACTION_UNITS.index("AU12")] = np.linspace(0, 4, 12)
     write_action_units(folder / "take3_units.csv", np.arange(12) / 25, units)
+    for number in range(1, 25):
+        picture = folder / "frames" / f"{number:04d}.png"
+        picture.parent.mkdir(exist_ok=True)
+        Image.new("RGB", (48, 48)).save(picture)
     for name in ("shot.blend", "talk.blend"):
         write_scene(folder / name, folder / "small.uhap", [] if name == "talk.blend" else ["Ada"])
     return folder
@@ -136,8 +145,8 @@ def stand_in_for_torch(place, monkeypatch):
 @pytest.mark.parametrize(("page", "words"), lines())
 def test_a_line_for_the_shell_runs(page, words, place, stand_in_for_torch, monkeypatch, capsys):
     cli.build_parser().parse_args(words)
-    if words[0] in SLOW and not RUNS_ALL:
-        pytest.skip("starts processes: make test-docs runs it")
+    if (words[0] in SLOW or str(SAMPLE) in words) and not RUNS_ALL:
+        pytest.skip("starts processes or draws a whole sentence: make test-docs runs it")
     if words[0] == "personalize":
         monkeypatch.setattr(personalizing, "torch_python", lambda folder=None: Path(sys.executable))
     assert cli.main([*words, *SMALLER.get(words[0], ())]) == 0, capsys.readouterr().err

@@ -45,6 +45,18 @@ CLAIMS = (
         RUN,
         f"{OURS}, at 48 pixels; `batch`, `shot` and `bench` in `make test-docs`",
     ),
+    Claim(
+        "`openjd …`",
+        r"openjd (check|run) ",
+        RUN,
+        "tests/farms/test_openjd.py, in `make test-farms`",
+    ),
+    Claim(
+        "`ray start`, `deadline …`",
+        r"(ray start|deadline) ",
+        CHECKED,
+        "machines and accounts; tests/farms has a cluster of its own",
+    ),
     Claim("`blender -b FILE …`", r"blender -b ", RUN, "tests/docs/test_commands.py, in `bpy`"),
     Claim(
         "`training.prior` and what reads it",
