@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 import threading
 from dataclasses import dataclass
 from functools import cache
@@ -30,6 +31,10 @@ class LoadedAvatar:
     sha256: str
 
 
+# Where a path may name another computer, which then hears who asks; tests stand in for it.
+HAS_SERVER_PATHS = sys.platform == "win32" and not bpy.app.background
+_trusted_servers: set[str] = set()
+
 _cache: dict[tuple[str, int, int], LoadedAvatar] = {}
 _lock = threading.Lock()
 
@@ -48,11 +53,37 @@ def avatar_path(reference: str, library: bpy.types.Library | None = None) -> Pat
                 f"The avatar '{reference}' lies beside a scene that is not saved: import it again."
             )
         reference = os.path.normpath(bpy.path.abspath(reference, library=library))
+    elif HAS_SERVER_PATHS:
+        _require_trusted(reference)
     return assets.avatar_path(reference)
 
 
+def _require_trusted(reference: str) -> None:
+    """Refuse a file on a computer that neither the .blend nor anything that the user chose lies on."""
+    server = _server(reference)
+    if server and server not in _trusted_servers | {_server(bpy.data.filepath)}:
+        raise AvatarError(
+            f"The avatar lies on the server '{server}', which this scene asks for by itself: choose the "
+            "file with Find Missing Avatars if you trust it."
+        )
+
+
+def _server(path: str) -> str:
+    """The computer in a path of Windows that begins with two slashes; empty for any other."""
+    parts = path.replace("/", "\\").split("\\")
+    if len(parts) < 4 or parts[0] or parts[1]:
+        return ""
+    # The long form: two question marks or points, then the word UNC.
+    is_long = parts[2] in ("?", ".")
+    return (parts[4] if is_long and len(parts) > 4 else parts[2]).lower()
+
+
 def reference_to(path: Path, library: bpy.types.Library | None = None) -> str:
-    """How a scene (or `library`) names the avatar file `path`: relative to where its .blend has a place."""
+    """How a scene (or `library`) names the avatar file `path`: relative to where its .blend has a place.
+
+    Whoever asks has chosen the file, so that scenes may name others on its computer for the rest of the session.
+    """
+    _trusted_servers.add(_server(str(path)))
     beside = bpy.path.abspath(library.filepath) if library else bpy.data.filepath
     if beside and bpy.context.preferences.filepaths.use_relative_paths:
         try:

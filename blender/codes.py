@@ -11,6 +11,7 @@ from ..core.spaces import ARKIT_BLENDSHAPES, ARKIT_INDEX
 from .acting.head import HEAD_MOTION_PROPERTY, own_pose
 from .acting.targets import BakedEyes, facing, followed, gaze_weights
 from .properties import CONTROL_SETS, LAYERS
+from .stored import stored_numbers
 
 CODE_PROPERTY = "expr_code"
 WEIGHTS_PROPERTY = "expr_arkit"
@@ -106,15 +107,7 @@ def decoder_code(obj: object, avatar: Avatar) -> np.ndarray:
 
 
 def _stored(obj: object, name: str, length: int, avatar_name: str) -> np.ndarray:
-    values = obj.get(name)
-    if values is None:
-        return np.zeros(length)
-    if len(values) != length:
-        raise CodeSpaceError(
-            f"'{obj.name}' keeps {len(values)} code channels, the avatar '{avatar_name}' has "
-            f"{length}: import the avatar again and bake the speech again."
-        )
-    return np.array(values, np.float64)
+    return stored_numbers(obj, name, length, f"the avatar '{avatar_name}'")
 
 
 def head_pose(obj: object, avatar: Avatar) -> np.ndarray | None:

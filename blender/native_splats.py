@@ -74,7 +74,9 @@ def show_native(source: bpy.types.Object, collection: bpy.types.Collection) -> b
 def native_objects() -> list[bpy.types.Object]:
     """Every point cloud that follows an avatar."""
     return [
-        obj for obj in bpy.data.objects if obj.type == "POINTCLOUD" and obj.get(SOURCE_PROPERTY)
+        obj
+        for obj in bpy.data.objects
+        if obj.type == "POINTCLOUD" and isinstance(obj.get(SOURCE_PROPERTY), bpy.types.Object)
     ]
 
 

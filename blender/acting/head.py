@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..stored import stored_numbers
+
 HEAD_MOTION_PROPERTY = "head_motion"
 
 
@@ -23,5 +25,4 @@ def own_pose(obj: object) -> np.ndarray:
 
 def baked_motion(obj: object) -> np.ndarray:
     """The baked motion `[6]` float32, unscaled."""
-    motion = obj.get(HEAD_MOTION_PROPERTY)
-    return np.zeros(6, np.float32) if motion is None else np.array(motion, np.float32)
+    return stored_numbers(obj, HEAD_MOTION_PROPERTY, 6, "a head's pose").astype(np.float32)

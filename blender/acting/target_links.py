@@ -8,7 +8,7 @@ from mathutils import Matrix, Vector
 
 from ...core.errors import GaussianHeadsError
 from ..avatars import object_avatar
-from ..axes import avatar_to_world, to_object_space
+from ..axes import to_object_space, world_to_avatar
 from ..defaults import GAZE_DISTANCE_M
 from .targets import target_matrix
 
@@ -36,7 +36,7 @@ def set_head_rest(obj: bpy.types.Object) -> None:
     if target is None:
         raise GaussianHeadsError(f"'{obj.name}' follows nothing: choose an object to follow first.")
     now = target_matrix(_evaluated(target), settings.head_bone)
-    place = np.linalg.inv(avatar_to_world(_evaluated(obj).matrix_world)) @ now
+    place = world_to_avatar(_evaluated(obj)) @ now
     settings.head_rest = place.ravel().tolist()
 
 

@@ -21,8 +21,9 @@ from ...core.aiming import (
 )
 from ...core.avatar import Avatar
 from ...core.avatar.eyes import measure_eyes
+from ...core.errors import RenderError
 from ..avatars import object_avatar
-from ..axes import AVATAR_TO_OBJECT, avatar_to_world
+from ..axes import AVATAR_TO_OBJECT, world_to_avatar
 from .head import baked_motion, own_pose
 
 _rigs: weakref.WeakKeyDictionary[Avatar, EyeRig] = weakref.WeakKeyDictionary()
@@ -39,6 +40,8 @@ def eye_rig(avatar: Avatar) -> EyeRig:
 def target_matrix(target: object, bone: str) -> np.ndarray:
     """World matrix `[4, 4]` of an evaluated object, or of its bone where it has such a one."""
     matrix = np.array(target.matrix_world, np.float64)
+    if not np.isfinite(matrix).all():
+        raise RenderError(f"'{target.name}' has no place to look at: set its location again.")
     pose = target.pose if bone else None
     found = pose.bones.get(bone) if pose is not None else None
     return matrix if found is None else matrix @ np.array(found.matrix, np.float64)
@@ -50,9 +53,11 @@ def followed(obj: object, avatar: Avatar, pose: np.ndarray) -> np.ndarray:
     target, share = settings.head_target, settings.head_follow
     if target is None or not share:
         return pose
-    to_avatar = np.linalg.inv(avatar_to_world(obj.matrix_world))
+    to_avatar = world_to_avatar(obj)
     now = to_avatar @ target_matrix(target, settings.head_bone)
     rest = np.array(settings.head_rest, np.float64).reshape(4, 4)
+    if not np.isfinite(rest).all() or np.linalg.matrix_rank(rest) < 4:
+        raise RenderError(f"'{obj.name}' follows no place: let its head follow the target again.")
     delta = share * motion_about(rest, now, avatar.neck_pivot.astype(np.float64))
     if not settings.head_use_location:
         delta[3:] = 0.0
@@ -109,7 +114,7 @@ def _gaze_point(obj: object) -> np.ndarray:
         pivot = object_avatar(target).avatar.neck_pivot
         seen = posed(np.zeros(3), own_pose(target).astype(np.float64), pivot.astype(np.float64))
         point = (matrix @ AVATAR_TO_OBJECT @ np.r_[seen, 1.0])[:3]
-    to_avatar = np.linalg.inv(avatar_to_world(obj.matrix_world))
+    to_avatar = world_to_avatar(obj)
     return (to_avatar @ np.r_[point, 1.0])[:3]
 
 

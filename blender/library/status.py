@@ -10,7 +10,7 @@ import bpy
 
 from ...core.avatar.manifest import Manifest
 from ...core.avatar.summary import read_summary
-from ...core.errors import AvatarError, GaussianHeadsError
+from ...core.errors import AvatarError, GaussianHeadsError, plain_text
 from ..avatars import object_avatar, object_path, opened_avatar
 from ..heads import is_avatar
 from .avatars import SUFFIX
@@ -81,10 +81,18 @@ def missing_heads() -> list[bpy.types.Object]:
 
 def _is_missing(obj: bpy.types.Object) -> bool:
     try:
-        return not object_path(obj).is_file()
+        return not _is_file(object_path(obj))
     except GaussianHeadsError:
         # A relative path without a place, or a shipped avatar of another version of the add-on.
         return True
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        # A name longer than the system's.
+        return False
 
 
 def _look(obj: bpy.types.Object) -> AvatarStatus:
@@ -92,11 +100,11 @@ def _look(obj: bpy.types.Object) -> AvatarStatus:
         path = object_path(obj)
     except GaussianHeadsError as error:
         return AvatarStatus(MISSING, None, str(error))
-    if not path.is_file():
+    if not _is_file(path):
         return AvatarStatus(
             MISSING,
             path,
-            f"The avatar file '{path.name}' is missing: find it or replace the avatar.",
+            plain_text(f"The avatar file '{path.name}' is missing: find it or replace the avatar."),
         )
     opened, manifest = opened_avatar(path), None
     if path.suffix.lower() == SUFFIX:
