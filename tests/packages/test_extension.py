@@ -77,6 +77,12 @@ def test_package_holds_what_runs_and_nothing_else(linux_zip):
     assert linux_zip.stat().st_size < 200e6
 
 
+def test_no_rule_of_a_release_is_broken(linux_zip):
+    from contents import faults_of
+
+    assert faults_of(linux_zip) == []
+
+
 def test_the_cuda_worker_runs_from_the_package(linux_zip, tmp_path):
     with zipfile.ZipFile(linux_zip) as archive:
         archive.extractall(tmp_path / "another_name")
