@@ -200,6 +200,6 @@ def test_lines_for_a_shell_are_words_that_the_command_line_knows():
     words = [shlex.split(line, comments=True) for line in lines]
     known = [w[1:] for w in words if w[:1] == ["gaussian-heads"]]
     known += [w[3:] for w in words if w[:3] == ["blender", "--command", "gaussian_heads"]]
-    assert len(known) >= 6
+    assert len(known) >= 2
     for arguments in known:
         cli.build_parser().parse_args(arguments)

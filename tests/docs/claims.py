@@ -89,6 +89,7 @@ CLAIMS = (
         CHECKED,
         "gigabytes from the network",
     ),
+    Claim("`pytest`", r"\.venv/bin/python -m pytest ", CHECKED, "they are these tests"),
     Claim(
         "`git clone`, `cd`", r"(git clone|cd) ", CHECKED, "continuous integration starts with them"
     ),

@@ -1,12 +1,14 @@
 """The job templates for Deadline Cloud and other schedulers of Open Job Description, by its own library."""
 
 import json
+import shlex
 import subprocess
 import sys
 from importlib.util import find_spec
 
 import pytest
 
+from ..docs.blocks import blocks_of, commands_of
 from .jobs import FARMS, frames, write_blender, write_inputs
 
 model = pytest.importorskip("openjd.model", reason="needs openjd-model")
@@ -81,3 +83,26 @@ def test_a_local_session_gives_the_frames_of_a_local_run(tmp_path, avatar_file):
     command[-1] = json.dumps(scene)
     assert subprocess.run(command, capture_output=True).returncode == 0
     assert frames(tmp_path / "again/talk") == frames(tmp_path / "local")
+
+
+def lines_of_the_page():
+    """The commands of OpenJD that docs/FARMS.md shows."""
+    page = FARMS.parent / "docs" / "FARMS.md"
+    found = [line for block in blocks_of(page) for line in commands_of(block)]
+    return [shlex.split(line)[1:] for line in found if line.startswith("openjd ")]
+
+
+@pytest.mark.skipif(find_spec("openjd.cli") is None, reason="needs openjd-cli: make test-farms")
+@pytest.mark.parametrize("words", lines_of_the_page(), ids=lambda words: words[0])
+def test_a_line_of_the_page_runs(words, tmp_path, avatar_file):
+    write_inputs(tmp_path, avatar_file)
+    (tmp_path / "a.wav").rename(tmp_path / "talk.wav")
+    (tmp_path / "farms").symlink_to(FARMS)
+    if words[0] == "run":
+        smaller = SMALL | {"Frames": "1-4", "Avatar": str(tmp_path / "small.uhap")}
+        smaller["Blender"] = str(write_blender(tmp_path))
+        words = [*words, "--job-param", json.dumps(smaller)]
+    command = [sys.executable, "-m", "openjd", *words]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert words[0] == "check" or list(tmp_path.glob("**/talk.mp4"))
