@@ -2,7 +2,7 @@
 PYTHON ?= $(firstword $(foreach p,python3.11 python3.13 python3,$(if $(shell $(p) -c 'print(1)' 2>/dev/null),$(p))))
 BIN := .venv/bin
 
-.PHONY: demo test coverage test-versions test-packages test-training test-native test-gui test-farms lint package bench docs check-links test-docs clean set-up
+.PHONY: demo test coverage test-versions test-packages test-training test-native fuzz test-gui test-farms lint package bench docs check-links test-docs clean set-up
 
 demo: set-up
 	$(BIN)/gaussian-heads animate assets/audio/sample.flac --out out/demo.mp4 --size 512 512 --save-blend out/demo.blend
@@ -39,6 +39,14 @@ test-training:
 # Sanitizers and fuzzing of the C rasteriser.
 test-native:
 	native/sanitize.sh
+
+# Files and words of strangers, searched for long: every reader led by coverage (FUZZ_SECONDS each, findings in
+# out/fuzz/), then twenty times the inputs of tests/fuzz.
+FUZZ_SECONDS ?= 60
+fuzz:
+	@$(PYTHON) .ci/set_up.py --venv .venv-fuzz --extras development,fuzz
+	.venv-fuzz/bin/python -m tests.fuzz.coverage_guided --seconds $(FUZZ_SECONDS)
+	GAUSSIAN_HEADS_FUZZ_TIMES=20 .venv-fuzz/bin/python -m pytest tests/fuzz
 
 # A real Blender with a window, driven as a user would: BLENDER=/path/to/one (with Xvfb and ImageMagick beside
 # it), or one from Debian that is set up in GUI_FOLDER, which takes root. The pictures and the frame rate
@@ -80,7 +88,7 @@ docs: .venv-docs/ready
 
 # Asks the servers of links that lead outside: needs the network, and they may be down.
 check-links: .venv-docs/ready
-	.venv-docs/bin/sphinx-build -q -b linkcheck -c docs . build/links
+	.venv-docs/bin/sphinx-build -q -t pages -b linkcheck -c docs . build/links
 
 .venv-docs/ready: docs/requirements.txt
 	$(PYTHON) -m venv .venv-docs

@@ -1,0 +1,125 @@
+"""Odd words on the command line: an exit code and a sentence, never a traceback, and nothing written but what was asked for."""
+
+import pytest
+
+pytest.importorskip("hypothesis", reason="hypothesis draws the words of these tests")
+
+from gaussian_heads.blender import cli
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ..core.small_heads import small_linear_avatar
+from .guards import examples
+from .targets import BY_NAME
+
+NUMBERS = st.sampled_from(
+    ["0", "-1", "1", "25", "nan", "inf", "-inf", "1e999", "1e999999999", "1e-999999999", "9" * 400, "1/0",
+     "30000/1001", "0x10", "1_0", "", " ", "\u0663", "1.5", "2147483648", "a", "--", "\x00", "\udcff"]
+)  # fmt: skip
+FRAMES = st.sampled_from(
+    [
+        "1-2",
+        "2-1",
+        "1-999999999999",
+        "1-5:0",
+        "1-5:-1",
+        "-",
+        ":",
+        "1,,2",
+        "1-1048574",
+        "x",
+        "9" * 5000,
+    ]
+)
+NAMES = ("good.uhap", "bad.uhap", "good.npz", "bad.npz", "good.csv", "bad.csv", "bad.json", "bad.zip", "text.wav",
+         "shots.csv", "none.wav", "none/none.uhap", "folder", "", ".", "/dev/null", "a" * 300, "\x1b[2J", "\udcff",
+         "builtin:maya", "builtin:../x", "bad.ply", "bad.blend")  # fmt: skip
+OUTS = (
+    "out.npz",
+    "out.csv",
+    "out.uhap",
+    "out.mp4",
+    "out",
+    "folder",
+    "",
+    "no/where/out.csv",
+    "/proc/nothing/out.npz",
+    "b\udcff.csv",
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("words")
+    small_linear_avatar(folder / "good.uhap", 60)
+    (folder / "folder").mkdir()
+    (folder / "good.npz").write_bytes(BY_NAME["track"].seeds()[0])
+    (folder / "good.csv").write_bytes(BY_NAME["livelink"].seeds()[0])
+    (folder / "shots.csv").write_bytes(BY_NAME["shots_csv"].seeds()[0])
+    (folder / "text.wav").write_text("these are words, no sound\n")
+    for name in NAMES:
+        if name.startswith("bad."):
+            (folder / name).write_bytes(b"PK\x03\x04\xff\x00 no such thing")
+    return folder
+
+
+def words_of(draw_number, draw_frames, name, other, out):
+    """One line for each command, of the same drawn words."""
+    return {
+        "info": [name],
+        "convert": [name, "--out", out, "--avatar", other, "--fps", draw_number],
+        "measure": [name, "--out", out, "--avatar", other, "--fps", draw_number],
+        "landmarks": [name, "--out", out, "--avatar", other],
+        "import-lam": [name, "--out", out, "--name", other, "--consent", draw_number],
+        "speech": [name, "--out", out, "--fps", draw_number, "--seed", draw_number],
+        "batch": [
+            name,
+            "--out",
+            "folder",
+            "--dry-run",
+            "--jobs",
+            draw_number,
+            "--fps",
+            draw_number,
+        ],
+        "render": [name, "--frames", draw_frames, "--out", out],
+        "export-ply": [name, "--frames", draw_frames, "--out", out],
+        "encode": [name, "--out", out, "--fps", draw_number],
+        "personalize": [name, "--out", out, "--consent", draw_number],
+        "animate": [
+            name,
+            "--out",
+            out,
+            "--size",
+            draw_number,
+            draw_number,
+            "--frames",
+            draw_frames,
+        ],
+    }
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("command", words_of("", "", "", "", ""))
+def test_odd_words_end_in_a_sentence(command, folder, monkeypatch, capfd):
+    monkeypatch.chdir(folder)
+    before = {path.relative_to(folder) for path in folder.rglob("*")}
+
+    @settings(
+        max_examples=examples(12),
+        derandomize=True,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(NUMBERS, FRAMES, st.sampled_from(NAMES), st.sampled_from(NAMES), st.sampled_from(OUTS))
+    def search(number, frames, name, other, out):
+        code = cli.main([command, *words_of(number, frames, name, other, out)[command]])
+        said = capfd.readouterr()
+        assert isinstance(code, int) and "Traceback" not in said.err
+        assert code == 0 or said.err.strip()
+        assert "\x1b" not in said.out
+
+    search()
+    made = {path.relative_to(folder) for path in folder.rglob("*")} - before
+    assert all(path.parts[0].startswith(("out", "folder", "no", "b")) for path in made), made
