@@ -2,7 +2,7 @@
 PYTHON ?= $(firstword $(foreach p,python3.11 python3.13 python3,$(if $(shell $(p) -c 'print(1)' 2>/dev/null),$(p))))
 BIN := .venv/bin
 
-.PHONY: demo test coverage test-versions test-packages test-training test-native fuzz test-gui test-farms lint package bench docs check-links test-docs clean set-up
+.PHONY: demo test coverage test-versions test-packages test-training test-native fuzz test-kills test-endurance test-gui test-farms lint package bench docs check-links test-docs clean set-up
 
 demo: set-up
 	$(BIN)/gaussian-heads animate assets/audio/sample.flac --out out/demo.mp4 --size 512 512 --save-blend out/demo.blend
@@ -47,6 +47,17 @@ fuzz:
 	@$(PYTHON) .ci/set_up.py --venv .venv-fuzz --extras development,fuzz
 	.venv-fuzz/bin/python -m tests.fuzz.coverage_guided --seconds $(FUZZ_SECONDS)
 	GAUSSIAN_HEADS_FUZZ_TIMES=20 .venv-fuzz/bin/python -m pytest tests/fuzz
+
+# Every command killed 50 times (KILLS) at steps of writing and at times drawn with a seed, and what the next run
+# makes of it; a line of JSON for each. About an hour.
+KILLS ?= 50
+test-kills:
+	@$(PYTHON) .ci/set_up.py --venv .venv-training --extras development,training
+	GAUSSIAN_HEADS_KILLS=$(KILLS) .venv-training/bin/python -m pytest -s tests/blender/endurance/test_kills.py
+
+# 10,000 frames, an hour of sound, 20 heads, full disks: figures as lines of JSON. Some minutes; as root all of it.
+test-endurance: set-up
+	GAUSSIAN_HEADS_ENDURANCE=1 $(BIN)/python -m pytest -s tests/blender/endurance
 
 # A real Blender with a window, driven as a user would: BLENDER=/path/to/one (with Xvfb and ImageMagick beside
 # it), or one from Debian that is set up in GUI_FOLDER, which takes root. The pictures and the frame rate

@@ -173,6 +173,11 @@ class PersonalizeProcess:
         return code
 
     def _reason(self, code: int) -> str:
+        if code < 0:
+            return (
+                f"The process was ended from outside (signal {-code}), perhaps for want of memory: give the same "
+                f"recording again, it goes on from there. See {self.log_path}."
+            )
         lines = [line for line in self._errors if line.strip()]
         if not lines:
             return f"The process ended with code {code} and no word: see {self.log_path}."

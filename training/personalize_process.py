@@ -29,15 +29,13 @@ def main(arguments: list[str]) -> int:
         load_folder(PACKAGE, ROOT)
     threading.Thread(target=_stop_with_input, daemon=True).start()
     try:
-        # Importing PyTorch takes seconds, in which it may be stopped already.
-        run = importlib.import_module(f"{PACKAGE}.training.personalize").main
+        return importlib.import_module(f"{PACKAGE}.training.personalize").main(arguments)
     except ModuleNotFoundError as error:
         sys.stderr.write(
             f"The environment lacks '{error.name}': make it again with Create Accelerator, or install the "
             "'training' extra of gaussian-heads there.\n"
         )
         return 1
-    return run(arguments)
 
 
 def load_folder(name: str, folder: Path) -> None:

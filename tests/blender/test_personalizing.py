@@ -115,6 +115,25 @@ def test_refusals_are_told_in_the_words_of_the_process(behave, video, tmp_path):
     assert "Traceback" in (tmp_path / "logs" / "log.txt").read_text()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
+def test_one_that_is_killed_harms_nothing(scene, head, behave, video, tmp_path, number):
+    """A system short of memory kills the largest process."""
+    behave("wait")
+    objects = {obj.name for obj in bpy.data.objects}
+    process = started(video, tmp_path)
+    wait_for(lambda: process.standing.share > 0)
+    pid = process._process.pid
+    os.kill(pid, number)
+    with pytest.raises(
+        PersonalizeError, match=rf"signal {number:d}\), .*: give the same .*log.txt"
+    ):
+        process.result()
+    assert not Path(f"/proc/{pid}").exists(), "a zombie is left"
+    assert {obj.name for obj in bpy.data.objects} == objects
+    assert not (tmp_path / "me.uhap").exists() and not process.is_running
+
+
 def test_a_cancel_stops_it_cleanly(behave, video, tmp_path):
     behave("wait")
     process = started(video, tmp_path)

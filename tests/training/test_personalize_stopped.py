@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ pytest.importorskip("scipy", reason="needs scipy")
 pytest.importorskip("av", reason="needs PyAV")
 
 from gaussian_heads.core.avatar import Avatar  # noqa: E402
+from gaussian_heads.training.personalization import stages  # noqa: E402
 
 from .talking_films import COMMAND, film, personalized, talking_frames  # noqa: E402
 
@@ -53,3 +55,46 @@ def stopped_at(command, stage, share, number):
         stages += [json.loads(line) for line in process.stdout]
         said = process.stderr.read()
     return process.returncode, stages, said
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals to processes are POSIX")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("after_sec", [0.3, 0.7, 1.5])
+def test_it_is_stopped_while_its_libraries_load(tmp_path, number, after_sec):
+    words = [*COMMAND, "none.mp4", "--out", str(tmp_path / "me.uhap"), "--synthetic"]
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
+        time.sleep(after_sec)
+        process.send_signal(number)
+        said = process.stderr.read()
+    # A quick computer has found out by then that there is no such film, a slow one has hardly begun.
+    assert "Traceback" not in said
+    assert process.returncode in (130, 1, -number) and not [*tmp_path.rglob("*.uhap")]
+
+
+def test_a_missing_prior_is_named_at_once(tmp_path):
+    path = film(tmp_path / "me.mp4", talking_frames(np.arange(30) / 25))
+    done = personalized(path, "--out", tmp_path / "me.uhap", "--synthetic", "--prior", tmp_path)
+    assert done.returncode == 1 and not (tmp_path / "me.work").exists()
+    assert done.stderr == f"There is no prior in '{tmp_path}': train one with training.prior.\n"
+
+
+def test_a_stage_that_is_thrown_away_is_none_at_once(tmp_path, monkeypatch):
+    """Killed while a stage's files are deleted, a run with the settings of before does not take the rest for it."""
+    work, made = stages.Work(tmp_path, stages.Reporter(("fit",))), []
+
+    def make(folder, progress):
+        made.append(folder)
+        for name in "abc":
+            (folder / name).write_text("whole")
+
+    def killed(folder):
+        next(folder.iterdir()).unlink()
+        raise KeyboardInterrupt
+
+    work.stage("fit", {"steps": 1}, make)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(stages, "_remove", killed)
+        work.stage("fit", {"steps": 2}, make)
+    folder, _ = work.stage("fit", {"steps": 1}, make)
+    assert len(made) == 3 and {path.name for path in folder.iterdir()} >= {*"abc"}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["fit"]

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(
 
 KILLS = int(os.environ.get("GAUSSIAN_HEADS_KILLS", 0))
 SEED = int(os.environ.get("GAUSSIAN_HEADS_SEED", 20261122))
-FEW = 2
+FEW = 1
 CLI = "gaussian_heads.blender.cli"
 BAKING = str(Path(__file__).with_name("baking.py"))
 SAVING = str(Path(__file__).with_name("saving.py"))
