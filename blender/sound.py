@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +15,11 @@ from ..core.audio import SPEECH_RATE_HZ, load_audio
 from ..core.errors import AudioError
 from ..core.progress import Progress
 from ..core.timing import SoundPlacement
-from .strips import is_retimed, placement
+from .strips import is_retimed, placement, scene_rate
+
+MIX_RATE_HZ = 48_000
+# The part that Blender's rounding may leave out, and how long a mix may stand still before it counts as failed.
+MIX_SLACK, MIX_WAIT_SEC, MIX_POLL_SEC = 0.001, 5.0, 0.02
 
 
 @dataclass(frozen=True)
@@ -86,23 +91,60 @@ def _mixed_down(
 ) -> StripSound:
     """The strip as it sounds with its changed speed, mixed by Blender over the strip's own frames."""
     path = scratch_folder / "mixdown.wav"
-    with _only_heard(scene, strip), _frame_range(scene, place.first_frame, place.last_frame):
-        with bpy.context.temp_override(scene=scene):
-            bpy.ops.sound.mixdown(
-                filepath=str(path),
-                check_existing=False,
-                container="WAV",
-                codec="PCM",
-                format="F32",
-                mixrate=48_000,
-                channels="MONO",
-            )
-    if not path.is_file():
+    with _only_heard(scene, strip):
+        is_mixed = mix_down(scene, path, (place.first_frame, place.last_frame))
+    if not is_mixed:
         raise AudioError(
             f"Blender could not mix the sound strip '{strip.name}': clear its retiming and bake again."
         )
     start = place.first_frame
     return StripSound(path, SoundPlacement(place.fps, start, start, place.right_frame))
+
+
+def mix_down(
+    scene: bpy.types.Scene, path: Path, frames: tuple[int, int], *, channels: str = "MONO"
+) -> bool:
+    """Write what `scene` sounds like from the first to the last of `frames` as `path` (WAV, 48 kHz, float32).
+
+    Returns whether Blender did; nothing else may change the scene meanwhile.
+    """
+    first_frame, last_frame = frames
+    with _frame_range(scene, first_frame, last_frame), bpy.context.temp_override(scene=scene):
+        bpy.ops.sound.mixdown(
+            filepath=str(path),
+            check_existing=False,
+            container="WAV",
+            codec="PCM",
+            format="F32",
+            mixrate=MIX_RATE_HZ,
+            channels=channels,
+        )
+        length_sec = float((last_frame - first_frame + 1) / scene_rate(scene))
+        return _is_written(path, int(length_sec * MIX_RATE_HZ * (1 - MIX_SLACK)))
+
+
+def _is_written(path: Path, num_samples: int) -> bool:
+    """Wait for a sound: from 5.2 on Blender mixes beside Python, but as a module it is done when it returns."""
+    last_sec = time.monotonic() + MIX_WAIT_SEC
+    size, is_written = -1, False
+    while not is_written and time.monotonic() < last_sec:
+        before, size = size, path.stat().st_size if path.is_file() else -1
+        if size != before:
+            last_sec = time.monotonic() + MIX_WAIT_SEC
+        is_written = size > 0 and _num_samples(path) >= num_samples
+        if not is_written:
+            time.sleep(MIX_POLL_SEC)
+    return is_written
+
+
+def _num_samples(path: Path) -> int:
+    import soundfile
+
+    try:
+        return soundfile.info(str(path)).frames
+    except soundfile.LibsndfileError:
+        # Its header is not written yet.
+        return 0
 
 
 @contextmanager

@@ -26,10 +26,11 @@ from ..frames import Report
 from ..jobs import SpeechJob, new_scratch
 from ..marks import scene_note
 from ..registration import ensure_registered
+from ..sound import mix_down
 from ..speech import speech_model
 from ..staging import PictureSettings
 from ..strips import require_same_rate, scene_rate, sequencer_scene, sound_strips
-from ..video import AUDIO_RATE_HZ, encode_video, require_video_size, with_silence
+from ..video import encode_video, require_video_size, with_silence
 from .requests import AnimateRequest
 
 POLL_SEC = 0.1
@@ -109,11 +110,10 @@ def film(request: VideoRequest) -> Path:
     paths = _pictures(request.folder, frames)
     width, height = _size_px(paths[0])
     require_video_size(width, height)
-    scene.frame_start, scene.frame_end = frames[0], frames[-1]
     picture = PictureSettings(width, height, scene_rate(scene))
     note = scene_note(scene)
     with tempfile.TemporaryDirectory() as scratch:
-        sound = _mixed_sound(Path(scratch))
+        sound = _mixed_sound(Path(scratch), (frames[0], frames[-1]))
         out = Path(os.path.abspath(request.out))
         encode_video(paths, sound, picture, out, note=note)
     return request.out
@@ -138,23 +138,16 @@ def _size_px(path: Path) -> tuple[int, int]:
         bpy.data.images.remove(image)
 
 
-def _mixed_sound(folder: Path) -> Path:
-    """What the scene's cut sounds like over its range, as a file in `folder`."""
+def _mixed_sound(folder: Path, frames: tuple[int, int]) -> Path:
+    """What the scene's cut sounds like from the first to the last of `frames`, as a file in `folder`."""
     cut = sequencer_scene(bpy.context)
     for number, sound in enumerate({strip.sound for strip in sound_strips(cut) if strip.sound}):
         source = Path(bpy.path.abspath(sound.filepath, library=sound.library))
         if sound.library is None and sound.packed_file is None and source.is_file():
             sound.filepath = str(with_silence(source, folder / f"{number}.wav", BEHIND_SEC))
-    cut.frame_start, cut.frame_end = bpy.context.scene.frame_start, bpy.context.scene.frame_end
     path = folder / "mix.wav"
-    with bpy.context.temp_override(scene=cut):
-        bpy.ops.sound.mixdown(
-            filepath=str(path),
-            check_existing=False,
-            container="WAV",
-            codec="PCM",
-            format="F32",
-            mixrate=AUDIO_RATE_HZ,
-            channels="STEREO",
+    if not mix_down(cut, path, frames, channels="STEREO"):
+        raise RenderError(
+            f"Blender could not mix the sound of '{cut.name}': check its sound strips."
         )
     return path

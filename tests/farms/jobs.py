@@ -1,7 +1,11 @@
 """What tests of farms share: a folder with a small head and a short sound, and a Blender for the workers."""
 
+import json
+import os
+import shlex
 import shutil
 import stat
+import subprocess
 import sys
 from pathlib import Path
 
@@ -11,6 +15,18 @@ from PIL import Image
 
 HERE = Path(__file__).resolve().parent
 FARMS = HERE.parents[1] / "farms"
+JOB_TYPE = FARMS / "flamenco" / "gaussian_heads.js"
+NODE = shutil.which("node")
+SETTINGS = {
+    "frames": "1-12",
+    "chunk_size": 5,
+    "sound": "",
+    "format": "PNG",
+    "has_video": True,
+    "render_output_root": "/share",
+    "render_output_path": "/share/talk/{timestamp}/####",
+    "blendfile": "/share/cut.flamenco.blend",
+}
 
 
 def write_inputs(folder, avatar_file, seconds=0.75):
@@ -31,3 +47,39 @@ def write_blender(folder):
 def frames(folder):
     """The pixels of every frame in `folder` as bytes, by name: a file also holds when it was written."""
     return {path.name: Image.open(path).tobytes() for path in sorted(folder.glob("[0-9]*.png"))}
+
+
+def compile_job(script=JOB_TYPE, **changed):
+    """What the Manager makes of a job: (tasks by name in their order, error)."""
+    job = {"name": "talk", "created": "2026-11-22T12:00:00Z", "settings": SETTINGS | changed}
+    done = subprocess.run(
+        [NODE, HERE / "flamenco_manager.js", script],
+        input=json.dumps(job),
+        env={**os.environ, "TZ": "UTC"},
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        return {}, done.stderr.strip()
+    tasks = json.loads(done.stdout)["tasks"]
+    names = {task["uuid"]: task["name"] for task in tasks}
+    for task in tasks:
+        task["dependencies"] = [names[uuid] for uuid in task["dependencies"]]
+    return {task["name"]: task for task in tasks}, ""
+
+
+def words_of(command, variables):
+    """The words that Flamenco's worker runs for a command, with the Manager's variables."""
+
+    def expanded(value):
+        if isinstance(value, list):
+            return [expanded(word) for word in value]
+        for name, text in variables.items():
+            value = value.replace(name, text)
+        return value
+
+    given = {key: expanded(value) for key, value in command["parameters"].items()}
+    if command["name"] == "exec":
+        return [given["exe"], *given["args"]]
+    before = [*shlex.split(given["exeArgs"]), *given["argsBefore"]]
+    return [given["exe"], *before, given["blendfile"], *given["args"]]

@@ -1,49 +1,23 @@
 """The job type for Flamenco: compiled as its Manager does, and its tasks done as its workers do."""
 
-import json
-import os
 import shlex
-import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-from .jobs import FARMS, HERE, frames, write_blender, write_inputs
+from .jobs import (
+    JOB_TYPE,
+    NODE,
+    SETTINGS,
+    compile_job,
+    frames,
+    words_of,
+    write_blender,
+    write_inputs,
+)
 
-SCRIPT = FARMS / "flamenco" / "gaussian_heads.js"
-NODE = shutil.which("node")
 pytestmark = pytest.mark.skipif(NODE is None, reason="Node.js compiles the job")
-SETTINGS = {
-    "frames": "1-12",
-    "chunk_size": 5,
-    "sound": "",
-    "format": "PNG",
-    "has_video": True,
-    "render_output_root": "/share",
-    "render_output_path": "/share/talk/{timestamp}/####",
-    "blendfile": "/share/cut.flamenco.blend",
-}
-
-
-def compile_job(script=SCRIPT, **changed):
-    """What the Manager makes of a job: (tasks by name in their order, error)."""
-    job = {"name": "talk", "created": "2026-11-22T12:00:00Z", "settings": SETTINGS | changed}
-    done = subprocess.run(
-        [NODE, HERE / "flamenco_manager.js", script],
-        input=json.dumps(job),
-        env={**os.environ, "TZ": "UTC"},
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode:
-        return {}, done.stderr.strip()
-    tasks = json.loads(done.stdout)["tasks"]
-    names = {task["uuid"]: task["name"] for task in tasks}
-    for task in tasks:
-        task["dependencies"] = [names[uuid] for uuid in task["dependencies"]]
-    return {task["name"]: task for task in tasks}, ""
 
 
 def test_a_job_bakes_once_renders_chunks_and_makes_a_video():
@@ -109,7 +83,7 @@ def test_what_cannot_be_is_refused_with_a_sentence(changed, part):
 )
 def test_the_stand_in_for_the_manager_finds_what_it_would(tmp_path, wrong, part):
     script = tmp_path / "wrong.js"
-    text = SCRIPT.read_text("utf8")
+    text = JOB_TYPE.read_text("utf8")
     assert wrong[0] in text
     script.write_text(text.replace(*wrong))
     assert part in compile_job(script)[1]
@@ -127,7 +101,9 @@ def test_the_tasks_done_for_real_give_the_frames_of_a_local_run(tmp_path, avatar
     assert not error
     for task in tasks.values():
         for command in task["commands"]:
-            work(command, {"{blender}": str(blender), "{blenderArgs}": "-b -y"})
+            words = words_of(command, {"{blender}": str(blender), "{blenderArgs}": "-b -y"})
+            done = subprocess.run(words, capture_output=True, text=True)
+            assert done.returncode == 0, done.stderr[-2000:]
     local = [
         sys.executable,
         "-m",
@@ -151,23 +127,3 @@ def make_template(folder):
     command = [sys.executable, "-m", "gaussian_heads.blender.cli", "bake", "a.wav", *words.split()]
     subprocess.run(command, cwd=folder, check=True, capture_output=True)
     return folder / "template.blend"
-
-
-def work(command, variables):
-    """Do a command as a worker does, with the Manager's variables."""
-
-    def expanded(value):
-        if isinstance(value, list):
-            return [expanded(word) for word in value]
-        for name, text in variables.items():
-            value = value.replace(name, text)
-        return value
-
-    given = {key: expanded(value) for key, value in command["parameters"].items()}
-    if command["name"] == "exec":
-        words = [given["exe"], *given["args"]]
-    else:
-        before = [*shlex.split(given["exeArgs"]), *given["argsBefore"]]
-        words = [given["exe"], *before, given["blendfile"], *given["args"]]
-    done = subprocess.run(words, capture_output=True, text=True, cwd=Path(given["exe"]).parent)
-    assert done.returncode == 0, done.stderr[-2000:]

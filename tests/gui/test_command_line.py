@@ -13,6 +13,7 @@ import pytest
 import soundfile
 from gaussian_heads.core.assets import SAMPLE_SENTENCE
 
+from ..farms import jobs
 from .extension import NoPackage, build_zip
 from .window import RealBlender
 
@@ -29,6 +30,10 @@ class Shell:
 
     def start(self, *words: str) -> subprocess.Popen:
         """`blender --command WORDS`, in which @ stands for the folder as Blender names it."""
+        return self.start_blender("--command", *words)
+
+    def start_blender(self, *words: str) -> subprocess.Popen:
+        """`blender WORDS`, in which @ stands for the folder as Blender names it."""
         inside = self.blender.inside(self.folder)
         environment = {
             **os.environ,
@@ -37,7 +42,7 @@ class Shell:
         }
         given = [word.replace("@", f"{inside}/") for word in words]
         return subprocess.Popen(
-            self.blender.command(self.blender.binary, "--command", *given),
+            self.blender.command(self.blender.binary, *given),
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -101,6 +106,33 @@ def test_speech_and_animate(shell):
     assert code == 0, said
     assert (shell.folder / "film.mp4").stat().st_size > 1000
     assert (shell.folder / "film.blend").is_file()
+
+
+@pytest.mark.skipif(jobs.NODE is None, reason="Node.js compiles the job")
+def test_the_tasks_of_a_flamenco_job(shell):
+    small = ["--size", "64", "64", "--fps", "12", "--backend", "cpu"]
+    code, said = shell.run("gaussian_heads", "bake", "@a.wav", "--out", "@set.blend", *small)
+    assert code == 0, said
+    inside = shell.blender.inside(shell.folder)
+    tasks, error = jobs.compile_job(
+        sound=f"{inside}/a.wav", blendfile=f"{inside}/set.blend", frames="1-6", chunk_size=4,
+        render_output_path=f"{inside}/farm/####",
+    )  # fmt: skip
+    assert not error
+    for task in tasks.values():
+        (command,) = task["commands"]
+        words = jobs.words_of(command, {"{blender}": "blender", "{blenderArgs}": "-b -y"})
+        process = shell.start_blender(*words[1:])
+        said, _ = process.communicate(timeout=300)
+        assert process.returncode == 0, said
+        if task["name"].startswith("render"):
+            assert said.count("Saved: '") == command["total_step_count"], said
+    baked = ["gaussian_heads", "render", "@farm/set.baked.blend", "--frames", "1-6"]
+    code, said = shell.run(*baked, "--out", "@alone")
+    assert code == 0, said
+    assert jobs.frames(shell.folder / "farm") == jobs.frames(shell.folder / "alone")
+    assert len(jobs.frames(shell.folder / "alone")) == 6
+    assert (shell.folder / "farm/set.mp4").stat().st_size > 1000
 
 
 def test_ctrl_c_stops_between_frames(shell):
