@@ -86,7 +86,10 @@ def compile_commands(target: Target, processors: dict[str, str], folder: Path) -
             objects.append(str(folder / f"{name}_{source.stem}.o"))
             words = [*C_FLAGS, *wide, *independent, "-c", str(source), "-o", objects[-1]]
             commands.append([*zig, f"-mcpu={processor}", *words])
-        library = str(folder / f"rasterizer_{name}{target.suffix}")
+        library = f"rasterizer_{name}{target.suffix}"
         least = f"-mcpu={target.processors['base']}"
-        commands.append([*zig, least, "-shared", "-s", "-o", library, *objects, *maths])
+        # Else a library for macOS bears the path that it was built at.
+        named = ["-install_name", f"@rpath/{library}"] if "macos" in target.zig else []
+        words = ["-shared", "-s", *named, "-o", str(folder / library)]
+        commands.append([*zig, least, *words, *objects, *maths])
     return commands

@@ -30,8 +30,10 @@ _NEVER = re.compile(
     r"(^|/)(tests?|bench|docs?|build|dist|out|node_modules|__pycache__|\.[^/]+)(/|$)"
     r"|\.(pyc|pyo|orig|rej|log|blend1|zip|lock|tmp|swp)$|^training/capture/|^wheels/.*\.py$"
 )
-# Someone's home on any system, as it stands in files that were made with a path of theirs.
-_HOME = re.compile(rb"(/home/|/Users/|/root/|[A-Z]:\\Users\\)[A-Za-z0-9_.-]+[/\\]")
+# Someone's home or a temporary folder on any system, as it stands in files that were made with a path of theirs.
+_PLACE = re.compile(
+    rb"(/home/|/Users/|/root/|/tmp/|/var/folders/|[A-Z]:\\Users\\)[A-Za-z0-9_.-]+[/\\]"
+)
 
 
 class ReleaseZip:
@@ -152,7 +154,7 @@ def private_faults(package: ReleaseZip) -> Iterator[str]:
     here = [str(path).encode() for path in (ROOT, Path.home()) if len(path.parts) > 2]
     for name, data in _all_members(package):
         found = next((text for text in here if text in data), None)
-        match = _HOME.search(data) if found is None else None
+        match = _PLACE.search(data) if found is None else None
         if found or match:
             text = (found or match[0]).decode("utf8", "replace")
             yield f"'{name}' holds the path '{text}' of a machine"

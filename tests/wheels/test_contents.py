@@ -129,7 +129,7 @@ def test_what_does_not_run_stays_out(release, name):
 
 
 @pytest.mark.parametrize(
-    "place", ["/home/mia/heads/", "/Users/mia/", "C:\\Users\\mia\\", "/root/x/"]
+    "place", ["/home/mia/heads/", "/Users/mia/", "C:\\Users\\mia\\", "/root/x/", "/tmp/tmp1/"]
 )
 def test_a_path_of_a_machine(release, place):
     release.members["core/audio.py"] = f"# made in {place}core\n".encode()
