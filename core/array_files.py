@@ -13,8 +13,8 @@ import numpy as np
 from .archives import READ_ERRORS, entry_fault, opened_zip, unpacked
 from .files import replace_on_success
 
-# All arrays of one file together, unpacked.
-MAX_BYTES = 2**31
+# All arrays of one file together, unpacked: six hours of five layers at 30 frames a second are 690 MB.
+MAX_BYTES = 2**30
 MAX_HEADER_BYTES = 4096
 _MAGIC = b"\x93NUMPY"
 _SUFFIX = ".npy"

@@ -133,6 +133,10 @@ class ExpressionTrack:
 
 def _singles(values: np.ndarray) -> Float32[np.ndarray, "T C"]:
     """Numbers as float32; refuses what no code and no pose is."""
-    if values.dtype.kind not in "fiu" or not (np.abs(values) <= MAX_NUMBER).all():
+    # Not a number is neither within nor beyond: both comparisons must hold.
+    is_within = values.dtype.kind in "fiu" and (
+        not values.size or (values.min() >= -MAX_NUMBER and values.max() <= MAX_NUMBER)
+    )
+    if not is_within:
         raise ValueError(f"it holds numbers that are not finite or beyond {MAX_NUMBER:g}")
     return np.asarray(values, np.float32)
