@@ -96,7 +96,8 @@ def test_faults_are_all_told_before_anything_starts(batch, folder):
 @pytest.mark.parametrize(
     ("words", "part"),
     [(["--jobs", "0"], "--jobs"), (["--only", "z"], "no shot 'z'"), (["--fps", "x"], "'fps'"),
-     (["--camera", "wide"], "'camera'"), (["--head", "3"], "'head'")],
+     (["--camera", "wide"], "'camera'"), (["--head", "3"], "'head'"),
+     (["--cpus", "2"], "for a Ray cluster"), (["--cpus", "0", "--ray", "auto"], "--cpus is 0")],
 )  # fmt: skip
 def test_words_that_do_not_fit_are_refused(batch, folder, words, part):
     code, said = batch("name", "a", words=words)
