@@ -65,7 +65,7 @@ SPEAKERS = (CAST[1], Role("builtin:otto", "neutral", 0.0, -12.0, 0.0, seed=2))
 class Performance:
     """One role's frames of the sample sentence at `FPS`, drawn one at a time."""
 
-    def __init__(self, role: Role, heard: HeardSpeech, size: tuple[int, int]):
+    def __init__(self, role: Role, heard: HeardSpeech, size: tuple[int, int]) -> None:
         self.avatar = Avatar.open(avatar_path(role.avatar))
         direction = directed(role.direction, role.intensity)
         acted = MotionGenerator.open().act(heard, direction, seed=role.seed)

@@ -166,6 +166,12 @@ def test_what_is_installed_is_there(command, variables):
         assert (ROOT / words[words.index("-r") + 1]).is_file()
 
 
+@pytest.mark.parametrize(("command", "variables"), of_kind(r"\.venv/bin/python -m pytest "))
+def test_tests_that_are_named_are_there(command, variables):
+    for word in words_of(command, variables)[3:]:
+        assert word.startswith("-") or (ROOT / word).exists(), word
+
+
 @pytest.mark.parametrize(("command", "variables"), of_kind(r"source "))
 def test_an_environment_is_made_before_it_is_used(command, variables):
     environment = Path(command.split()[1]).parts[0]
