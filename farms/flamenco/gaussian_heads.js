@@ -22,6 +22,11 @@ const JOB_TYPE = {
             description: "Sound that the scene's head speaks; without one, the scene's own lines are baked",
         },
         {
+            // Artists choose //sound.wav, workers need the whole path.
+            key: "sound_path", type: "string", visible: "hidden", default: "",
+            eval: "str(abspath(settings.sound)) if settings.sound else ''",
+        },
+        {
             key: "format", type: "string", choices: ["PNG", "OPEN_EXR"], default: "PNG",
             description: "Format of the frames; a video is made of PNG",
         },
@@ -103,10 +108,10 @@ function headsTask(name, words) {
 }
 
 function bakeWords(settings, scene) {
-    if (!settings.sound) {
+    if (!settings.sound_path) {
         return ["bake", settings.blendfile, "--out", scene];
     }
-    return ["bake", settings.sound, "--scene", settings.blendfile, "--out", scene];
+    return ["bake", settings.sound_path, "--scene", settings.blendfile, "--out", scene];
 }
 
 function renderTasks(settings, scene, output) {

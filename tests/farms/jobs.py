@@ -21,6 +21,7 @@ SETTINGS = {
     "frames": "1-12",
     "chunk_size": 5,
     "sound": "",
+    "sound_path": "",
     "format": "PNG",
     "has_video": True,
     "render_output_root": "/share",

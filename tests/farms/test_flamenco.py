@@ -95,7 +95,7 @@ def test_the_tasks_done_for_real_give_the_frames_of_a_local_run(tmp_path, avatar
     blender = write_blender(tmp_path)
     template = make_template(tmp_path)
     tasks, error = compile_job(
-        sound=str(tmp_path / "a.wav"), frames="1-6", chunk_size=4, blendfile=str(template),
+        sound_path=str(tmp_path / "a.wav"), frames="1-6", chunk_size=4, blendfile=str(template),
         render_output_path=str(tmp_path / "farm/####"),
     )  # fmt: skip
     assert not error

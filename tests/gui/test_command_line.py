@@ -115,7 +115,7 @@ def test_the_tasks_of_a_flamenco_job(shell):
     assert code == 0, said
     inside = shell.blender.inside(shell.folder)
     tasks, error = jobs.compile_job(
-        sound=f"{inside}/a.wav", blendfile=f"{inside}/set.blend", frames="1-6", chunk_size=4,
+        sound_path=f"{inside}/a.wav", blendfile=f"{inside}/set.blend", frames="1-6", chunk_size=4,
         render_output_path=f"{inside}/farm/####",
     )  # fmt: skip
     assert not error
