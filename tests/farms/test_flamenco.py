@@ -47,7 +47,7 @@ def test_a_job_bakes_once_renders_chunks_and_makes_a_video():
 
 def test_a_sound_is_staged_in_the_scene_and_frames_alone_make_no_video():
     tasks, _ = compile_job(
-        sound="/share/a b.wav", has_video=False, frames="1-3, 9", format="OPEN_EXR"
+        sound_path="/share/a b.wav", has_video=False, frames="1-3, 9", format="OPEN_EXR"
     )
     assert list(tasks) == ["bake", "render-1-3,9"]
     words = tasks["bake"]["commands"][0]["parameters"]["args"]
