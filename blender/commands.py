@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..core.assets import SPEECH_MODEL, avatar_path, default_avatar_reference
-from ..core.errors import GaussianHeadsError
+from ..core.errors import GaussianHeadsError, plain_text
 from ..core.stopping import stopped_at_once
 from ..core.timing import frame_rate, parse_frames
 
@@ -356,4 +356,6 @@ class ProgressLine:
 
 
 def _say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
+    # Names of files may hold what no terminal can show, or what would move its cursor.
+    lines = (plain_text(line, len(line)) for line in text.split("\n"))
+    sys.stdout.write("\n".join(lines) + "\n")

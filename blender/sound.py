@@ -11,7 +11,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from ..core.audio import SPEECH_RATE_HZ, load_audio
+from ..core.audio import MAX_DURATION_SEC, SPEECH_RATE_HZ, load_audio
 from ..core.errors import AudioError
 from ..core.progress import Progress
 from ..core.timing import SoundPlacement
@@ -79,6 +79,11 @@ def decode_with_aud(path: Path) -> tuple[np.ndarray, int]:
     try:
         sound = aud.Sound(str(path))
         rate = int(sound.specs[0])
+        # It gives all samples at once; some files do not say how many there are.
+        if sound.length > MAX_DURATION_SEC * rate:
+            raise AudioError(
+                f"'{path}' is longer than {MAX_DURATION_SEC // 3600} hours: cut it into parts."
+            )
         return np.asarray(sound.data(), np.float32), rate
     except aud.error as error:
         raise AudioError(

@@ -125,7 +125,7 @@ def _delete(path: Path) -> None:
 
 def _mark(name: str) -> str:
     """The start of a temporary name, which tells whose it is."""
-    short = name.encode()[:_MAX_NAME_BYTES].decode(errors="ignore")
+    short = name.encode(errors="ignore")[:_MAX_NAME_BYTES].decode(errors="ignore")
     return f"{short}~{_host()}.{os.getpid()}."
 
 

@@ -138,7 +138,13 @@ def parse_manifest(data: bytes) -> Manifest:
 
 def check_info(info: AvatarInfo) -> None:
     """Refuse on writing what `parse_manifest` would refuse on reading."""
-    parse_manifest(Manifest(info, "onnx", 1, ((0.0,) * 3, (0.0,) * 3)).to_json())
+    try:
+        document = Manifest(info, "onnx", 1, ((0.0,) * 3, (0.0,) * 3)).to_json()
+    except UnicodeEncodeError:
+        raise AvatarError(
+            f"The avatar '{info.name}' has texts that no file can hold: write its name and credits again."
+        ) from None
+    parse_manifest(document)
 
 
 def _parse_info(reader: _Reader) -> AvatarInfo:

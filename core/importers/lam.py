@@ -20,7 +20,7 @@ from ..avatar.linear import LinearBasis
 from ..avatar.manifest import MAX_GAUSSIANS, AvatarInfo, Provenance
 from ..avatar.sparse import sparse_basis
 from ..avatar.thumbnail import portrait_png
-from ..errors import AvatarError
+from ..errors import AvatarError, plain_text
 from ..spaces import ARKIT_BLENDSHAPES, ARKIT_INDEX, ARKIT_SPACE
 from .glb import parse_glb
 from .lam_mesh import LamMesh, guide_mesh, head_origin, neck_rig, read_mesh
@@ -104,7 +104,7 @@ def _contents(
     neutral["means"] = (neutral["means"] - origin).astype(np.float32)
     rig, pivot = neck_rig(mesh, origin, guide_mesh(neutral["means"], mesh.triangles))
     info = AvatarInfo(
-        name=statement.name or stem,
+        name=statement.name or plain_text(stem),
         author=statement.author,
         licence=statement.licence,
         credits=statement.credits,

@@ -1,5 +1,9 @@
 """Odd words on the command line: an exit code and a sentence, never a traceback, and nothing written but what was asked for."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 pytest.importorskip("hypothesis", reason="hypothesis draws the words of these tests")
@@ -123,3 +127,29 @@ def test_odd_words_end_in_a_sentence(command, folder, monkeypatch, capfd):
     search()
     made = {path.relative_to(folder) for path in folder.rglob("*")} - before
     assert all(path.parts[0].startswith(("out", "folder", "no", "b")) for path in made), made
+
+
+def test_names_that_are_no_letters(folder):
+    """File systems of Linux hold any bytes; what is printed and written about them is text."""
+    source = os.fsencode(folder)
+    (folder / "tracks").mkdir(exist_ok=True)
+    with open(source + b"/tracks/\xff.csv", "wb") as stream:
+        stream.write(BY_NAME["livelink"].seeds()[0])
+    with open(source + b"/tracks/\xff.zip", "wb") as stream:
+        stream.write(BY_NAME["lam"].seeds()[0])
+    script = "import sys; from gaussian_heads.blender.cli import main; sys.exit(main())"
+    named = [b"--name", b"\xfd"]
+    for code, words in (
+        (0, [b"convert", b"tracks/\xff.csv", b"--out", b"tracks/\xfe.npz"]),
+        (0, [b"import-lam", b"tracks/\xff.zip", b"--out", b"tracks/\xfe.uhap"]),
+        (1, [b"import-lam", b"tracks/\xff.zip", b"--out", b"tracks/\xfc.uhap", *named]),
+        (0, [b"info", b"tracks/\xfe.uhap"]),
+    ):
+        ended = subprocess.run(
+            [sys.executable, "-c", script, *words],
+            cwd=folder,
+            capture_output=True,
+            env={**os.environ, "PYTHONIOENCODING": "utf8:strict"},
+        )
+        assert ended.returncode == code, ended.stderr
+        assert b"Traceback" not in ended.stderr

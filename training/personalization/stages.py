@@ -118,7 +118,7 @@ class Work:
             return None
         try:
             record = json.loads(path.read_text("utf8"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return None
         return record if isinstance(record, dict) else None
 
