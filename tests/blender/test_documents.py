@@ -42,6 +42,13 @@ SMALLER = {
     "bake": ["--size", "48", "48"],
     "bench": ["--speech-minutes", "1"],
 }
+# What a command finds where the page has just made it: frames of a scene that speaks.
+EARLIER = {
+    "film": (
+        "bake talk.wav --avatar small.uhap --size 48 48 --out talk.blend".split(),
+        "render talk.blend --frames 1-24 --out frames".split(),
+    )
+}
 # Lines that start further processes, each with a Blender of its own.
 SLOW = ("batch", "shot", "bench")
 SAMPLE = SAMPLE_SENTENCE.relative_to(ROOT)
@@ -147,6 +154,10 @@ def test_a_line_for_the_shell_runs(page, words, place, stand_in_for_torch, monke
     cli.build_parser().parse_args(words)
     if (words[0] in SLOW or str(SAMPLE) in words) and not RUNS_ALL:
         pytest.skip("starts processes or draws a whole sentence: make test-docs runs it")
+    if "--ray" in words:
+        pytest.skip("needs a cluster: make test-farms starts one")
+    for earlier in EARLIER.get(words[0], ()):
+        assert cli.main(earlier) == 0, capsys.readouterr().err
     if words[0] == "personalize":
         monkeypatch.setattr(personalizing, "torch_python", lambda folder=None: Path(sys.executable))
     assert cli.main([*words, *SMALLER.get(words[0], ())]) == 0, capsys.readouterr().err
@@ -154,6 +165,25 @@ def test_a_line_for_the_shell_runs(page, words, place, stand_in_for_torch, monke
         out = Path(words[words.index("--out") + 1])
         made = list(out.parent.glob(f"{out.stem}*"))
         assert made and any(path.is_dir() or path.stat().st_size for path in made)
+
+
+def blender_lines():
+    found = [(block, c) for block in blocks(*SHELL) for c in commands_of(block)]
+    return [pytest.param(c, id=f"{b}: {c}") for b, c in found if c.startswith("blender -b ")]
+
+
+@pytest.mark.parametrize("command", blender_lines())
+def test_a_line_for_blender_itself_renders(command, place):
+    """As Blender reads its words from left to right: the file, first and last frame, all of them."""
+    words = words_of(command, {})
+    assert words[:2] == ["blender", "-b"] and words[-1] == "-a"
+    bpy.ops.wm.open_mainfile(filepath=str(place / words[2]))
+    scene = bpy.context.scene
+    given = dict(zip(words[3:-1:2], words[4:-1:2], strict=True))
+    scene.frame_start, scene.frame_end = int(given["-s"]), int(given["-e"])
+    scene.render.filepath = str(place / "frames" / "####")
+    assert bpy.ops.render.render(animation=True) == {"FINISHED"}
+    assert len(list((place / "frames").iterdir())) == int(given["-e"]) - int(given["-s"]) + 1
 
 
 def acting_stage(place):

@@ -61,7 +61,15 @@ def commands_of(block: Block) -> list[str]:
 
 def without_comment(line: str) -> str:
     """A line of shell without what follows a `#` outside of quotes."""
-    return re.sub(r"""(?:^|\s)#(?=(?:[^'"]|'[^']*'|"[^"]*")*$).*$""", "", line)
+    quote = ""
+    for place, letter in enumerate(line):
+        if quote:
+            quote = "" if letter == quote else quote
+        elif letter in "'\"":
+            quote = letter
+        elif letter == "#" and (place == 0 or line[place - 1].isspace()):
+            return line[:place]
+    return line
 
 
 def words_of(command: str, variables: dict[str, str]) -> list[str]:

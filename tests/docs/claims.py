@@ -57,7 +57,7 @@ CLAIMS = (
         CHECKED,
         "machines and accounts; tests/farms has a cluster of its own",
     ),
-    Claim("`blender -b FILE …`", r"blender -b ", RUN, "tests/docs/test_commands.py, in `bpy`"),
+    Claim("`blender -b FILE …`", r"blender -b ", RUN, f"{OURS}, in `bpy`"),
     Claim(
         "`training.prior` and what reads it",
         r"python -m gaussian_heads\.training\.(prior|prior_controls|prior_export|evaluate|draw_images|fit_images|"

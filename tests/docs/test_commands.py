@@ -182,8 +182,8 @@ def test_an_environment_is_made_before_it_is_used(command, variables):
 def test_comments_and_continued_lines():
     from .blocks import Block
 
-    block = Block("p", 1, "sh", "$ a 'b # c' \\\n    --d  # e\n# f\n\ng\n")
-    assert commands_of(block) == ["a 'b # c' --d", "g"]
+    block = Block("p", 1, "sh", "$ a 'b # c' \\\n    --d  # it's e\n# f\n\ng#h\n")
+    assert commands_of(block) == ["a 'b # c' --d", "g#h"]
     assert words_of('x $P "$Q"', {"P": "1 2", "Q": "3 4"}) == ["x", "1", "2", "3 4"]
 
 
