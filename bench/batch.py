@@ -152,10 +152,12 @@ def measure(ways: dict[str, Callable[[], Run]], rounds: int) -> dict[str, list[R
 def figures(runs: list[Run], count: int) -> dict[str, object]:
     """Medians over the runs of one way; `shots_a_minute` also of the fastest run."""
     wall_sec = statistics.median(each.wall_sec for each in runs)
+    cpu_sec = statistics.median(each.shots_cpu_sec for each in runs) / count
     return {
         "shots_a_minute": round(60 * count / wall_sec, 1),
         "shots_a_minute_fastest": round(60 * count / min(each.wall_sec for each in runs), 1),
-        "cpu_sec_a_shot": round(statistics.median(each.shots_cpu_sec for each in runs) / count, 2),
+        # On a cluster the shots are not this process's children.
+        "cpu_sec_a_shot": round(cpu_sec, 2) if cpu_sec else None,
         "batch_cpu_ms_a_shot": round(
             1e3 * statistics.median(each.batch_cpu_sec for each in runs) / count, 1
         ),
