@@ -31,6 +31,8 @@ if HAS_REFERENCE:
 html_theme = "furo"
 html_title = f"Gaussian Heads {release}"
 html_extra_path = ["site"]
+html_static_path = ["static"]
+html_css_files = ["pages.css"]
 html_copy_source = False
 
 myst_enable_extensions = ["html_image"]
@@ -45,7 +47,7 @@ toc_object_entries = False
 autoapi_dirs = [str(SOURCES)]
 autoapi_root = "docs/reference"
 # The reference is reached from its own pages: in the navigation its 500 modules would stand on each page again.
-autoapi_template_dir = "templates"
+autoapi_template_dir = "docs/templates"
 autoapi_options = ["members", "show-module-summary"]
 autoapi_member_order = "bysource"
 autoapi_add_toctree_entry = False
