@@ -8,9 +8,19 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 STOPPED_CODE = 130
+
+
+def leave(code: int) -> NoReturn:
+    """End the process with `code`; one that was stopped at once, for threads of libraries at work may crash its end."""
+    if code == STOPPED_CODE:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    raise SystemExit(code)
 
 
 @contextmanager
@@ -23,12 +33,12 @@ def stopped_at_once(sentence: str) -> Iterator[None]:
         yield
         return
 
-    def leave(*_: object) -> None:
+    def leave_now(*_: object) -> None:
         sys.stderr.write(f"{sentence}\n")
         sys.stderr.flush()
         os._exit(STOPPED_CODE)
 
-    before = {number: signal.signal(number, leave) for number in SIGNALS}
+    before = {number: signal.signal(number, leave_now) for number in SIGNALS}
     try:
         yield
     finally:

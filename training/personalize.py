@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from ..core.assets import ASSETS
 from ..core.errors import AvatarError
-from ..core.stopping import stopped_at_once
+from ..core.stopping import leave, stopped_at_once
 from .commands import STOPPED, run_command
 
 if TYPE_CHECKING:
@@ -195,4 +195,4 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    leave(main())

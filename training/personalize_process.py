@@ -56,6 +56,11 @@ def _stop_with_input() -> None:
 
 if __name__ == "__main__":
     try:
-        raise SystemExit(main(sys.argv[1:]))
+        code = main(sys.argv[1:])
+        if code == INTERRUPTED:
+            # Threads of libraries that are at work may crash the end of a process.
+            sys.stderr.flush()
+            os._exit(code)
+        raise SystemExit(code)
     except KeyboardInterrupt:
         raise SystemExit(INTERRUPTED) from None

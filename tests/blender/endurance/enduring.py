@@ -1,6 +1,6 @@
 """What a long run costs, as JSON on its last line: `python enduring.py PART FOLDER NUMBER`.
 
-PART is `frames` (so many rendered), `decodes` (so many decoded as playback does), `heads` (so many in a scene) or
+PART is `frames` (so many rendered), `decodes` (so many decoded as playback does), `undos` (so many steps undone and done again), `heads` (so many in a scene) or
 `bake` (so many minutes of sound keyed in Blender).
 """
 
@@ -121,6 +121,23 @@ def decodes(folder: Path, count: int) -> dict[str, object]:
     return run_long(count, folder, one)
 
 
+def undos(folder: Path, count: int) -> dict[str, object]:
+    """Steps that are undone and done again, with a head that is keyed and two that a file of the head shares."""
+    scene_of_heads([folder / "small.uhap"] * 3, 16)
+    bpy.ops.ed.undo_push(message="first")
+
+    def one(frame: int) -> None:
+        scene = bpy.context.scene
+        scene.frame_set(frame)
+        scene.objects[0].gaussian_head.direction.seed = frame
+        bpy.ops.ed.undo_push(message=f"step {frame}")
+        bpy.ops.ed.undo()
+        bpy.ops.ed.redo()
+        gather_visible(bpy.context.evaluated_depsgraph_get())
+
+    return run_long(count, folder, one)
+
+
 def heads(folder: Path, count: int) -> dict[str, object]:
     """Built-in heads in one scene of 512 x 512 pixels; each frame is decoded anew."""
     shipped = [*builtin_avatars().values()]
@@ -168,7 +185,9 @@ def main() -> None:
     """Measure one part."""
     part, folder, number = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
     gaussian_heads.register()
-    figures = {"frames": frames, "decodes": decodes, "heads": heads, "bake": bake}[part]
+    figures = {"frames": frames, "decodes": decodes, "undos": undos, "heads": heads, "bake": bake}[
+        part
+    ]
     sys.stdout.write(json.dumps(figures(folder, number)) + "\n")
     sys.stdout.flush()
 

@@ -16,8 +16,8 @@ from .whole_files import faults, unfinished
 ROOM_KIB = 32_768
 ANIMATE = "animate {inputs}/a.wav --avatar {inputs}/small.uhap --fps 12 --backend cpu --out"
 COMMANDS = {
-    "png": (f"{ANIMATE} {{disk}}/frames --size 256 256", (4, 16, 40, 100)),
-    "exr": (f"{ANIMATE} {{disk}}/frames --size 128 128 --format exr", (16, 60, 130)),
+    "png": (f"{ANIMATE} {{disk}}/frames --size 256 256", (4, 40)),
+    "exr": (f"{ANIMATE} {{disk}}/frames --size 128 128 --format exr", (60,)),
     "mp4": (f"{ANIMATE} {{disk}}/a.mp4 --size 64 64", (32, 44, 52)),
     "blend": (f"{ANIMATE} {{disk}}/frames --size 16 16 --save-blend {{disk}}/a.blend", (40, 64)),
     "render": ("render {inputs}/scene.blend --frames 1-6 --out {disk}/frames", (8,)),
@@ -83,7 +83,7 @@ def test_a_bake_without_room_leaves_the_keys(inputs, disk, monkeypatch):
     assert speak(scene, strip, obj).last_frame >= 6
 
 
-@pytest.mark.parametrize("name", ["png", "mp4", "blend", "render", "export", "speech"])
+@pytest.mark.parametrize("name", ["png", "mp4", "blend", "speech"])
 def test_a_closed_folder(name, inputs, disk, command, tmp_path):
     """A disk that takes nothing, which root cannot write to either."""
     small = disk(ROOM_KIB)

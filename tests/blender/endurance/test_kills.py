@@ -108,6 +108,6 @@ def test_personalize_killed_many_times(kind, tmp_path):
 
 
 @pytest.mark.skipif(bool(KILLS), reason="the long version runs")
-@pytest.mark.parametrize("name", ["animate", "bake", "save"])
+@pytest.mark.parametrize("name", ["animate", "bake"])
 def test_killed_some_times(name, inputs, tmp_path):
     require_unharmed(tormented(name, inputs, tmp_path, FEW), FEW)

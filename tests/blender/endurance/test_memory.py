@@ -45,9 +45,11 @@ def measured(part, folder, number):
     return figures
 
 
-@pytest.mark.parametrize(
-    ("part", "count"), [("frames", 10_000 if IS_LONG else 300), ("decodes", 10_000 if IS_LONG else 600)]
-)  # fmt: skip
+LONG = {"frames": 10_000, "decodes": 10_000, "undos": 2_000}
+SHORT = {"frames": 300, "decodes": 600}
+
+
+@pytest.mark.parametrize(("part", "count"), (LONG if IS_LONG else SHORT).items())
 def test_frames_cost_no_memory(part, count, folder):
     figures = measured(part, folder, count)
     growth = figures["growth_in_1000_frames"]
