@@ -34,7 +34,7 @@ test-docs: set-up
 # The tests that need torch, in an environment of their own.
 test-training:
 	@$(PYTHON) .ci/set_up.py --venv .venv-training --extras development,training
-	.venv-training/bin/python -m pytest tests/training tests/bench
+	.venv-training/bin/python -m pytest tests/training tests/bench tests/docs/test_commands.py
 
 # Sanitizers and fuzzing of the C rasteriser.
 test-native:
