@@ -4,6 +4,7 @@ Run by test_no_network.py with a folder for its files; prints what it did. Linux
 (seccomp, inherited by every process that is started here) counts for libraries written in C as well.
 """
 
+import contextlib
 import ctypes
 import json
 import platform
@@ -45,13 +46,21 @@ def end_at_sockets():
         raise OSError(ctypes.get_errno(), "no seccomp here")
 
 
+def start_blender():
+    """Blender 5.2 brings urllib3, which asks at its import whether the system knows IPv6: a socket that connects nowhere."""
+    import bpy
+
+    with contextlib.suppress(ImportError):
+        import urllib3  # noqa: F401
+    bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
+
+
 def work(folder):
     """Register, import, bake, animate, render, encode, export, start to personalize; yields each by name."""
     import bpy
     import gaussian_heads
     from gaussian_heads.blender import cli
 
-    bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
     gaussian_heads.register()
     scene = bpy.context.scene
     scene.render.resolution_x = scene.render.resolution_y = 32
@@ -103,6 +112,7 @@ def start_to_personalize(folder):
 
 
 if __name__ == "__main__":
+    start_blender()
     end_at_sockets()
     if sys.argv[2:] == ["connect"]:
         socket.socket()
