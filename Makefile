@@ -64,12 +64,13 @@ test-endurance: set-up
 # (playback.json) lie in out/gui/ afterwards; GAUSSIAN_HEADS_PICTURES=write keeps them as the walk-through's, and
 # GAUSSIAN_HEADS_GUI_PATIENCE_SEC=300 waits longer for a window on a busy computer.
 GUI_FOLDER ?= $(CURDIR)/build/window
+GUI_TESTS := tests/gui tests/packages/test_life.py::test_life_in_a_real_blender
 test-gui: set-up
 ifdef BLENDER
-	BLENDER=$(BLENDER) $(BIN)/python -m pytest tests/gui -v -rs
+	BLENDER=$(BLENDER) $(BIN)/python -m pytest $(GUI_TESTS) -v -rs
 else
 	tests/gui/set_up.sh $(GUI_FOLDER)
-	BLENDER=blender BLENDER_ROOT=$(GUI_FOLDER) $(BIN)/python -m pytest tests/gui -v -rs
+	BLENDER=blender BLENDER_ROOT=$(GUI_FOLDER) $(BIN)/python -m pytest $(GUI_TESTS) -v -rs
 endif
 
 # Farms for real: sessions of OpenJD, Flamenco's tasks (needs node), a Ray cluster that loses a machine; minutes.

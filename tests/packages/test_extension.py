@@ -7,8 +7,6 @@ import sys
 import zipfile
 from pathlib import Path
 
-from .isolation import BROUGHT
-
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 
@@ -104,10 +102,9 @@ def test_the_cuda_worker_runs_from_the_package(linux_zip, tmp_path):
 
 def test_installed_extension_animates_the_sample(linux_zip, run, tmp_path):
     script = tmp_path / "install.py"
-    hidden = [str(ROOT), str(tmp_path)]
-    script.write_text(
-        f"HIDDEN = {hidden!r}\nBROUGHT = {BROUGHT!r}\nZIP = {str(linux_zip)!r}\n{INSTALL_AND_ANIMATE}"
-    )
+    settings = {"HIDDEN": [str(ROOT)], "HERE": str(HERE), "ZIP": str(linux_zip)}
+    lines = [f"{name} = {value!r}\n" for name, value in settings.items()]
+    script.write_text("".join(lines) + INSTALL_AND_ANIMATE)
     home = tmp_path / "home"
     home.mkdir()
     printed = run("-P", script, tmp_path, env={**os.environ, "BLENDER_USER_RESOURCES": str(home)})
