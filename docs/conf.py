@@ -52,8 +52,8 @@ autoapi_options = ["members", "show-module-summary"]
 autoapi_member_order = "bysource"
 autoapi_add_toctree_entry = False
 autoapi_python_class_content = "class"
-# Re-exports that only type checkers see are no dead links.
-suppress_warnings = ["autoapi.python_import_resolution"]
+# Re-exports that only type checkers see are no dead links, nor are two types of one name in different modules.
+suppress_warnings = ["autoapi.python_import_resolution", "ref.python"]
 
 linkcheck_timeout = 20
 linkcheck_retries = 2
