@@ -96,7 +96,7 @@ bench:
 
 # The site of all pages with the reference, into build/docs: a dead link or a bad docstring is a failure.
 docs: .venv-docs/ready
-	.venv-docs/bin/sphinx-build -W --keep-going -q -b html -c docs . build/docs
+	.venv-docs/bin/sphinx-build -j auto -W --keep-going -q -b html -c docs . build/docs
 
 # Asks the servers of links that lead outside: needs the network, and they may be down.
 check-links: .venv-docs/ready
