@@ -142,11 +142,21 @@ class VideoFile:
         if max_side_px is not None and max(width, height) > max_side_px:
             share = max_side_px / max(width, height)
             width, height = max(round(width * share), 1), max(round(height * share), 1)
-        pixels = _rgb(frame, width, height)
+        pixels = self._converted(frame, width, height)
         if self.info.orientation != UPRIGHT:
             return turn_upright(pixels, self.info.orientation)
         quarters = round(frame.rotation / 90) % 4
         return np.ascontiguousarray(np.rot90(pixels, quarters)) if quarters else pixels
+
+    def _converted(self, frame: av.VideoFrame, width: int, height: int) -> np.ndarray:
+        import av
+
+        try:
+            return _rgb(frame, width, height)
+        except av.FFmpegError as error:
+            raise VideoError(
+                f"The colours of '{self.path}' cannot be converted ({error.strerror}): export it again."
+            ) from None
 
     def _require_sound(self, num_damaged: int, num_decoded: int) -> None:
         if num_damaged >= max(MIN_DAMAGED_FRAMES, MAX_DAMAGED_SHARE * self.info.num_frames) or (
@@ -213,9 +223,9 @@ def read_sound(path: Path | str) -> tuple[Float32[np.ndarray, "S 1"], int]:
         if not container.streams.audio:
             raise VideoError(f"'{path}' has no sound: choose a video that was recorded with sound.")
         stream = container.streams.audio[0]
+        if stream.codec_context is None or not stream.rate or not stream.layout.nb_channels:
+            raise VideoError(f"The sound of '{path}' cannot be decoded: export the video again.")
         rate = stream.rate
-        if not rate or not stream.layout.nb_channels:
-            raise VideoError(f"The sound of '{path}' does not say its rate: export it again.")
         pieces, num_samples = [], 0
         for piece in _sound_pieces(container, stream, path):
             num_samples += len(piece)

@@ -1,5 +1,6 @@
 """Videos and pictures in: turned, on a grid, small while decoding, or refused in one sentence."""
 
+import base64
 import tracemalloc
 from fractions import Fraction
 
@@ -331,3 +332,21 @@ def test_a_picture_is_a_video_of_one_frame(tmp_path, suffix):
     (frame,) = VideoFile.open(path).frames()
     assert frame.pixels.shape == (24, 32, 3)
     np.testing.assert_allclose(frame.pixels[12, 16], (200, 40, 40), atol=6)
+
+
+def test_colours_that_no_conversion_knows_end_in_a_sentence(tmp_path):
+    """Found by fuzzing: an MPEG-2 sequence whose colour matrix is none."""
+    path = tmp_path / "a.mpg"
+    path.write_bytes(base64.b64decode(b"AAABswYAQBP//+AAAAABtQAAAQAAlwAAAQIAAAEgAAABIgAAAbUvZC96"))
+    with pytest.raises(VideoError, match="colours of .* cannot be converted"):
+        list(VideoFile.open(path).frames(64))
+
+
+def test_sound_of_a_kind_that_nobody_decodes_ends_in_a_sentence(tmp_path):
+    """Found by fuzzing: a stream without a decoder has neither rate nor layout."""
+    path = write_video(tmp_path / "a.avi", counted_frames(5), sound_from_sec=0.0)
+    data = path.read_bytes()
+    at = data.rindex(b"strf") + 8
+    path.write_bytes(data[:at] + b"\x77\x77" + data[at + 2 :])
+    with pytest.raises(VideoError, match="sound of .* cannot be decoded"):
+        read_sound(path)
