@@ -56,7 +56,7 @@ def main() -> None:
             f"unknown target {', '.join(sorted(unknown))}: choose from {', '.join(TARGETS)}"
         )
     arguments.out.mkdir(parents=True, exist_ok=True)
-    tools, folder = install_tools(HERE / "build" / "tools"), arguments.out.resolve()
+    tools, folder = install_tools(HERE.parent / "build" / "tools"), arguments.out.resolve()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(lambda target: build(target, tools, folder), arguments.targets or TARGETS))
     for wheel in sorted(arguments.out.glob("gaussian_heads_native-*.whl")):
