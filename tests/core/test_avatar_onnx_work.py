@@ -7,7 +7,7 @@ import zipfile
 import numpy as np
 import pytest
 from gaussian_heads.core.assets import builtin_avatars
-from gaussian_heads.core.avatar import onnx_sizes
+from gaussian_heads.core.avatar import onnx_scan, onnx_sizes
 from gaussian_heads.core.avatar.onnx_graph import Sized, read_graph
 from gaussian_heads.core.avatar.onnx_scan import check_onnx, check_onnx_work
 from gaussian_heads.core.avatar.protobuf import FieldReader
@@ -143,11 +143,11 @@ def test_a_constant_that_is_not_there_is_refused():
     assert "fewer values than its shape says" in refusal(model.SerializeToString())
 
 
-def test_a_file_of_nothing_but_small_fields_is_given_up():
+def test_a_file_of_nothing_but_small_fields_is_given_up(monkeypatch):
     """Two bytes a field: scanned to its end it would hold Blender for minutes."""
-    nodes = b"\x10\x00" * 20_000_000
-    data = b"\x3a" + _varint(len(nodes)) + nodes
-    assert "more fields than any model" in refusal(data)
+    monkeypatch.setattr(onnx_scan, "FieldReader", lambda: FieldReader(5000))
+    fields = b"\x10\x00" * 10_000
+    assert "more fields than any model" in refusal(b"\x3a" + _varint(len(fields)) + fields)
 
 
 def test_the_runtimes_own_format_is_not_read():
@@ -181,7 +181,7 @@ def test_sizes_are_those_that_the_runtime_makes():
 
 
 def test_shipped_decoders_stay_far_below_the_bounds():
-    for name in builtin_avatars():
+    for name in ("maya", "ada"):
         data, length = _shipped(name)
         nodes, constants = read_graph(memoryview(data), FieldReader())
         elements, products = onnx_sizes.check_work(nodes, constants | {"code": Sized((length,))})

@@ -42,13 +42,13 @@ def main() -> int:
     rows = [_run(name, options) for name in options.targets or BY_NAME]
     (options.out / "fuzz.json").write_text(json.dumps(rows, indent=1) + "\n", "utf8")
     sys.stdout.write(
-        "| target | seeds | inputs | lines of core covered | corpus | memory | findings |\n|---|"
+        "| target | seeds | inputs | edges of core covered | corpus | memory | findings |\n|---|"
         + "--:|" * 6
         + "\n"
     )
     for row in rows:
         sys.stdout.write(
-            "| {name} | {seeds} | {runs:,} | {lines:,} | {corpus} | {peak_mb} MB | {findings} |\n".format(
+            "| {name} | {seeds} | {runs:,} | {edges:,} | {corpus} | {peak_mb} MB | {findings} |\n".format(
                 **row
             )
         )
@@ -87,7 +87,7 @@ def _run(name: str, options: argparse.Namespace) -> dict[str, object]:
         "name": name,
         "seeds": len(target.seeds()),
         "runs": stats.get("number_of_executed_units", 0),
-        "lines": int(covered[-1]) if covered else 0,
+        "edges": int(covered[-1]) if covered else 0,
         "corpus": len(list(corpus.iterdir())),
         "peak_mb": stats.get("peak_rss_mb", 0),
         "findings": len({each.name.split(".")[0] for each in kept}) + (not is_whole and not kept),
