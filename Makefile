@@ -41,11 +41,12 @@ test-native:
 	native/sanitize.sh
 
 # Files and words of strangers, searched for long: every reader led by coverage (FUZZ_SECONDS each, findings in
-# out/fuzz/), then twenty times the inputs of tests/fuzz.
+# out/fuzz/), the worst files against the bounds of docs/THREATS.md, then twenty times the inputs of tests/fuzz.
 FUZZ_SECONDS ?= 60
 fuzz:
 	@$(PYTHON) .ci/set_up.py --venv .venv-fuzz --extras development,fuzz
 	.venv-fuzz/bin/python -m tests.fuzz.coverage_guided --seconds $(FUZZ_SECONDS)
+	.venv-fuzz/bin/python -m tests.fuzz.bombs
 	GAUSSIAN_HEADS_FUZZ_TIMES=20 .venv-fuzz/bin/python -m pytest tests/fuzz
 
 # Every command killed 50 times (KILLS) at steps of writing and at times drawn with a seed, and what the next run
