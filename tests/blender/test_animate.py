@@ -72,7 +72,8 @@ def test_progress_grows_to_one(request_of, analyser):
     assert told == sorted(told) and told[-1] == 1.0
 
 
-def test_interrupted_work_goes_on(request_of, analyser, monkeypatch):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_work_goes_on(request_of, analyser, monkeypatch, number):
     request = request_of()
     drawn = []
 
@@ -80,7 +81,7 @@ def test_interrupted_work_goes_on(request_of, analyser, monkeypatch):
         drawn.append(frame)
         original(scene, frame, path)
         if len(drawn) == 4:
-            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(number)
 
     original = frames_module.render_frame
     monkeypatch.setattr(frames_module, "render_frame", counting)
@@ -252,3 +253,25 @@ def test_bad_requests_are_refused_before_anything_is_written(
     with pytest.raises(error, match=sentence):
         animate(request_of(**changes), silent, analyser)
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_run_that_was_killed_while_it_cleared_up_goes_on(
+    request_of, analyser, tmp_path, monkeypatch
+):
+    """The frames of a finished video go before the file that says whose they are."""
+    request, deleted = request_of(out=tmp_path / "talk.mp4"), []
+    unlink = Path.unlink
+
+    def killed(path, missing_ok=False):
+        if path.parent.suffix == ".frames" and path.suffix == ".png" and "~" not in path.name:
+            deleted.append(path)
+            if len(deleted) == 5:
+                raise KeyboardInterrupt
+        unlink(path, missing_ok)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Path, "unlink", killed)
+        animate(request, silent, analyser)
+    assert len(list((tmp_path / "talk.frames").glob("*.png"))) == 8
+    assert animate(request, silent, analyser).num_drawn == 4
+    assert request.out.is_file() and not (tmp_path / "talk.frames").exists()
