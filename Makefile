@@ -1,8 +1,10 @@
 # `make demo` and `make test` do all their set-up themselves; see README.md.
 PYTHON ?= $(firstword $(foreach p,python3.11 python3.13 python3,$(if $(shell $(p) -c 'print(1)' 2>/dev/null),$(p))))
 BIN := .venv/bin
+# onnxruntime would send events to its maker.
+export ORT_DISABLE_TELEMETRY = 1
 
-.PHONY: demo test coverage test-versions test-packages test-training test-native fuzz test-kills test-endurance test-gui test-farms lint package bench docs check-links test-docs clean set-up
+.PHONY: demo test coverage test-versions test-packages test-training test-native fuzz test-kills test-endurance test-gui test-farms lint package bench docs pages check-links test-docs clean set-up
 
 demo: set-up
 	$(BIN)/gaussian-heads animate assets/audio/sample.flac --out out/demo.mp4 --size 512 512 --save-blend out/demo.blend
@@ -94,6 +96,10 @@ bench:
 	.venv-training/bin/python bench/render.py
 	.venv-training/bin/python bench/engine.py
 	.venv-training/bin/gaussian-heads bench --json
+
+# The pages alone, in seconds.
+pages: .venv-docs/ready
+	.venv-docs/bin/sphinx-build -t pages -W --keep-going -q -b html -c docs . build/pages
 
 # The site of all pages with the reference, into build/docs: a dead link or a bad docstring is a failure.
 docs: .venv-docs/ready

@@ -4,11 +4,28 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from types import ModuleType
 
 from .errors import ModelError
 
 MAX_THREADS = 4
+# Read by onnxruntime when it is imported first, and never again.
+NO_TELEMETRY = "ORT_DISABLE_TELEMETRY"
 MISSING = "needs the package onnxruntime, which is not installed: 'pip install onnxruntime'"
+
+
+def runtime() -> ModuleType:
+    """The package onnxruntime; raises `ImportError` without it.
+
+    The one place that imports it: from version 1.31 on it keeps an identity of the computer in the user's cache and
+    sends events to its maker, on every system, unless that is forbidden before.
+    """
+    os.environ[NO_TELEMETRY] = "1"
+    import onnxruntime
+
+    # Where another add-on has imported it before, this is what is left to do.
+    onnxruntime.disable_telemetry_events()
+    return onnxruntime
 
 
 def open_session(path: Path, title: str, num_threads: int = 0) -> object:
@@ -16,7 +33,7 @@ def open_session(path: Path, title: str, num_threads: int = 0) -> object:
     if not path.is_file():
         raise ModelError(f"There is no {title} '{path}': reinstall the extension.")
     try:
-        import onnxruntime  # noqa: F401
+        runtime()
     except ImportError:
         raise ModelError(f"The {title} {MISSING}.") from None
     try:
@@ -45,8 +62,7 @@ def require_kind(
 
 def make_session(data: bytes, num_threads: int = 0) -> object:
     """A session of a model's bytes on the CPU; raises what onnxruntime raises (`runtime_errors`)."""
-    import onnxruntime
-
+    onnxruntime = runtime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = num_threads or min(MAX_THREADS, os.cpu_count() or 1)
     options.inter_op_num_threads = 1

@@ -79,6 +79,16 @@ def test_what_ships_of_training_does_without_the_studio():
             assert ("training", "capture") not in folders, path
 
 
+def test_onnxruntime_is_imported_where_its_telemetry_is_forbidden():
+    for path in (p for layer in LAYERS for p in sources(layer)):
+        if path != ROOT / "core" / "sessions.py":
+            tree = ast.parse(path.read_text("utf8"))
+            for node in (n for n in ast.walk(tree) if isinstance(n, ast.Import)):
+                if any(alias.name == "onnxruntime" for alias in node.names):
+                    guards = [n for n in ast.walk(tree) if isinstance(n, ast.If) and node in n.body]
+                    assert [getattr(g.test, "id", "") for g in guards] == ["TYPE_CHECKING"], path
+
+
 def test_a_forbidden_import_is_found(tmp_path, monkeypatch):
     monkeypatch.setattr("sys.dont_write_bytecode", True)
     probe = ROOT / "core" / "probe_of_the_architecture_test.py"

@@ -39,6 +39,7 @@ from ..core.camera import Camera
 from ..core.errors import RenderError
 from ..core.gaussians import matrix_to_quat
 from ..core.importers.splat_ply import open_avatar
+from ..core.sessions import runtime
 from ..core.spherical_harmonics import sh_functions
 
 logger = logging.getLogger("cuda_worker")
@@ -205,8 +206,7 @@ class _CudaDecoder:
 
 def _cuda_session(path: Path) -> Any:
     """A session on the card, or None where onnxruntime has no CUDA; the package was checked before."""
-    import onnxruntime
-
+    onnxruntime = runtime()
     if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
         return None
     _, members = read_package(path)

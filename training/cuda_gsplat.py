@@ -13,6 +13,7 @@ import numpy as np
 
 from ..core.camera import Camera
 from ..core.gaussians import Gaussians
+from ..core.sessions import runtime
 from .cuda_service import INPUTS, AvatarCache, Images, Refused, Say, versions
 
 logger = logging.getLogger("cuda_worker")
@@ -166,7 +167,7 @@ def _has_kernels() -> bool:
 
 def _decoder_name() -> str:
     try:
-        import onnxruntime
+        onnxruntime = runtime()
     except ImportError:
         return "none: heads of kind 'onnx' are decoded by Blender"
     on_card = "CUDAExecutionProvider" in onnxruntime.get_available_providers()

@@ -14,6 +14,7 @@ from ..core.avatar import Controls
 from ..core.camera import Camera
 from ..core.gaussians import Gaussians
 from ..core.render import render
+from ..core.sessions import runtime
 from .dataset.layout import Topology
 from .dataset.reader import Subject
 from .evaluate_metrics import BACKGROUND
@@ -131,8 +132,7 @@ def measure_speed(head: BakedHead, codes: np.ndarray, camera: Camera) -> Speed:
 
 
 def _session(model: bytes) -> object:
-    import onnxruntime
-
+    onnxruntime = runtime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = THREADS, 1
     options.log_severity_level = 3

@@ -21,13 +21,13 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 from torch import Tensor
 from torch.func import functional_call
 from torch.nn import functional
 
 from ..core.assets import SPEECH_MODEL
+from ..core.sessions import runtime
 from ..core.spaces import ARKIT_INDEX
 from ..core.speech.mouth import CLOSE_PER_JAW, CLOSURE
 from .coarticulation_parameters import FITTED, save_parameters, start_parameters
@@ -81,7 +81,7 @@ class Listener:
         self.wanted = [n.input[0] for n in model.graph.node if "decoder.mixing" in n.input]
         model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in self.wanted)
         providers = ["CPUExecutionProvider"]
-        self.session = onnxruntime.InferenceSession(model.SerializeToString(), providers=providers)
+        self.session = runtime().InferenceSession(model.SerializeToString(), providers=providers)
         self.front_end = FrontEnd(SpeechNetworkConfig().num_mels)
 
     def hear(self, name: str, waveform: np.ndarray, motion: np.ndarray) -> Heard:

@@ -10,7 +10,7 @@ from jaxtyping import Float32
 
 from ..errors import AvatarError
 from ..gaussians import Gaussians
-from ..sessions import first_line, make_session, runtime_errors
+from ..sessions import first_line, make_session, runtime, runtime_errors
 from ..spherical_harmonics import NUM_COEFFICIENTS
 from .onnx_scan import check_onnx, check_onnx_work
 
@@ -116,7 +116,7 @@ def onnx_from_bytes(
 
 def _make_session(data: bytes, threads: int | None) -> onnxruntime.InferenceSession:
     try:
-        import onnxruntime  # noqa: F401
+        runtime()
     except ImportError:
         raise AvatarError(
             "This avatar needs the package onnxruntime, which is not installed: install it "
