@@ -21,6 +21,8 @@ def test_a_network_that_is_opened_leaves_nothing_about_the_computer(tmp_path):
     """onnxruntime 1.31 keeps an identity and events to send in the user's cache, unless it is forbidden."""
     places = {name: str(tmp_path) for name in ("HOME", "XDG_CACHE_HOME", "TMPDIR", "LOCALAPPDATA")}
     settings = {k: v for k, v in os.environ.items() if k != "ORT_DISABLE_TELEMETRY"} | places
-    done = subprocess.run([sys.executable, "-c", OPEN], capture_output=True, text=True, env=settings)
+    done = subprocess.run(
+        [sys.executable, "-c", OPEN], capture_output=True, text=True, env=settings
+    )
     assert done.returncode == 0, done.stderr
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
