@@ -14,7 +14,7 @@ import bpy
 import numpy as np
 import pytest
 import soundfile
-from gaussian_heads.blender import cli, personalizing
+from gaussian_heads.blender import cli, people, personalizing
 from gaussian_heads.blender.avatars import load_avatar
 from gaussian_heads.blender.bake import bake_track
 from gaussian_heads.blender.proxy import create_avatar_object
@@ -160,7 +160,8 @@ def test_a_line_for_the_shell_runs(words, place, stand_in_for_torch, monkeypatch
     for earlier in EARLIER.get(words[0], ()):
         assert cli.main(earlier) == 0, capsys.readouterr().err
     if words[0] == "personalize":
-        monkeypatch.setattr(personalizing, "torch_python", lambda folder=None: Path(sys.executable))
+        for module in (people, personalizing):
+            monkeypatch.setattr(module, "torch_python", lambda folder=None: Path(sys.executable))
     assert cli.main([*words, *SMALLER.get(words[0], ())]) == 0, capsys.readouterr().err
     if "--out" in words and "--dry-run" not in words:
         out = Path(words[words.index("--out") + 1])
