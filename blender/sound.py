@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,11 +14,8 @@ from ..core.audio import MAX_DURATION_SEC, SPEECH_RATE_HZ, load_audio
 from ..core.errors import AudioError
 from ..core.progress import Progress
 from ..core.timing import SoundPlacement
-from .strips import is_retimed, placement, scene_rate
-
-MIX_RATE_HZ = 48_000
-# The part that Blender's rounding may leave out, and how long a mix may stand still before it counts as failed.
-MIX_SLACK, MIX_WAIT_SEC, MIX_POLL_SEC = 0.001, 5.0, 0.02
+from .mixing import mix_down
+from .strips import is_retimed, placement
 
 
 @dataclass(frozen=True)
@@ -106,52 +102,6 @@ def _mixed_down(
     return StripSound(path, SoundPlacement(place.fps, start, start, place.right_frame))
 
 
-def mix_down(
-    scene: bpy.types.Scene, path: Path, frames: tuple[int, int], *, channels: str = "MONO"
-) -> bool:
-    """Write what `scene` sounds like from the first to the last of `frames` as `path` (WAV, 48 kHz, float32).
-
-    Returns whether Blender did; nothing else may change the scene meanwhile.
-    """
-    first_frame, last_frame = frames
-    with _frame_range(scene, first_frame, last_frame), bpy.context.temp_override(scene=scene):
-        bpy.ops.sound.mixdown(
-            filepath=str(path),
-            check_existing=False,
-            container="WAV",
-            codec="PCM",
-            format="F32",
-            mixrate=MIX_RATE_HZ,
-            channels=channels,
-        )
-        length_sec = float((last_frame - first_frame + 1) / scene_rate(scene))
-        return _is_written(path, int(length_sec * MIX_RATE_HZ * (1 - MIX_SLACK)))
-
-
-def _is_written(path: Path, num_samples: int) -> bool:
-    """Wait for a sound: from 5.2 on Blender mixes beside Python, but as a module it is done when it returns."""
-    last_sec = time.monotonic() + MIX_WAIT_SEC
-    size, is_written = -1, False
-    while not is_written and time.monotonic() < last_sec:
-        before, size = size, path.stat().st_size if path.is_file() else -1
-        if size != before:
-            last_sec = time.monotonic() + MIX_WAIT_SEC
-        is_written = size > 0 and _num_samples(path) >= num_samples
-        if not is_written:
-            time.sleep(MIX_POLL_SEC)
-    return is_written
-
-
-def _num_samples(path: Path) -> int:
-    import soundfile
-
-    try:
-        return soundfile.info(str(path)).frames
-    except soundfile.LibsndfileError:
-        # Its header is not written yet.
-        return 0
-
-
 @contextmanager
 def _only_heard(scene: bpy.types.Scene, strip: bpy.types.Strip) -> Iterator[None]:
     muted = {other.name: other.mute for other in scene.sequence_editor.strips_all}
@@ -167,19 +117,3 @@ def _only_heard(scene: bpy.types.Scene, strip: bpy.types.Strip) -> Iterator[None
     finally:
         for other in scene.sequence_editor.strips_all:
             other.mute = muted[other.name]
-
-
-@contextmanager
-def _frame_range(scene: bpy.types.Scene, first_frame: int, last_frame: int) -> Iterator[None]:
-    before = scene.frame_start, scene.frame_end, scene.use_preview_range
-    try:
-        scene.use_preview_range = False
-        scene.frame_end = last_frame
-        scene.frame_start = first_frame
-        scene.frame_end = last_frame
-        yield
-    finally:
-        scene.frame_end = before[1]
-        scene.frame_start = before[0]
-        scene.frame_end = before[1]
-        scene.use_preview_range = before[2]

@@ -25,8 +25,8 @@ from ..dialogue.scene import key_dialogue, listen_to_lines
 from ..frames import Report
 from ..jobs import SpeechJob, new_scratch
 from ..marks import scene_note
+from ..mixing import mix_down
 from ..registration import ensure_registered
-from ..sound import mix_down
 from ..speech import speech_model
 from ..staging import PictureSettings
 from ..strips import require_same_rate, scene_rate, sequencer_scene, sound_strips

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from gaussian_heads.blender import accelerator, preferences
 from gaussian_heads.blender.accelerator import AcceleratorError, AcceleratorPlan
+from gaussian_heads.blender.rasterisers import configured_cuda
 from gaussian_heads.core.render import cuda
 from gaussian_heads.core.render.cuda_process import WorkerCommand
 
@@ -148,7 +149,7 @@ def test_a_python_that_does_not_fit_is_refused(plan, tmp_path):
 
 def test_the_check_says_what_an_environment_lacks(scene, plan, tmp_path):
     finished(accelerator.start_creating(plan))
-    cuda.configure(str(plan.folder), tmp_path / "logs")
+    configured_cuda().configure(str(plan.folder), tmp_path / "logs")
     try:
         task = finished(accelerator.start_checking())
         # The worker's own Python lacks even numpy.
@@ -185,7 +186,7 @@ def test_the_operator_refuses_without_online_access(scene, monkeypatch):
 
 def test_a_render_with_cuda_falls_back_and_says_why(scene, head, camera, picture, monkeypatch):
     monkeypatch.delenv(cuda.ENVIRONMENT_VARIABLE, raising=False)
-    cuda.configure("")
+    configured_cuda().configure("")
     scene.gaussian_heads.backend = "cuda"
     scene.render.film_transparent = True
     assert picture()[..., 3].max() > 0.5

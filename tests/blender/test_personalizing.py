@@ -163,14 +163,15 @@ from gaussian_heads.blender import personalizing
 personalizing.SCRIPT = Path({str(personalizing.SCRIPT)!r})
 r = personalizing.PersonalizeRequest((Path({str(video)!r}),), Path({str(video.with_name("me.uhap"))!r}), "I agree")
 p = personalizing.PersonalizeProcess(r, Path(sys.executable), Path({str(tmp_path / "log.txt")!r}))
-print(p._process.pid, flush=True)
+print("process", p._process.pid, flush=True)
 time.sleep(60)
 """
-    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
-    pid = int(parent.stdout.readline())
-    parent.send_signal(signal.SIGKILL)
-    parent.wait()
-    parent.stdout.close()
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True
+    ) as parent:
+        # Blender logs to the same place.
+        pid = next(int(line.split()[1]) for line in parent.stdout if line.startswith("process "))
+        parent.send_signal(signal.SIGKILL)
 
     def is_gone():
         try:

@@ -10,11 +10,11 @@ import gpu
 # Part of the overlay -> module and name that do it; a part within another is taken off it.
 PARTS = {
     "overlay": ("blender.overlay", "draw_in"),
-    "gather": ("blender.overlay", "gather_heads"),
+    "gather": ("blender.gathering", "gather_heads"),
     "decode": ("core.avatar.avatar", "Avatar.decode"),
     "rasterise": ("blender.drawing.heads", "HeadPicture.draw"),
-    "proxies": ("blender.overlay", "Surfaces.draw"),
-    "show": ("blender.overlay", "show_overlay"),
+    "proxies": ("blender.drawing.surfaces", "Surfaces.draw"),
+    "show": ("blender.drawing.screen", "show_overlay"),
 }
 
 

@@ -126,6 +126,7 @@ def test_the_data_folder_gives_all_kinds():
     data = os.environ.get("GAUSSIAN_HEADS_DATA")
     if not data or not (Path(data) / "speech/facegood_zh/arkit_30fps.npz").is_file():
         pytest.skip("needs speech/ of the data folder (GAUSSIAN_HEADS_DATA)")
+    pytest.importorskip("torch")
     kinds = {f.kind for seed in range(4) for f in performance(seed, 40, Sources(Path(data)))}
     assert {"captured", "speech"} <= kinds
 
