@@ -144,7 +144,7 @@ def check_libraries(venv: Path) -> None:
         [python_of(venv), "-c", where], capture_output=True, text=True, check=True
     ).stdout.strip()
     report = subprocess.run(["ldd", library], capture_output=True, text=True).stdout
-    missing = [line.split()[0] for line in report.splitlines() if "not found" in line]
+    missing = sorted({line.split()[0] for line in report.splitlines() if "not found" in line})
     if missing:
         packages = " ".join(sorted({PACKAGES.get(name, name) for name in missing}))
         raise SetUpError(

@@ -152,11 +152,11 @@ class Augmenter:
         """Lens and sensor."""
         s, rng = self.settings, self.rng
         if rng.random() < s.blur:
-            image = _blurred(image, float(rng.uniform(0.3, 1.0) ** 2 * 2.2))
+            image = blurred(image, float(rng.uniform(0.3, 1.0) ** 2 * 2.2))
         if rng.random() < s.motion:
             image = _moved(image, rng)
         if rng.random() < s.color:
-            image = _coloured(image, rng)
+            image = coloured(image, rng)
         if rng.random() < s.grey:
             image = np.repeat(image @ np.array([[0.3], [0.59], [0.11]], np.float32), 3, axis=2)
         return image
@@ -167,15 +167,15 @@ class Augmenter:
         shrunk = rng.random() < s.shrink
         size = int(CROP_PX * rng.uniform(0.35, 1.0) ** 0.8) if shrunk else CROP_PX
         if shrunk:
-            image = _resized(image, size, rng)
+            image = resized(image, size, rng)
         if rng.random() < s.noise:
-            image = _noisy(image, rng)
+            image = noisy(image, rng)
         if rng.random() < s.compression:
-            image = _compressed(image, rng)
+            image = compressed(image, rng)
         if shrunk:
-            image = _resized(image, CROP_PX, rng)
+            image = resized(image, CROP_PX, rng)
         if rng.random() < s.sharpen:
-            image = image + rng.uniform(0.3, 1.5) * (image - _blurred(image, 1.2))
+            image = image + rng.uniform(0.3, 1.5) * (image - blurred(image, 1.2))
         if rng.random() < s.frame_edge:
             image = _cut_off(image, rng)
         return image
@@ -212,7 +212,7 @@ def _lit(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return image * wide[0].permute(1, 2, 0).numpy()
 
 
-def _coloured(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def coloured(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Contrast, brightness, gamma, saturation and white balance."""
     values = np.clip(image * np.float32(1 / 255), 0, 1)
     if rng.random() < 0.5:
@@ -226,7 +226,7 @@ def _coloured(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return 255 * (values @ matrix + offset.astype(np.float32))
 
 
-def _blurred(image: np.ndarray, sigma_px: float) -> np.ndarray:
+def blurred(image: np.ndarray, sigma_px: float) -> np.ndarray:
     radius = max(int(2.5 * sigma_px + 0.5), 1)
     weights = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma_px) ** 2)
     weights = (weights / weights.sum()).astype(np.float32)
@@ -252,20 +252,20 @@ def _moved(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return sum(parts) / np.float32(len(parts))
 
 
-def _resized(image: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
+def resized(image: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
     kinds = (Image.Resampling.BILINEAR, Image.Resampling.BICUBIC, Image.Resampling.BOX)
     chosen = kinds[rng.choice(3, p=(0.5, 0.35, 0.15))]
     return np.asarray(Image.fromarray(_bytes(image)).resize((size, size), chosen), np.float32)
 
 
-def _noisy(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def noisy(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     level = rng.uniform(0.2, 1.0) ** 2 * 11
     shape = image.shape if rng.random() < 0.6 else (*image.shape[:2], 1)
     noise = rng.standard_normal(shape, dtype=np.float32)
     return image + np.float32(level) * noise * (0.4 + image * np.float32(1 / 255))
 
 
-def _compressed(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def compressed(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     stream = io.BytesIO()
     quality = int(rng.uniform(14, 92))
     Image.fromarray(_bytes(image)).save(

@@ -115,7 +115,7 @@ def window_camera(
     still = replace(shot, head_pose=np.zeros(6))
     viewmat = camera_of(still, neck_pivot)
     seen = seen_labels(viewmat, still.head_pose, neck_pivot, landmarks_m).landmarks
-    return _seeing(window_of_landmarks(seen).scaled(FACE_MARGIN), viewmat, size_px)
+    return seeing(window_of_landmarks(seen).scaled(FACE_MARGIN), viewmat, size_px)
 
 
 class FaceRenderer:
@@ -231,10 +231,10 @@ def _zoomed(
             window.center_px[1] + margin * (moved[1] + 0.08 * window.side_px),
         )
         window = CropWindow(center, margin * window.side_px)
-    return _seeing(window, viewmat, size)
+    return seeing(window, viewmat, size)
 
 
-def _seeing(window: CropWindow, viewmat: np.ndarray, size: int) -> Camera:
+def seeing(window: CropWindow, viewmat: np.ndarray, size: int) -> Camera:
     """The camera whose picture is a window of tangents of angles."""
     focal = size / window.side_px
     x, y = (size / 2 - focal * center for center in window.center_px)

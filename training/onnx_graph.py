@@ -15,21 +15,21 @@ OPSET = 18
 
 def traced(
     module: nn.Module,
-    example: Tensor,
+    example: Tensor | tuple[Tensor, ...],
     inputs: Sequence[str],
     outputs: Sequence[str],
     *,
     axes: Mapping[str, Mapping[int, str]] | None = None,
     folds_constants: bool = True,
 ) -> onnx.ModelProto:
-    """The model of `module` in evaluation, with the names of its ports and of their free `axes`."""
+    """The model of `module` in evaluation, with the names of its ports and of their free `axes`; an input for each."""
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         # The exporter warns about its own internals, nothing a caller could mend.
         warnings.simplefilter("ignore")
         torch.onnx.export(
             module.eval(),
-            (example,),
+            example if isinstance(example, tuple) else (example,),
             buffer,
             input_names=list(inputs),
             output_names=list(outputs),

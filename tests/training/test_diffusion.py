@@ -1,0 +1,237 @@
+"""The diffusion portrait: its network, its samples and the command, on clips made by hand."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("onnx")
+
+from gaussian_heads.training import diffusion  # noqa: E402
+from gaussian_heads.training.networks.portrait import (  # noqa: E402
+    PortraitNetwork,
+    PortraitSettings,
+    fold,
+    unfold,
+    warp,
+)
+from gaussian_heads.training.portrait.export import export_portrait  # noqa: E402
+from gaussian_heads.training.portrait.flow import conditions, flow_loss, sampled  # noqa: E402
+from gaussian_heads.training.portrait.photographs import PLAIN, Photographer  # noqa: E402
+from gaussian_heads.training.portrait.pool import (  # noqa: E402
+    MIRRORED,
+    ClipPool,
+    PoolSettings,
+    collate,
+    with_still_mouth,
+)
+from gaussian_heads.training.portrait.sounds import CLASSES, SOUND_DIM, sound_features  # noqa: E402
+
+SMALL = PortraitSettings(widths=(16, 16, 20), reference_widths=(8, 8), time_dim=16)
+
+
+@pytest.fixture
+def clips(tmp_path, rng):
+    """Two clips of coloured noise with wandering points, and what is heard in them."""
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    (tmp_path / "sounds").mkdir()
+    for number in range(2):
+        points = rng.uniform(0.2, 0.8, (1, 70, 2)) + 0.01 * rng.normal(size=(12, 70, 2))
+        np.savez(
+            folder / f"clip-{number:05d}.npz",
+            points=points.astype(np.float32),
+            rest_points=(points + 0.1).astype(np.float32),
+            times_sec=np.r_[np.arange(8) / 25, np.full(4, np.nan)],
+            recording=f"r{number}",
+        )
+        small = rng.integers(0, 255, (12, 8, 8, 4), np.uint8)
+        np.save(folder / f"clip-{number:05d}.npy", small.repeat(32, 1).repeat(32, 2))
+        np.save(tmp_path / f"sounds/r{number}.npy", rng.random((60, CLASSES)).astype(np.float16))
+    return folder
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(4)
+
+
+def batch_of(clips, settings=None, count=2):
+    pool = ClipPool(clips, settings or PoolSettings(), seed=1)
+    samples = iter(pool)
+    return collate([next(samples) for _ in range(count)])
+
+
+def network(**options):
+    torch.manual_seed(0)
+    made = PortraitNetwork(replace(SMALL, **options)).eval()
+    for name, parameter in made.named_parameters():
+        if parameter.abs().max() == 0 or name.endswith("taps"):
+            torch.nn.init.normal_(parameter, std=0.05)
+    return made
+
+
+def test_folding_loses_nothing():
+    picture = torch.rand(2, 3, 32, 32)
+    assert torch.equal(unfold(fold(picture)), picture)
+
+
+def test_a_warp_takes_pixels_from_where_the_field_says():
+    picture = torch.zeros(1, 1, 64, 64)
+    picture[..., 40, 24] = 1.0
+    field = torch.zeros(1, 2, 33, 33)
+    assert torch.allclose(warp(picture, field), picture, atol=1e-4)
+    field[:, 0], field[:, 1] = 8 / 64, -4 / 64
+    moved = warp(picture, field)
+    assert moved[0, 0, 44, 16] == pytest.approx(1.0, abs=1e-3)
+
+
+def test_an_untrained_network_gives_the_warped_photo(clips):
+    batch = batch_of(clips)
+    made = PortraitNetwork(SMALL).eval()
+    given = conditions(made, batch)
+    change = torch.randn_like(given.warped)
+    assert not made(change, torch.rand(2), given).any()
+    pictures = sampled(made, batch, steps=3)
+    torch.testing.assert_close(pictures[:, 0], unfold(given.warped).clamp(-1, 1), atol=1e-5, rtol=0)
+
+
+def test_frames_reach_their_neighbours_alone_and_one_frame_stands_alone(clips):
+    made = network()
+    batch = batch_of(clips, PoolSettings(frames=6), count=1)
+    given = conditions(made, batch)
+    time, change = torch.full((6,), 0.3), torch.randn(1, 48, 64, 64).repeat(6, 1, 1, 1)
+    before = made(change, time, given)
+    other = change.clone()
+    other[5] += 1.0
+    moved = (made(other, time, given) - before).abs().flatten(1).amax(1)
+    # Two layers reach two frames far.
+    assert (moved[3:] > 1e-6).all() and (moved[:3] == 0).all()
+
+
+def test_guidance_of_one_is_none_and_noise_is_that_of_the_seed(clips):
+    made, batch = network(), batch_of(clips)
+    plain = sampled(made, batch, steps=2)
+    assert torch.equal(plain, sampled(made, batch, steps=2, guidance=1.0))
+    assert not torch.equal(plain, sampled(made, batch, steps=2, guidance=2.0))
+    assert not torch.equal(plain, sampled(made, batch, steps=2, seed=1))
+
+
+def test_the_loss_falls_when_the_truth_is_known(clips):
+    torch.manual_seed(1)
+    made, batch = PortraitNetwork(SMALL), batch_of(clips, count=3)
+    optimizer = torch.optim.Adam(made.parameters(), lr=3e-3)
+    losses = []
+    for _ in range(40):
+        loss = flow_loss(made, batch, torch.Generator().manual_seed(5))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.8 * losses[0]
+
+
+def test_a_sample_holds_neighbouring_frames_of_one_clip(clips):
+    batch = batch_of(clips, PoolSettings(frames=4), count=3)
+    assert batch.target.shape == (3, 4, 3, 256, 256) and batch.maps.shape[:2] == (3, 4)
+    assert batch.photo.abs().max() <= 1.0 and batch.sound.shape == (3, 4, 0)
+
+
+def test_sound_stands_for_the_mouth(clips):
+    settings = PoolSettings(frames=2, sounds=clips.parent / "sounds")
+    batch = batch_of(clips, settings)
+    assert batch.sound.shape == (2, 2, SOUND_DIM)
+    made = network(sound_dim=SOUND_DIM)
+    heard = sampled(made, batch, steps=1)
+    deaf = sampled(made, replace(batch, sound=torch.zeros_like(batch.sound)), steps=1)
+    assert not torch.equal(heard, deaf)
+
+
+def test_a_still_mouth_is_at_rest_and_nothing_else(rng):
+    points, rest = rng.random((2, 70, 2)), rng.random((2, 70, 2))
+    still = with_still_mouth(points, rest)
+    assert np.array_equal(still[:, 48:68], rest[:, 48:68])
+    assert np.array_equal(still[:, 17:48], points[:, 17:48])
+    assert np.array_equal(still[:, 68:], points[:, 68:])
+
+
+def test_sound_is_taken_about_each_moment():
+    posteriors = np.zeros((100, CLASSES))
+    posteriors[50, 3] = 1.0
+    features = sound_features(posteriors, np.array([0.5, 0.9])).reshape(2, -1, CLASSES)
+    assert features[0, 8, 3] == 1.0 and features[0].sum() == 1.0 and features[1].sum() == 0.0
+
+
+def test_mirrored_twice_is_as_before():
+    order = np.array(MIRRORED)
+    assert np.array_equal(order[order], np.arange(70))
+
+
+def test_a_plain_photographer_changes_nothing_but_the_background():
+    rgba = np.zeros((2, 64, 64, 4), np.uint8)
+    rgba[:, 16:48, 16:48] = (200, 100, 50, 255)
+    pictures, photo = Photographer(1, PLAIN).take(rgba)
+    assert (pictures[:, 20:40, 20:40] == (200, 100, 50)).all()
+    assert np.array_equal(pictures[0], photo) and np.array_equal(pictures[0], pictures[1])
+
+
+def test_the_command_trains_stops_and_goes_on(clips, tmp_path, monkeypatch):
+    monkeypatch.setattr(diffusion, "PortraitSettings", lambda sound_dim=0: SMALL)
+    words = [
+        "--clips",
+        str(clips),
+        "--work",
+        str(tmp_path / "run"),
+        "--batch",
+        "2",
+        "--workers",
+        "0",
+    ]
+    monkeypatch.setattr(diffusion, "SHEET_STEPS", 1)
+    assert diffusion.main([*words, "--minutes", "0.05"]) == 0
+    first = torch.load(tmp_path / "run/checkpoint.pt", weights_only=True)["step"]
+    assert first >= 1 and (tmp_path / "run/step-000001.png").is_file()
+    assert diffusion.main([*words, "--minutes", "0.1"]) == 0
+    assert torch.load(tmp_path / "run/checkpoint.pt", weights_only=True)["step"] > first
+    (tmp_path / "run/checkpoint.pt").write_bytes(b"none")
+    assert diffusion.main([*words, "--minutes", "0.2"]) == 1
+
+
+def test_no_clips_are_one_sentence(tmp_path, capsys):
+    words = ["--clips", str(tmp_path), "--work", str(tmp_path / "run"), "--minutes", "1"]
+    assert diffusion.main(words) == 1
+    assert "portrait_clips" in capsys.readouterr().err
+
+
+def test_the_files_draw_what_the_network_draws(clips, tmp_path):
+    from gaussian_heads.core.sessions import open_session
+
+    made, batch = network(), batch_of(clips, PoolSettings(frames=3), count=1)
+    export_portrait(made, tmp_path / "out", notes={"step": 1})
+    sessions = {
+        kind: open_session(tmp_path / f"out/{kind}.onnx", kind, 1)
+        for kind in ("reference", "denoiser")
+    }
+    fine, coarse = sessions["reference"].run(
+        None, {"picture": batch.photo.numpy(), "maps": batch.photo_maps.numpy()}
+    )
+    change = torch.randn(3, 3, 256, 256)
+    clean, warped = sessions["denoiser"].run(
+        None,
+        {
+            "change": change.numpy(),
+            "time": np.full(3, 0.5, np.float32),
+            "picture": batch.photo.numpy(),
+            "maps": batch.maps[0].numpy(),
+            "field": batch.field[0].numpy(),
+            "fine": fine,
+            "coarse": coarse,
+        },
+    )
+    given = conditions(made, batch)
+    with torch.no_grad():
+        wanted = 0.12 * unfold(made(fold(change), torch.full((3,), 0.5), given))
+    # Weights are bytes in the file.
+    assert np.abs(clean - wanted.numpy()).mean() < 0.03 * wanted.abs().mean()
+    np.testing.assert_allclose(warped, unfold(given.warped).numpy(), atol=1e-3)

@@ -1,0 +1,1 @@
+"""What the diffusion portrait is trained on and measured with; the command is `training.diffusion`."""
