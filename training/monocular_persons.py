@@ -24,7 +24,7 @@ from ..core.files import replace_on_success
 from ..core.locks import InUseError, held
 from .commands import run_command
 from .dataset import open_capture
-from .dataset.layout import STRAND_GROUPS, TRAIN
+from .dataset.layout import STRAND_GROUPS, TRAIN, VALIDATE
 from .dataset.reader import Subject
 from .networks.prior import BakedHead, UniversalPrior
 from .package_parts import lip_contact_offset_mm
@@ -154,9 +154,11 @@ def load_person(path: Path) -> RenderPerson:
     return person
 
 
-def make_persons(prior: UniversalPrior, data: Path, out: Path, mixes: int, seed: int) -> None:
-    """Bake the training persons and `mixes` mixed ones that are not in `out` yet."""
-    subjects = open_capture(data).subjects(TRAIN)
+def make_persons(
+    prior: UniversalPrior, data: Path, out: Path, mixes: int, seed: int, *, split: str = TRAIN
+) -> None:
+    """Bake the persons of a split and `mixes` mixed ones that are not in `out` yet."""
+    subjects = open_capture(data).subjects(split)
     out.mkdir(parents=True, exist_ok=True)
     # Alternately, so that any beginning of the work is of use.
     names = [f"mix{i:03d}" for i in range(mixes)]
@@ -185,12 +187,20 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, help="folder for the baked heads")
     parser.add_argument("--mixes", type=int, default=72, help="mixed persons (default: 72)")
     parser.add_argument("--seed", type=int, default=11)
+    parser.add_argument(
+        "--split", choices=(TRAIN, VALIDATE), default=TRAIN, help="persons of the capture"
+    )
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(1)
     return run_command(
         lambda: make_persons(
-            load_prior(options.prior), options.data, options.out, options.mixes, options.seed
+            load_prior(options.prior),
+            options.data,
+            options.out,
+            options.mixes,
+            options.seed,
+            split=options.split,
         )
     )
 

@@ -11,7 +11,6 @@ pytest.importorskip("onnx")
 from gaussian_heads.training import diffusion  # noqa: E402
 from gaussian_heads.training.networks.portrait import (  # noqa: E402
     PortraitNetwork,
-    PortraitSettings,
     fold,
     unfold,
     warp,
@@ -28,28 +27,12 @@ from gaussian_heads.training.portrait.pool import (  # noqa: E402
 )
 from gaussian_heads.training.portrait.sounds import CLASSES, SOUND_DIM, sound_features  # noqa: E402
 
-SMALL = PortraitSettings(widths=(16, 16, 20), reference_widths=(8, 8), time_dim=16)
+from .portrait_fixtures import SMALL, write_clips  # noqa: E402
 
 
 @pytest.fixture
-def clips(tmp_path, rng):
-    """Two clips of coloured noise with wandering points, and what is heard in them."""
-    folder = tmp_path / "clips"
-    folder.mkdir()
-    (tmp_path / "sounds").mkdir()
-    for number in range(2):
-        points = rng.uniform(0.2, 0.8, (1, 70, 2)) + 0.01 * rng.normal(size=(12, 70, 2))
-        np.savez(
-            folder / f"clip-{number:05d}.npz",
-            points=points.astype(np.float32),
-            rest_points=(points + 0.1).astype(np.float32),
-            times_sec=np.r_[np.arange(8) / 25, np.full(4, np.nan)],
-            recording=f"r{number}",
-        )
-        small = rng.integers(0, 255, (12, 8, 8, 4), np.uint8)
-        np.save(folder / f"clip-{number:05d}.npy", small.repeat(32, 1).repeat(32, 2))
-        np.save(tmp_path / f"sounds/r{number}.npy", rng.random((60, CLASSES)).astype(np.float16))
-    return folder
+def clips(tmp_path):
+    return write_clips(tmp_path)
 
 
 @pytest.fixture

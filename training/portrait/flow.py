@@ -18,11 +18,11 @@ CHANGE_SCALE = 0.12
 # Share of samples at the flow's very beginning: from there the first step goes, which is the longest.
 BEGINNING_SHARE = 0.3
 # The clean change is predicted; its error counts as the velocity's would, but for the last part of the way.
-LATEST = 0.25
+LATEST = 0.5
 # How often landmarks are left out, for guidance without a classifier.
 DROPPED_SHARE = 0.1
 # What lips and eyes count beside the rest of the picture.
-MOUTH_WEIGHT, EYES_WEIGHT, REST_WEIGHT = 5.0, 3.0, 0.6
+MOUTH_WEIGHT, EYES_WEIGHT, REST_WEIGHT = 24.0, 10.0, 0.4
 
 
 def conditions(network: PortraitNetwork, batch: Sample) -> Conditions:
