@@ -9,11 +9,13 @@ from pathlib import Path
 import bpy
 
 from ..core.audio import SPEECH_RATE_HZ, load_audio
+from ..core.portrait.sitting import Sitting
 from ..core.progress import part
 from .bake import BakeResult
 from .batch import replaced_scene
 from .frames import Report, choose_image_format, render_frames
 from .marks import scene_note
+from .portraits.animating import draw_frames, sized
 from .registration import ensure_registered
 from .shots.job_folder import claim_folder, discard_frames
 from .shots.requests import AnimateRequest, check_request
@@ -49,6 +51,11 @@ def animate(
 
     Interrupted work goes on where it stopped: finished frames of the same request are kept.
     """
+    if request.portrait is not None:
+        request = sized(request)
+    check_request(request)
+    # Refused, like all that is wrong, before anything is written.
+    sitting = Sitting.of(request.portrait) if request.portrait is not None else None
     staged = stage(request, part(report, 0.0, LISTENING_PART), analyser)
     scene = staged.scene
     claim_folder(request)
@@ -56,10 +63,15 @@ def animate(
         save_blend(scene, request)
     frames = request.frames or range(scene.frame_start, scene.frame_end + 1)
     paths = [(frame, request.frame_path(frame)) for frame in frames]
-    choose_image_format(scene, request.frame_format, has_alpha=request.is_transparent)
-    drawn = render_frames(scene, paths, part(report, LISTENING_PART, RENDERING_PART))
+    drawing = part(report, LISTENING_PART, RENDERING_PART)
+    if sitting is None:
+        choose_image_format(scene, request.frame_format, has_alpha=request.is_transparent)
+        drawn = render_frames(scene, paths, drawing)
+    else:
+        drawn = draw_frames(sitting, staged, paths, drawing)
     if request.is_video:
-        _write_video(request, staged, paths)
+        note = scene_note(scene) if sitting is None else sitting.order.note()
+        _write_video(request, staged, paths, note)
     report(1.0)
     files = tuple(path for _, path in paths)
     return AnimateResult(request.out, request.save_blend, files, drawn, staged.bake)
@@ -77,10 +89,11 @@ def stage(request: AnimateRequest, report: Report, analyser: Analyser | None = N
     return staged
 
 
-def _write_video(request: AnimateRequest, staged: Staged, paths: list[tuple[int, Path]]) -> None:
+def _write_video(
+    request: AnimateRequest, staged: Staged, paths: list[tuple[int, Path]], note: str
+) -> None:
     sound_frame = staged.sound_frame - paths[0][0] + 1
     files = [path for _, path in paths]
-    note = scene_note(staged.scene)
     encode_video(
         files, request.audio, staged.picture, request.out, sound_frame=sound_frame, note=note
     )
@@ -94,7 +107,7 @@ def save_blend(scene: bpy.types.Scene, request: AnimateRequest) -> None:
         bpy.ops.wm.save_as_mainfile(filepath=str(temporary), check_existing=False, compress=True)
         for sound in bpy.data.sounds:
             sound.filepath = _relative(sound.filepath)
-        out = _relative(os.path.abspath(request.out))
+        out = _relative(os.path.abspath(_scene_output(request)))
         if request.is_video:
             use_video_output(scene)
             scene.render.filepath = out
@@ -102,6 +115,12 @@ def save_blend(scene: bpy.types.Scene, request: AnimateRequest) -> None:
             choose_image_format(scene, request.frame_format, has_alpha=request.is_transparent)
             scene.render.filepath = f"{out}/####"
         bpy.ops.wm.save_mainfile(filepath=str(temporary), check_existing=False, compress=True)
+
+
+def _scene_output(request: AnimateRequest) -> Path:
+    """Where a saved scene renders to: it shows its head, which must not replace the film of a photo."""
+    out = request.out
+    return out if request.portrait is None else out.with_name(f"{out.stem}_head{out.suffix}")
 
 
 def _relative(path: str) -> str:

@@ -22,6 +22,7 @@ from ..core.shot_cells import OUTPUTS, VIEWS
 from ..core.shots import ShotsError
 from . import commands, face_commands
 from .exchange import commands as performance_commands
+from .portraits import commands as portrait_commands
 from .shots import commands as batch_commands
 from .shots import part_commands
 
@@ -175,6 +176,7 @@ def _add_animate(subparsers: argparse._SubParsersAction) -> None:
     animate.add_argument(
         "--overwrite", action="store_true", help="discard frames of an earlier job in the folder"
     )
+    portrait_commands.add_words(animate)
     animate.set_defaults(run=commands.animate)
 
 

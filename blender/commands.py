@@ -134,6 +134,7 @@ def animate_request(
     options: argparse.Namespace, audio: Path, out: Path, save_blend: Path | None
 ) -> AnimateRequest:
     """What the words of `animate` and `bake` ask for."""
+    from .portraits.commands import order_of
     from .shots.requests import AnimateRequest
 
     width, height = options.size or (None, None)
@@ -161,6 +162,7 @@ def animate_request(
         view=options.view or "",
         direction=options.direction or "",
         leftovers="discard" if getattr(options, "overwrite", False) else "keep",
+        portrait=order_of(options),
     )
 
 

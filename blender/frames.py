@@ -56,7 +56,7 @@ def render_frames(
     Ctrl C, or a wish to terminate, stops after the frame in work: finished files stay, none is cut short.
     """
     drawn = 0
-    with _interrupt_between_frames() as is_interrupted:
+    with collected_interrupts() as is_interrupted:
         for done, (frame, path) in enumerate(paths):
             report(done / len(paths))
             if overwrite or not is_whole(path):
@@ -108,7 +108,7 @@ def run_render(scene: bpy.types.Scene, **options: object) -> None:
 
 
 @contextmanager
-def _interrupt_between_frames() -> Iterator[Callable[[], bool]]:
+def collected_interrupts() -> Iterator[Callable[[], bool]]:
     """Collect Ctrl C instead of letting it tear a frame; the second one ends the program as usual."""
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False

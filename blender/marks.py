@@ -25,7 +25,7 @@ _shown: dict[str, AvatarInfo] = {}
 
 def mark_result(engine: bpy.types.RenderEngine, depsgraph: bpy.types.Depsgraph) -> None:
     """Write the fields into the picture that `engine` has just finished; PNG, JPEG and EXR keep them."""
-    from ..core.synthetic import KIND, KIND_FIELD, NOTE_FIELD, VIDEO_FIELD, synthetic_note
+    from ..core.synthetic import note_fields, synthetic_note
 
     heads = shown_heads(depsgraph)
     note = synthetic_note(heads)
@@ -33,7 +33,7 @@ def mark_result(engine: bpy.types.RenderEngine, depsgraph: bpy.types.Depsgraph) 
     if not note or result is None:
         return
     _shown.update({info.name: info for info in heads})
-    for field, text in ((NOTE_FIELD, note), (VIDEO_FIELD, note), (KIND_FIELD, KIND)):
+    for field, text in note_fields(note).items():
         result.stamp_data_add_field(field, text)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -59,6 +61,16 @@ def view_layer_with(scene: bpy.types.Scene, obj: bpy.types.Object) -> bpy.types.
     if layer is None:
         raise RenderError(f"'{obj.name}' is in no view layer of '{scene.name}': show it there.")
     return layer
+
+
+@contextmanager
+def frame_kept(scene: bpy.types.Scene) -> Iterator[None]:
+    """Go back to the scene's frame when the block ends."""
+    before = scene.frame_current, scene.frame_subframe
+    try:
+        yield
+    finally:
+        scene.frame_set(before[0], subframe=before[1])
 
 
 def setup_render(scene: bpy.types.Scene) -> list[str]:

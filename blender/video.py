@@ -59,10 +59,19 @@ def encode_video(
             # The frames are finished pictures: nothing may change their colours again.
             scene.view_settings.view_transform = "Standard"
             scene.view_settings.look = "None"
+            # The same frames and sound give the same file, whenever it is written.
+            scene.render.use_stamp_date = False
             use_video_output(scene)
             _write_video(scene, path, note)
         finally:
             bpy.data.scenes.remove(scene)
+            _forget_sound(sound)
+
+
+def _forget_sound(path: Path) -> None:
+    """Leave nothing in the open file of a sound that is gone from the disk."""
+    for sound in [s for s in bpy.data.sounds if s.filepath == str(path) and s.users == 0]:
+        bpy.data.sounds.remove(sound)
 
 
 def _write_video(scene: bpy.types.Scene, path: Path, note: str) -> None:

@@ -43,6 +43,10 @@ class Work(Generic[Result]):
         """Whether the thread still works."""
         return self._thread.is_alive()
 
+    def wait(self, timeout_sec: float | None = None) -> None:
+        """Wait for the end of the work, at most so long."""
+        self._thread.join(timeout_sec)
+
     def result(self) -> Result:
         """What the work gave; waits for it, and raises the error that ended it."""
         self._thread.join()

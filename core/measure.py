@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float, Float32
 
 from .expression import ExpressionTrack
 from .files import replace_on_success
@@ -77,9 +77,9 @@ def measure_landmarks(
     corners = points[:, LEFT_CORNER] - points[:, RIGHT_CORNER]
     # Lids that hang over the lower ones when they shut are shut, however far they lie in front.
     lids = points[:, UPPER_LIDS] - points[:, LOWER_LIDS]
-    opening = (lids * _up(points[:, LEFT_EYE_OUTSIDE] - points[:, RIGHT_EYE_OUTSIDE])[:, None]).sum(
-        2
-    )
+    opening = (
+        lids * up_axes(points[:, LEFT_EYE_OUTSIDE] - points[:, RIGHT_EYE_OUTSIDE])[:, None]
+    ).sum(2)
     moved = points - neutral
     columns_mm = (
         np.maximum(gap, 0.0),
@@ -96,12 +96,12 @@ def signed_lip_gap(points: Float32[np.ndarray, "T 68 3"]) -> Float32[np.ndarray,
 
     The mouth's up axis is the avatar's, made square to the line through the corners.
     """
-    up = _up(points[:, LEFT_CORNER] - points[:, RIGHT_CORNER])
+    up = up_axes(points[:, LEFT_CORNER] - points[:, RIGHT_CORNER])
     apart = (points[:, INNER_UPPER] - points[:, INNER_LOWER]).mean(1)
     return (apart * up).sum(1).astype(np.float32)
 
 
-def _up(across: np.ndarray) -> np.ndarray:
+def up_axes(across: Float[np.ndarray, "T 3"]) -> Float[np.ndarray, "T 3"]:
     """The avatar's up axis `[T, 3]` made square to lines `[T, 3]` across the face."""
     across = across / np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-9)
     up = np.array([0.0, 1.0, 0.0], np.float32) - across[:, 1:2] * across

@@ -23,6 +23,11 @@ KIND = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 MAX_STATEMENT = 160
 
 
+def note_fields(note: str) -> dict[str, str]:
+    """The fields of a picture's metadata that hold a note."""
+    return {NOTE_FIELD: note, VIDEO_FIELD: note, KIND_FIELD: KIND}
+
+
 def synthetic_note(heads: Iterable[AvatarInfo]) -> str:
     """One sentence on the heads in a picture and where their likeness comes from; empty without any."""
     shown = list(dict.fromkeys(_described(info) for info in heads))
@@ -31,6 +36,14 @@ def synthetic_note(heads: Iterable[AvatarInfo]) -> str:
     return (
         f"Synthetic: rendered with Gaussian Heads, no camera recording. Shows {'; '.join(shown)}."
     )
+
+
+def portrait_note(consent: str, digest: str, *, is_synthetic: bool) -> str:
+    """One sentence on a film that was drawn from one photo, whose SHA-256 begins with `digest`."""
+    whose = "a made-up person"
+    if not is_synthetic:
+        whose = f"the likeness of a real person, consent: {_short(consent)}"
+    return f"Synthetic: drawn with Gaussian Heads from one photo ({digest}), no camera recording. Shows {whose}."
 
 
 def mark_video(path: Path, note: str) -> None:

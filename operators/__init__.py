@@ -38,6 +38,7 @@ _MODULES = (
     "use_standard",
     "create_accelerator",
     "personalize",
+    "render_portrait",
     "key_pose",
     "keying_set",
     "reset_pose",
@@ -98,6 +99,7 @@ def _menu_entries() -> tuple[tuple[type, object], ...]:
         import_lam,
         import_performance,
         import_splats,
+        render_portrait,
     )
 
     return (
@@ -110,4 +112,5 @@ def _menu_entries() -> tuple[tuple[type, object], ...]:
         (bpy.types.TOPBAR_MT_file_export, export_ply.draw_menu),
         (bpy.types.TOPBAR_MT_file_export, export_performance.draw_menu),
         (bpy.types.TOPBAR_MT_file_export, export_landmarks.draw_menu),
+        (bpy.types.TOPBAR_MT_render, render_portrait.draw_menu),
     )

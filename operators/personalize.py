@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import bpy
 from bpy.props import BoolProperty, CollectionProperty, EnumProperty, FloatProperty, StringProperty
 
+from .agreement import AsksForAgreement
 from .base import CANCELLED, GuardedOperator, Outcome, SaysWhyNot
 from .import_avatar import chosen_paths
 
@@ -31,10 +32,11 @@ FACE_ITEMS = (
 # What the dialog asks.
 ASKED = ("person", "statement", "is_agreed", "author", "licence", "motion", "face", "minutes")
 ASKED += ("add_to_scene",)
-MISSING = "Say who agreed to what and tick the box: nothing is made before"
 
 
-class GAUSSIAN_HEADS_OT_personalize(SaysWhyNot, GuardedOperator, bpy.types.Operator):
+class GAUSSIAN_HEADS_OT_personalize(
+    AsksForAgreement, SaysWhyNot, GuardedOperator, bpy.types.Operator
+):
     """Make an avatar of a person from one video or some photos, beside Blender; the person has to agree"""
 
     bl_idname = "gaussian_heads.personalize"
@@ -99,6 +101,9 @@ class GAUSSIAN_HEADS_OT_personalize(SaysWhyNot, GuardedOperator, bpy.types.Opera
         name="Add to Scene", description="Add the avatar to the scene when it is made", default=True
     )
 
+    missing = "Say who agreed to what and tick the box: nothing is made before"
+    placeholder = "I am … and want this avatar of myself"
+
     @classmethod
     def why_not(cls, context: bpy.types.Context) -> str:
         """Needs an environment, and nobody else being made."""
@@ -118,17 +123,6 @@ class GAUSSIAN_HEADS_OT_personalize(SaysWhyNot, GuardedOperator, bpy.types.Opera
             self, width=460, title="New Person", confirm_text="Make the Avatar"
         )
 
-    def execute(self, context: bpy.types.Context) -> Outcome:
-        """Begin; a recording that was just chosen is asked about first, and again while nobody agreed."""
-        if bpy.app.background or context.window is None:
-            return super().execute(context)
-        if self.was_asked and not self._has_agreement():
-            # The dialog closed when it was confirmed: it comes back with what was typed.
-            return self._ask(was_refused=True, **{name: getattr(self, name) for name in ASKED})
-        if not self.was_asked and not self.statement:
-            return self._ask()
-        return super().execute(context)
-
     def draw(self, context: bpy.types.Context) -> None:
         """The agreement, then what is usual to change."""
         layout = self.layout
@@ -142,7 +136,7 @@ class GAUSSIAN_HEADS_OT_personalize(SaysWhyNot, GuardedOperator, bpy.types.Opera
         text = paths[0].name if len(paths) == 1 else f"{len(paths)} photos"
         layout.label(text=text, icon="FILE_MOVIE")
         layout.prop(self, "person")
-        self._draw_agreement(layout.box())
+        self.draw_agreement(layout.box())
         for name in ("author", "licence", "motion", "face", "minutes", "add_to_scene"):
             layout.prop(self, name)
 
@@ -161,26 +155,16 @@ class GAUSSIAN_HEADS_OT_personalize(SaysWhyNot, GuardedOperator, bpy.types.Opera
         self.report({"INFO"}, f"Made '{avatar}'.")
         return {"FINISHED"}
 
-    def _draw_agreement(self, layout: bpy.types.UILayout) -> None:
-        layout.prop(self, "statement", placeholder="I am … and want this avatar of myself")
-        row = layout.row()
-        row.use_property_split = False
-        row.prop(self, "is_agreed")
-        if not self._has_agreement():
-            row = layout.row()
-            row.alert = self.was_refused
-            row.label(text=MISSING, icon="ERROR" if self.was_refused else "INFO")
-
-    def _has_agreement(self) -> bool:
-        return self.is_agreed and bool(self.statement.strip())
-
-    def _ask(self, **given: object) -> Outcome:
+    def ask(self, *, was_refused: bool = False) -> Outcome:
+        """Open the dialog for the chosen recording."""
+        given = {name: getattr(self, name) for name in ASKED} if was_refused else {}
         names = [{"name": file.name} for file in self.files]
         bpy.ops.gaussian_heads.personalize(
             "INVOKE_DEFAULT",
             filepath=self.filepath,
             directory=self.directory,
             files=names,
+            was_refused=was_refused,
             **given,
         )
         return CANCELLED
@@ -189,7 +173,7 @@ class GAUSSIAN_HEADS_OT_personalize(SaysWhyNot, GuardedOperator, bpy.types.Opera
         from ..blender import people
         from ..blender.personalizing import CONSENT_SENTENCE, PersonalizeError, PersonalizeRequest
 
-        if not self._has_agreement():
+        if not self.has_agreement():
             raise PersonalizeError(CONSENT_SENTENCE)
         options = ["--motion", self.motion, "--face", self.face]
         if self.minutes > 0:

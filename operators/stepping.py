@@ -59,7 +59,9 @@ class SteppingOperator(GuardedOperator):
 
     def cancel(self, context: bpy.types.Context) -> None:
         """Leave nothing running: what the work changed is restored, the timer removed."""
-        self._steps.close()
+        if self._steps is not None:
+            # A file browser or a dialog that is left ends here too, before anything was begun.
+            self._steps.close()
         if self._timer is not None:
             context.window_manager.event_timer_remove(self._timer)
             self._timer = None

@@ -27,6 +27,7 @@ def _classes() -> tuple[type, ...]:
         exchange,
         expression_shelf,
         people,
+        portrait,
         rendering,
         speech,
         targets,
@@ -35,5 +36,5 @@ def _classes() -> tuple[type, ...]:
     )
 
     modules = (avatar, people, speech, direction, video, acting, targets, expression_shelf)
-    modules += (exchange, rendering, viewport)
+    modules += (exchange, rendering, portrait, viewport)
     return tuple(cls for module in modules for cls in module.CLASSES)

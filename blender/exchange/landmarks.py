@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,7 +23,7 @@ from ..avatars import object_avatar
 from ..axes import avatar_to_world
 from ..camera import picture_camera
 from ..codes import decoder_code, head_pose, require_code_space
-from ..staging import view_layer_with
+from ..staging import frame_kept, view_layer_with
 from ..strips import scene_rate
 
 
@@ -69,7 +68,7 @@ def export_landmarks(
     notes: list[str] = []
     heads = _marked_heads(scene, objects, len(frames), notes)
     view = _View()
-    with _frame_kept(scene):
+    with frame_kept(scene):
         for row, frame in enumerate(frames):
             scene.frame_set(frame)
             camera = view.camera(scene, heads[0].layer.depsgraph) if export.has_camera else None
@@ -215,12 +214,3 @@ def _paths(path: Path, names: Sequence[str]) -> list[Path]:
         taken.add(stem.lower())
         paths.append(path.with_name(f"{stem}{path.suffix}"))
     return paths
-
-
-@contextmanager
-def _frame_kept(scene: bpy.types.Scene) -> Iterator[None]:
-    before = scene.frame_current, scene.frame_subframe
-    try:
-        yield
-    finally:
-        scene.frame_set(before[0], subframe=before[1])

@@ -14,7 +14,7 @@ from ...core.direction.words import table_of
 from ...core.errors import GaussianHeadsError
 from ...core.files import remove_unfinished, replace_on_success
 from ...core.job_records import file_sha256, input_sha256
-from .requests import AnimateRequest
+from .requests import AnimateRequest, Leftovers
 
 JOB_FILE = "job.json"
 JOB_VERSION = 2
@@ -22,20 +22,27 @@ _FRAME_FILE = re.compile(r"-?\d{4,}\.(png|exr)")
 
 
 def claim_folder(request: AnimateRequest) -> None:
-    """Write the job file of `request` beside its frames.
+    """Write the job file of `request` beside its frames; see `claim`."""
+    claim(request.frames_folder, _job(request), request.leftovers, is_video=request.is_video)
+
+
+def claim(
+    folder: Path, settings: dict[str, object], leftovers: Leftovers, *, is_video: bool
+) -> None:
+    """Write the job file of what is decided by `settings` beside its frames.
 
     Frames of another job are refused or discarded, as the request says; what was kept for a video that was
     never finished is discarded. Files of others are never touched.
     """
-    folder, job = request.frames_folder, _job(request)
+    job = {"format": "gaussian_heads.job", "version": JOB_VERSION, **settings}
     path = folder / JOB_FILE
     if folder.is_dir():
         remove_unfinished(folder)
         present = _read_job(path)
-        if present == job and request.leftovers != "discard":
+        if present == job and leftovers != "discard":
             return
         is_ours = present is not None and present.get("format") == job["format"]
-        if is_ours and (request.is_video or request.leftovers != "keep"):
+        if is_ours and (is_video or leftovers != "keep"):
             discard_frames(folder)
         elif is_ours or any(folder.glob("*.png")) or any(folder.glob("*.exr")):
             raise GaussianHeadsError(
@@ -69,16 +76,14 @@ def _job(request: AnimateRequest) -> dict[str, object]:
         settings.pop(name)
     if request.direction:
         settings["direction"] = _directed(request.direction)
-    return {
-        "format": "gaussian_heads.job",
-        "version": JOB_VERSION,
-        **settings,
-        "sha256": input_sha256(request, reference),
-    }
+    if request.portrait is not None:
+        settings["portrait"] = request.portrait.settings()
+    return {**settings, "sha256": input_sha256(request, reference)}
 
 
 # What does not change a frame, or is known by its hash; a direction where there is none.
 _PLACES = ("audio", "out", "scene", "performance", "save_blend", "leftovers", "direction")
+_PLACES += ("portrait",)
 
 
 def _directed(words: str) -> list[str]:

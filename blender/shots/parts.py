@@ -22,20 +22,18 @@ from ..batch import open_scene, replaced_scene, scene_frames
 from ..destinations import Destination
 from ..dialogue.lines import adopt_duplicates
 from ..dialogue.scene import key_dialogue, listen_to_lines
+from ..film_sound import mixed_sound
 from ..frames import Report
 from ..jobs import SpeechJob, new_scratch
 from ..marks import scene_note
-from ..mixing import mix_down
 from ..registration import ensure_registered
 from ..speech import speech_model
 from ..staging import PictureSettings
-from ..strips import require_same_rate, scene_rate, sequencer_scene, sound_strips
-from ..video import encode_video, require_video_size, with_silence
+from ..strips import require_same_rate, scene_rate, sequencer_scene
+from ..video import encode_video, require_video_size
 from .requests import AnimateRequest
 
 POLL_SEC = 0.1
-# Silence behind a sound, so that the mixer never reads past its end.
-BEHIND_SEC = 2
 LISTENED_PART = 0.9
 
 
@@ -113,7 +111,8 @@ def film(request: VideoRequest) -> Path:
     picture = PictureSettings(width, height, scene_rate(scene))
     note = scene_note(scene)
     with tempfile.TemporaryDirectory() as scratch:
-        sound = _mixed_sound(Path(scratch), (frames[0], frames[-1]))
+        cut = sequencer_scene(bpy.context)
+        sound = mixed_sound(cut, Path(scratch), (frames[0], frames[-1]))
         out = Path(os.path.abspath(request.out))
         encode_video(paths, sound, picture, out, note=note)
     return request.out
@@ -136,18 +135,3 @@ def _size_px(path: Path) -> tuple[int, int]:
         return tuple(image.size)
     finally:
         bpy.data.images.remove(image)
-
-
-def _mixed_sound(folder: Path, frames: tuple[int, int]) -> Path:
-    """What the scene's cut sounds like from the first to the last of `frames`, as a file in `folder`."""
-    cut = sequencer_scene(bpy.context)
-    for number, sound in enumerate({strip.sound for strip in sound_strips(cut) if strip.sound}):
-        source = Path(bpy.path.abspath(sound.filepath, library=sound.library))
-        if sound.library is None and sound.packed_file is None and source.is_file():
-            sound.filepath = str(with_silence(source, folder / f"{number}.wav", BEHIND_SEC))
-    path = folder / "mix.wav"
-    if not mix_down(cut, path, frames, channels="STEREO"):
-        raise RenderError(
-            f"Blender could not mix the sound of '{cut.name}': check its sound strips."
-        )
-    return path

@@ -12,11 +12,17 @@ from ...core.camera import MAX_SIDE_PX
 from ...core.direction.words import read_direction
 from ...core.errors import RenderError
 from ...core.framing import FRAMINGS
+from ...core.portrait.order import PortraitOrder
 from ..frames import IMAGE_FORMATS
 from ..video import require_video_size
 
+Leftovers = Literal["keep", "replace", "discard"]
+"""What happens to frames that another job left in the folder."""
+
 # Endings by which someone means one file, which is only written as .mp4.
 FILE_SUFFIXES = {".avi", ".exr", ".gif", ".jpg", ".m4v", ".mkv", ".mov", ".png", ".webm"}
+# What says how a head is drawn: fields, empty where nobody said it, and their words on the command line.
+_OF_HEADS = {"camera": "--camera", "look": "--look", "view": "--view"}
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,7 @@ class AnimateRequest:
     "joy:0.8" or the path of a table of Action Units. `leftovers` says what happens to
     frames in the folder: "keep" those of the same job and refuse others, "replace" another job's,
     "discard" all of ours.
+    With a `portrait` the frames show a photo that moves as the head does.
     """
 
     audio: Path
@@ -58,7 +65,8 @@ class AnimateRequest:
     performance: Path | None = None
     view: str = ""
     direction: str = ""
-    leftovers: Literal["keep", "replace", "discard"] = "keep"
+    leftovers: Leftovers = "keep"
+    portrait: PortraitOrder | None = None
 
     @property
     def is_video(self) -> bool:
@@ -94,6 +102,8 @@ def check_request(request: AnimateRequest) -> None:
         raise RenderError(f"'{request.save_blend}' is no scene file: end its name in .blend.")
     if request.direction:
         read_direction(request.direction)
+    if request.portrait is not None:
+        _check_portrait(request)
     if request.scene is None and request.camera and request.camera not in FRAMINGS:
         raise RenderError(
             f"There is no framing '{request.camera}': choose one of {', '.join(FRAMINGS)}."
@@ -109,4 +119,22 @@ def _check_video(request: AnimateRequest) -> None:
     if frames and frames != tuple(range(frames[0], frames[-1] + 1)):
         raise RenderError(
             "A video needs every frame from first to last: leave out the step, or choose a folder."
+        )
+
+
+def _check_portrait(request: AnimateRequest) -> None:
+    request.portrait.check()
+    if request.is_transparent:
+        raise RenderError("A portrait has the photo's background: leave out --transparent.")
+    if request.frame_format != "png":
+        raise RenderError(
+            f"A portrait has 8 bits a colour and is written as PNG, not {request.frame_format.upper()}: "
+            "choose --format png."
+        )
+    given = [word for name, word in _OF_HEADS.items() if getattr(request, name)]
+    if request.backend != "auto":
+        given.append("--backend")
+    if given:
+        raise RenderError(
+            f"{' and '.join(given)} would say how a head is drawn, a portrait shows the photo: leave it out."
         )

@@ -44,9 +44,10 @@ USUAL_FPS, USUAL_SIDE_PX = Fraction(25), 512
 
 @dataclass(frozen=True)
 class Staged:
-    """A scene that is ready to render, its picture, where the sound starts, and what was keyed."""
+    """A scene that is ready to render, its head that speaks, its picture, where the sound starts, and what was keyed."""
 
     scene: bpy.types.Scene
+    head: bpy.types.Object
     picture: PictureSettings
     sound_frame: int
     bake: BakeResult
@@ -76,7 +77,7 @@ def stage_shot(request: AnimateRequest, report: Report, analyser: Analyser | Non
     _choose_camera(request, scene, obj)
     _prepare_render(request, scene)
     scene.frame_set(scene.frame_start)
-    return Staged(scene, picture, sound_frame, bake)
+    return Staged(scene, obj, picture, sound_frame, bake)
 
 
 def _fresh_scene() -> bpy.types.Scene:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import struct
-import zlib
 
 import numpy as np
-from jaxtyping import UInt8
 
 from ..camera import Camera, intrinsics, look_at
 from ..errors import AvatarError
 from ..gaussians import Gaussians
+from ..png_files import SIGNATURE, encode_png
 from ..render import render
 
 SIDE_PX = 256
 MAX_SIDE_PX = 4096
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # A long lens on the face: what lies within this square (m) around the middle fills the picture.
 FRAME_M = 0.36
 MIDDLE_M = np.array([0.0, -0.02, 0.0])
@@ -37,17 +35,6 @@ def portrait_png(gaussians: Gaussians, *, side_px: int = SIDE_PX) -> bytes:
     return encode_png((np.clip(pixels, 0.0, 1.0) * 255 + 0.5).astype(np.uint8))
 
 
-def encode_png(pixels: UInt8[np.ndarray, "H W 4"]) -> bytes:
-    """RGBA pixels as PNG (ISO 15948): one zlib stream of unfiltered rows."""
-    height, width = pixels.shape[:2]
-    rows = np.concatenate(
-        [np.zeros((height, 1), np.uint8), pixels.reshape(height, width * 4)], axis=1
-    )
-    header = struct.pack(">IIBBBBB", width, height, 8, 6, 0, 0, 0)
-    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows.tobytes(), 9)), (b"IEND", b""))
-    return SIGNATURE + b"".join(_chunk(kind, data) for kind, data in chunks)
-
-
 def check_png(data: bytes, member: str) -> None:
     """Refuse what is no PNG or a very large one before an image reader sees it."""
     is_png = data.startswith(SIGNATURE) and data[12:16] == b"IHDR" and len(data) >= 24
@@ -57,7 +44,3 @@ def check_png(data: bytes, member: str) -> None:
             f"Its member '{member}' is not a PNG picture of at most {MAX_SIDE_PX} x {MAX_SIDE_PX} "
             "pixels: export the avatar again."
         )
-
-
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

@@ -92,9 +92,8 @@ def _squared_distance(
         across, down = x1 - x0, y1 - y0
         length = max(float(across * across + down * down), 1e-12)
         share = np.clip(((x - x0) * across + (y - y0) * down) / np.float32(length), 0.0, 1.0)
-        np.minimum(
-            nearest, np.square(x - x0 - share * across) + np.square(y - y0 - share * down), nearest
-        )
+        squares = np.square(x - x0 - share * across) + np.square(y - y0 - share * down)
+        np.minimum(nearest, squares, out=nearest)
     return nearest
 
 

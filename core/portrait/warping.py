@@ -9,7 +9,7 @@ FIELD_PX = 33
 # Points along each side of the window that stay where they are: the camera stands still.
 PINNED_PER_SIDE = 5
 # How much a thin plate may miss its points for being smooth, against their distance.
-STIFFNESS = 2e-4
+STIFFNESS = 4e-5
 
 
 def warp_field(

@@ -24,6 +24,7 @@ from gaussian_heads.core.speech.prosody import Prosody  # noqa: E402
 from ..core.small_heads import small_linear_avatar  # noqa: E402
 from .exr import read_exr  # noqa: E402
 from .overlay_drawing import over  # noqa: E402, F401
+from .portraits import painter, portrait_networks, portrait_photo  # noqa: E402, F401
 
 
 @pytest.fixture(scope="session", autouse=True)

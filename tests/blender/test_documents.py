@@ -134,8 +134,8 @@ def write_scene(path, avatar, others):
 
 
 @pytest.fixture
-def place(files, tmp_path, monkeypatch):
-    """The current folder, with the files that pages name in it."""
+def place(files, tmp_path, monkeypatch, portrait_networks):
+    """The current folder, with the files that pages name in it; portraits are drawn at once."""
     shutil.copytree(files, tmp_path / "page")
     (tmp_path / "page" / "assets").symlink_to(ROOT / "assets")
     monkeypatch.chdir(tmp_path / "page")
@@ -236,6 +236,12 @@ def dialogue_stage(place):
     add_strip("talk.wav", "Good evening", channel=2)
 
 
+def portrait_stage(place):
+    """A head that speaks, on four frames."""
+    add_head("Ada")
+    bpy.context.scene.frame_end = 4
+
+
 def add_head(name, *, is_baked=True):
     scene, avatar = bpy.context.scene, Path("small.uhap").absolute()
     head = create_avatar_object(str(avatar), load_avatar(avatar), scene.collection)
@@ -267,6 +273,7 @@ STAGES = {
     ("docs/ACTING.md", ""): acting_stage,
     ("docs/INTERCHANGE.md", "match_shapes"): character_stage,
     ("docs/INTERCHANGE.md", ""): exchange_stage,
+    ("docs/PORTRAIT.md", ""): portrait_stage,
     ("docs/RENDERING.md", ""): composite_stage,
     ("docs/SPEECH.md", ""): dialogue_stage,
 }

@@ -352,6 +352,11 @@ def test_esc_stops_between_two_steps(window):
     assert work.said == ["Stopped."] and work.closed and not window.timers
 
 
+def test_a_dialog_that_is_left_before_anything_began_ends_nothing(window):
+    Counting().cancel(window)
+    assert not window.timers and not window.status
+
+
 def test_a_refusal_between_two_steps_ends_the_work(window):
     def failing():
         yield 0.5

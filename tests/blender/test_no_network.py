@@ -15,7 +15,17 @@ import soundfile
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = Path(__file__).with_name("without_network.py")
-STEPS = ["register", "import", "bake", "render", "animate", "encode", "personalize", "unregister"]
+STEPS = [
+    "register",
+    "import",
+    "bake",
+    "render",
+    "animate",
+    "encode",
+    "portrait",
+    "personalize",
+    "unregister",
+]
 NETWORK_MODULES = {
     "aiohttp", "asyncio", "ftplib", "http", "httpx", "huggingface_hub", "imaplib", "pip", "poplib", "requests",
     "smtplib", "socket", "socketserver", "ssl", "telnetlib", "urllib", "urllib3", "webbrowser", "websockets", "xmlrpc",

@@ -90,9 +90,26 @@ def work(folder):
     # There is no face to be seen; the networks have looked for it by then.
     cli.main(["encode", str(folder / "a.mp4"), "--out", str(folder / "t.npz")])
     yield "encode"
+    draw_portrait(folder)
+    yield "portrait"
     yield from start_to_personalize(folder)
     gaussian_heads.unregister()
     yield "unregister"
+
+
+def draw_portrait(folder):
+    """As far as a picture without a face comes, and then the network, where this build has it."""
+    import numpy as np
+    from gaussian_heads.blender import cli
+    from gaussian_heads.core.portrait.model import PortraitModel, network_files
+
+    words = ["--portrait", str(folder / "still.png"), "--synthetic", "--out", str(folder / "b.mp4")]
+    assert cli.main(["animate", str(folder / "a.wav"), *words]) == 1
+    if all(path.is_file() for path in network_files().values()):
+        points = np.random.default_rng(0).uniform(0.3, 0.7, (1, 70, 2)).astype(np.float32)
+        model = PortraitModel.open()
+        reference = model.reference(np.zeros((256, 256, 3), np.uint8), points[0])
+        model.draw(reference, points, steps=1)
 
 
 def start_to_personalize(folder):

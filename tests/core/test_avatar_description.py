@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from gaussian_heads.core.avatar import Avatar, Provenance, describe, facts, portrait_png
 from gaussian_heads.core.avatar.contents import AvatarContents, write_avatar
-from gaussian_heads.core.avatar.thumbnail import encode_png
+from gaussian_heads.core.png_files import encode_png
 
 from .small_heads import (
     small_basis,

@@ -18,8 +18,8 @@ from gaussian_heads.core.avatar import (
     write_avatar,
 )
 from gaussian_heads.core.avatar import archive as archive_module
-from gaussian_heads.core.avatar.thumbnail import encode_png
 from gaussian_heads.core.errors import AvatarError
+from gaussian_heads.core.png_files import encode_png
 from safetensors.numpy import load, save
 
 from .small_heads import small_basis, small_head, small_info, small_linear_avatar
