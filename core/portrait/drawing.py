@@ -46,6 +46,8 @@ LINES = {
 # FOLD x FOLD maps each.
 AREAS = {"mouth": (INNER_LIPS,), "lips": (OUTER_LIPS,), "eyes": (RIGHT_EYE, LEFT_EYE)}
 NUM_MAPS = len(LINES) + 1 + len(AREAS) * FOLD**2
+# Noise that pictures begin from, beside that of lips and lids, where much is to be made up; and how far about them (maps' pixels).
+LEAST_SPREAD, SPREAD_REACH = 0.2, 3
 
 
 def landmark_maps(points: Float[np.ndarray, "N 70 2"]) -> Float32[np.ndarray, "N M 64 64"]:
@@ -56,6 +58,21 @@ def landmark_maps(points: Float[np.ndarray, "N 70 2"]) -> Float32[np.ndarray, "N
     """
     points = np.asarray(points, np.float32)
     return np.stack([_maps_of(one) for one in points])
+
+
+def noise_spread(
+    maps: Float32[np.ndarray, "N M 64 64"],
+) -> Float32[np.ndarray, "N 1 64 64"]:
+    """How strong the noise is that a picture with these maps begins from: 1 at lips and lids, little elsewhere.
+
+    What is far from them is nearly known beforehand, and noise that is not there need not be taken away.
+    """
+    areas = maps[:, len(LINES) + 1 :].max(axis=1)
+    for axis in (1, 2):
+        padded = np.pad(areas, [(0, 0)] + [(SPREAD_REACH * (a == axis),) * 2 for a in (1, 2)])
+        windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * SPREAD_REACH + 1, axis=axis)
+        areas = windows.max(axis=-1)
+    return (LEAST_SPREAD + (1 - LEAST_SPREAD) * areas[:, None]).astype(np.float32)
 
 
 def _maps_of(points: np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ from ..assets import ASSETS
 from ..errors import ModelError
 from ..progress import Progress
 from ..sessions import first_line, open_session, require_kind, runtime_errors
-from .drawing import landmark_maps
+from .drawing import landmark_maps, noise_spread
 from .warping import warp_field
 from .window import PORTRAIT_PX
 
@@ -98,7 +98,7 @@ class PortraitModel:
             raise ModelError(f"A portrait is drawn in 1 to {MOST_STEPS} steps, not {steps}.")
         given = self._conditions(reference, points)
         count = len(points)
-        change = np.repeat(noise(), count, axis=0)
+        change = noise() * _unfolded(noise_spread(given["maps"]))
         warped = None
         for step in range(steps):
             if progress is not None and progress(step / steps) is False:
@@ -182,6 +182,12 @@ def noise(seed: int = NOISE_SEED) -> Float32[np.ndarray, "1 3 256 256"]:
     """What every frame begins from."""
     shape = (1, 3, PORTRAIT_PX, PORTRAIT_PX)
     return np.random.default_rng(seed).standard_normal(shape, np.float32)
+
+
+def _unfolded(spread: np.ndarray) -> np.ndarray:
+    """`[N, 1, 64, 64]` for every pixel, `[N, 1, 256, 256]`."""
+    times = PORTRAIT_PX // spread.shape[-1]
+    return spread.repeat(times, axis=2).repeat(times, axis=3)
 
 
 def _require_ports(

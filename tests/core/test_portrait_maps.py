@@ -2,7 +2,14 @@
 
 import numpy as np
 import pytest
-from gaussian_heads.core.portrait.drawing import AREAS, LINES, NUM_MAPS, landmark_maps
+from gaussian_heads.core.portrait.drawing import (
+    AREAS,
+    LEAST_SPREAD,
+    LINES,
+    NUM_MAPS,
+    landmark_maps,
+    noise_spread,
+)
 from gaussian_heads.core.portrait.warping import FIELD_PX, warp_field
 from gaussian_heads.core.portrait.window import MARGIN, portrait_window
 
@@ -55,6 +62,13 @@ def test_a_tenth_of_a_pixel_is_seen(points):
     rows = (np.arange(128) + 0.5) / 128
     centers = [(m.sum(1) * rows).sum() / m.sum() for m in (before, after)]
     assert centers[1] - centers[0] == pytest.approx(0.1 / 256, rel=0.2)
+
+
+def test_noise_is_strong_about_lips_and_lids_alone(points):
+    (spread,) = noise_spread(landmark_maps(points[None]))[0]
+    rows, columns = (np.array([[0.65, 0.5], [0.45, 0.4], [0.7, 0.5]]) * 64).astype(int).T
+    np.testing.assert_allclose(spread[rows, columns], 1.0, atol=0.05)
+    np.testing.assert_allclose(spread[[5, 35, 60], [5, 32, 32]], LEAST_SPREAD, atol=0.01)
 
 
 def test_a_face_that_stays_moves_nothing(points):

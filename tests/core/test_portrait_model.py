@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from gaussian_heads.core.errors import ModelError
-from gaussian_heads.core.portrait.drawing import NUM_MAPS
+from gaussian_heads.core.portrait.drawing import NUM_MAPS, landmark_maps, noise_spread
 from gaussian_heads.core.portrait.model import (
     PORTRAIT_FOLDER,
     PortraitModel,
@@ -48,6 +48,12 @@ def reference():
     return PortraitReference(pixels, POINTS, features)
 
 
+def begun(points):
+    """What pictures with these points begin from."""
+    spread = noise_spread(landmark_maps(np.stack(points)))
+    return noise() * np.kron(spread, np.ones((4, 4), np.float32))
+
+
 def byte_of(value):
     return int((np.clip(value, -1, 1) + 1) * 127.5 + 0.5)
 
@@ -60,7 +66,7 @@ def test_steps_lead_from_noise_to_what_the_network_sees(tmp_path, reference, ste
     assert np.abs(drawn.astype(int) - byte_of(0.5 + SCALE * 0.8)).max() <= 1
     times = [float(asked["time"][0]) for asked in denoiser.asked]
     np.testing.assert_allclose(times, np.arange(steps) / steps, atol=1e-7)
-    np.testing.assert_array_equal(denoiser.asked[0]["change"], np.repeat(noise(), 3, axis=0))
+    np.testing.assert_array_equal(denoiser.asked[0]["change"], begun([POINTS] * 3))
     assert denoiser.asked[0]["maps"].shape == (3, NUM_MAPS, 64, 64)
     assert denoiser.asked[0]["field"].shape == (3, 2, 33, 33)
 
@@ -69,7 +75,7 @@ def test_each_step_goes_its_part_of_the_way(tmp_path, reference):
     denoiser = Denoiser(value=0.8)
     model_of(denoiser, tmp_path).draw(reference, POINTS[None], steps=4)
     for step, asked in enumerate(denoiser.asked):
-        expected = (1 - step / 4) * noise() + step / 4 * 0.8
+        expected = (1 - step / 4) * begun([POINTS]) + step / 4 * 0.8
         np.testing.assert_allclose(asked["change"], expected, atol=1e-5)
 
 

@@ -56,7 +56,7 @@ def flow_loss(network: PortraitNetwork, batch: Sample, generator: torch.Generato
     time[torch.rand(clips, generator=generator) < BEGINNING_SHARE] = 0.0
     time = time.repeat_interleave(given.frames)
     noise = torch.randn(clips, *clean.shape[1:], generator=generator)
-    noise = noise.repeat_interleave(given.frames, dim=0)
+    noise = noise.repeat_interleave(given.frames, dim=0) * batch.spread.flatten(0, 1)
     part = time[:, None, None, None]
     mixed = (1 - part) * noise + part * clean
     weights = importance(given.maps) / (1 - part).clamp(min=LATEST).square()
@@ -84,7 +84,7 @@ def sampled(
     given = conditions(network, batch)
     generator = torch.Generator().manual_seed(seed)
     noise = torch.randn(1, *given.warped.shape[1:], generator=generator)
-    change = noise.expand_as(given.warped)
+    change = noise * batch.spread.flatten(0, 1)
     blind = replace(given, maps=torch.zeros_like(given.maps))
     for step in range(steps):
         time = torch.full((len(change),), step / steps)

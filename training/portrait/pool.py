@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
-from ...core.portrait.drawing import NUM_POINTS, landmark_maps
+from ...core.portrait.drawing import NUM_POINTS, landmark_maps, noise_spread
 from ...core.portrait.warping import warp_field
 from ..prior_settings import TrainingError
 from .photographs import Photographer, PhotoSettings
@@ -50,6 +50,7 @@ class Sample:
     photo_maps: Tensor  # [M, 64, 64]
     target: Tensor  # [N, 3, S, S]
     maps: Tensor  # [N, M, 64, 64]
+    spread: Tensor  # [N, 1, 64, 64] of the noise
     field: Tensor  # [N, 2, 33, 33]
     sound: Tensor  # [N, S], or [N, 0]
 
@@ -142,6 +143,7 @@ def make_sample(
         photo_maps=torch.from_numpy(maps[0]),
         target=_signed(targets),
         maps=torch.from_numpy(maps[1:]),
+        spread=torch.from_numpy(noise_spread(maps[1:])),
         field=torch.from_numpy(fields).permute(0, 3, 1, 2).contiguous(),
         sound=torch.zeros(len(driven), 0) if sound is None else torch.from_numpy(sound),
     )
