@@ -42,9 +42,10 @@ AVERAGED_STEPS = 500
 
 @dataclass(frozen=True)
 class DiffusionSettings:
-    """One run; rates fall by a cosine over its minutes."""
+    """One run; rates fall by a cosine over its minutes, and it ends with them or after so many steps."""
 
     minutes: float = 60.0
+    steps: int | None = None
     batch: int = 12
     frames: int = 1
     rate: float = 8e-4
@@ -138,10 +139,11 @@ class PortraitTraining:
         return loss.item()
 
     def run(self, batches: Iterator[Sample]) -> None:
-        """Train until the minutes are over."""
+        """Train until minutes or steps are over."""
+        most = self.settings.steps or math.inf
         before, losses = time.monotonic(), []
         try:
-            while self.trained_sec < 60 * self.settings.minutes:
+            while self.trained_sec < 60 * self.settings.minutes and self.step < most:
                 batch = next(batches)
                 losses.append(self.follow(batch))
                 now = time.monotonic()
@@ -215,6 +217,7 @@ def main(arguments: list[str] | None = None) -> int:
         help="what portrait.sounds made: the mouth is heard instead of given by landmarks",
     )
     parser.add_argument("--minutes", type=float, default=standard.minutes)
+    parser.add_argument("--steps", type=int, help="end after so many, whatever the minutes")
     parser.add_argument("--batch", type=int, default=standard.batch)
     parser.add_argument(
         "--frames", type=int, default=standard.frames, help="of a clip in one sample"
@@ -227,6 +230,7 @@ def main(arguments: list[str] | None = None) -> int:
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", os.cpu_count() or 1)))
     settings = DiffusionSettings(
         minutes=options.minutes,
+        steps=options.steps,
         batch=options.batch,
         frames=options.frames,
         rate=options.rate,

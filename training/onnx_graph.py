@@ -15,21 +15,24 @@ OPSET = 18
 
 def traced(
     module: nn.Module,
-    example: Tensor | tuple[Tensor, ...],
+    example: Tensor | tuple[Tensor, ...] | list[Tensor],
     inputs: Sequence[str],
     outputs: Sequence[str],
     *,
     axes: Mapping[str, Mapping[int, str]] | None = None,
     folds_constants: bool = True,
 ) -> onnx.ModelProto:
-    """The model of `module` in evaluation, with the names of its ports and of their free `axes`; an input for each."""
+    """The model of `module` in evaluation, with the names of its ports and of their free `axes`.
+
+    `example` is the input, or a list of several.
+    """
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         # The exporter warns about its own internals, nothing a caller could mend.
         warnings.simplefilter("ignore")
         torch.onnx.export(
             module.eval(),
-            example if isinstance(example, tuple) else (example,),
+            tuple(example) if isinstance(example, list) else (example,),
             buffer,
             input_names=list(inputs),
             output_names=list(outputs),

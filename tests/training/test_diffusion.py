@@ -172,13 +172,14 @@ def test_the_command_trains_stops_and_goes_on(clips, tmp_path, monkeypatch):
         "0",
     ]
     monkeypatch.setattr(diffusion, "SHEET_STEPS", 1)
-    assert diffusion.main([*words, "--minutes", "0.05"]) == 0
-    first = torch.load(tmp_path / "run/checkpoint.pt", weights_only=True)["step"]
-    assert first >= 1 and (tmp_path / "run/step-000001.png").is_file()
-    assert diffusion.main([*words, "--minutes", "0.1"]) == 0
-    assert torch.load(tmp_path / "run/checkpoint.pt", weights_only=True)["step"] > first
-    (tmp_path / "run/checkpoint.pt").write_bytes(b"none")
-    assert diffusion.main([*words, "--minutes", "0.2"]) == 1
+    kept = tmp_path / "run/checkpoint.pt"
+    assert diffusion.main([*words, "--steps", "2"]) == 0
+    assert torch.load(kept, weights_only=True)["step"] == 2
+    assert (tmp_path / "run/step-000001.png").is_file()
+    assert diffusion.main([*words, "--steps", "3"]) == 0
+    assert torch.load(kept, weights_only=True)["step"] == 3
+    kept.write_bytes(b"none")
+    assert diffusion.main([*words, "--steps", "4"]) == 1
 
 
 def test_no_clips_are_one_sentence(tmp_path, capsys):

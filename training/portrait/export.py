@@ -84,7 +84,7 @@ class DenoiserGraph(nn.Module):
         return CHANGE_SCALE * unfold(clean), warped
 
 
-def examples(sizes: PortraitSettings) -> dict[str, tuple[Tensor, ...]]:
+def examples(sizes: PortraitSettings) -> dict[str, list[Tensor]]:
     """Inputs of both graphs of a network of these sizes, for two frames."""
     picture, maps = (
         torch.zeros(1, 3, PORTRAIT_PX, PORTRAIT_PX),
@@ -96,8 +96,8 @@ def examples(sizes: PortraitSettings) -> dict[str, tuple[Tensor, ...]]:
     two = maps.repeat(2, 1, 1, 1)
     field = torch.zeros(2, 2, FIELD_PX, FIELD_PX)
     return {
-        REFERENCE: (picture, maps),
-        DENOISER: (change, torch.zeros(2), picture, two, field, fine, coarse),
+        REFERENCE: [picture, maps],
+        DENOISER: [change, torch.zeros(2), picture, two, field, fine, coarse],
     }
 
 
