@@ -4,7 +4,8 @@
 
 First single pictures, then, with `--frames`, parts of clips, where the temporal layers learn. Ctrl-C stops it, the
 same command goes on, also with more minutes; clips that were made meanwhile are found. Writes `curve.csv`, pictures
-and a checkpoint into the work folder; `training.portrait.export` makes ONNX files of it.
+and a checkpoint into the work folder; `training.portrait.export` makes ONNX files of it. Several processes (`torchrun
+--nproc-per-node N -m gaussian_heads.training.diffusion …`) take a batch each; where there is CUDA it is used.
 """
 
 from __future__ import annotations
@@ -27,9 +28,10 @@ from ..core.files import replace_on_success
 from .commands import run_command
 from .networks.portrait import PortraitNetwork, PortraitSettings
 from .portrait.flow import flow_loss
-from .portrait.pool import ClipPool, PoolSettings, Sample, collate
+from .portrait.pool import ClipPool, PoolSettings, Sample, collate, on_device
 from .portrait.sheet import save_sheet
 from .portrait.sounds import SOUND_DIM
+from .prior_processes import Processes
 from .prior_settings import TrainingError
 from .resumable import BROKEN
 
@@ -67,11 +69,18 @@ class Places:
 class PortraitTraining:
     """A network, its averaged weights and its optimiser, which a checkpoint keeps."""
 
-    def __init__(self, settings: DiffusionSettings, network: PortraitSettings, work: Path) -> None:
-        self.settings, self.work = settings, work
+    def __init__(
+        self,
+        settings: DiffusionSettings,
+        network: PortraitSettings,
+        work: Path,
+        processes: Processes,
+    ) -> None:
+        self.settings, self.work, self.processes = settings, work, processes
         torch.manual_seed(settings.seed)
-        self.network = PortraitNetwork(network).to(memory_format=torch.channels_last)
-        self.averaged = PortraitNetwork(network)
+        device = processes.device
+        self.network = PortraitNetwork(network).to(device, memory_format=torch.channels_last)
+        self.averaged = PortraitNetwork(network).to(device)
         self.averaged.load_state_dict(self.network.state_dict())
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), lr=settings.rate, weight_decay=settings.decay
@@ -92,7 +101,6 @@ class PortraitTraining:
             self.averaged.load_state_dict(state["averaged"])
             self.optimizer.load_state_dict(state["optimizer"])
             self.step, self.trained_sec = state["step"], state["trained_sec"]
-            self.generator.set_state(state["generator"])
             logger.info("goes on after step %d, minute %.1f", self.step, self.trained_sec / 60)
         elif start is not None:
             state = _read(start)["averaged"]
@@ -107,7 +115,6 @@ class PortraitTraining:
             "optimizer": self.optimizer.state_dict(),
             "step": self.step,
             "trained_sec": self.trained_sec,
-            "generator": self.generator.get_state(),
             "settings": asdict(self.settings),
             "sizes": asdict(self.network.settings),
         }
@@ -124,9 +131,10 @@ class PortraitTraining:
         )
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        loss = flow_loss(self.network, batch, self.generator)
+        loss = flow_loss(self.network, on_device(batch, self.processes.device), self.generator)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        self.processes.average([p.grad for p in self.network.parameters() if p.grad is not None])
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), GRADIENT_NORM)
         self.optimizer.step()
         self.step += 1
@@ -140,26 +148,35 @@ class PortraitTraining:
 
     def run(self, batches: Iterator[Sample]) -> None:
         """Train until minutes or steps are over."""
-        most = self.settings.steps or math.inf
         before, losses = time.monotonic(), []
         try:
-            while self.trained_sec < 60 * self.settings.minutes and self.step < most:
+            while not self.processes.any(self._is_over()):
                 batch = next(batches)
                 losses.append(self.follow(batch))
                 now = time.monotonic()
                 self.trained_sec += now - before
                 before = now
-                if self.step % LOG_STEPS == 0:
-                    self._log(float(np.mean(losses)))
-                    losses.clear()
-                if self.step % SHEET_STEPS == 0:
-                    save_sheet(self.averaged, batch, self.work / f"step-{self.step:06d}.png")
-                if self.step % CHECKPOINT_STEPS == 0:
-                    self.save()
-        except KeyboardInterrupt:
+                if self.processes.is_first:
+                    self._leave(batch, losses)
+        finally:
+            # Stopped too.
+            if self.processes.is_first:
+                self.save()
+
+    def _is_over(self) -> bool:
+        s = self.settings
+        return self.trained_sec >= 60 * s.minutes or self.step >= (s.steps or math.inf)
+
+    def _leave(self, batch: Sample, losses: list[float]) -> None:
+        """What is left of a step now and then."""
+        if self.step % LOG_STEPS == 0:
+            self._log(float(np.mean(losses)))
+            losses.clear()
+        if self.step % SHEET_STEPS == 0:
+            shown = on_device(batch, self.processes.device)
+            save_sheet(self.averaged, shown, self.work / f"step-{self.step:06d}.png")
+        if self.step % CHECKPOINT_STEPS == 0:
             self.save()
-            raise
-        self.save()
 
     def _log(self, loss: float) -> None:
         logger.info("step %d, minute %.1f: loss %.4f", self.step, self.trained_sec / 60, loss)
@@ -178,7 +195,7 @@ def load_portrait(path: Path) -> PortraitNetwork:
 
 def _read(path: Path) -> dict:
     try:
-        return torch.load(path, weights_only=True)
+        return torch.load(path, weights_only=True, map_location="cpu")
     except BROKEN:
         raise TrainingError(
             f"'{path}' is no checkpoint of the diffusion portrait: delete it and train again."
@@ -189,15 +206,22 @@ def train(settings: DiffusionSettings, places: Places, workers: int) -> None:
     """Make all steps of a run that are missing."""
     places.work.mkdir(parents=True, exist_ok=True)
     sizes = PortraitSettings(sound_dim=SOUND_DIM if places.sounds else 0)
-    training = PortraitTraining(settings, sizes, places.work)
+    processes = Processes()
+    training = PortraitTraining(settings, sizes, places.work, processes)
     training.resume(places.start)
+    # Each its own pictures, times and noise.
+    seed = settings.seed + training.step + 1_000_003 * processes.rank
+    training.generator.manual_seed(seed)
     pool = ClipPool(
         places.clips,
         PoolSettings(frames=settings.frames, sounds=places.sounds),
-        settings.seed + training.step,
+        seed,
     )
     loader = DataLoader(pool, batch_size=settings.batch, num_workers=workers, collate_fn=collate)
-    training.run(iter(loader))
+    try:
+        training.run(iter(loader))
+    finally:
+        processes.close()
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,6 +1,11 @@
 """The diffusion portrait: its network, its samples and the command, on clips made by hand."""
 
+import os
+import socket
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -219,3 +224,47 @@ def test_the_files_draw_what_the_network_draws(clips, tmp_path):
     # Weights are bytes in the file.
     assert np.abs(clean - wanted.numpy()).mean() < 0.03 * wanted.abs().mean()
     np.testing.assert_allclose(warped, unfold(given.warped).numpy(), atol=1e-3)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="gloo over a file of a Unix machine")
+def test_two_processes_keep_one_network(clips, tmp_path):
+    """Each has pictures of its own; after some steps both hold the same weights."""
+    code = f"""
+import sys, torch
+from gaussian_heads.training import diffusion
+from tests.training.portrait_fixtures import SMALL
+torch.set_num_threads(1)
+diffusion.PortraitSettings = lambda sound_dim=0: SMALL
+kept = []
+class Training(diffusion.PortraitTraining):
+    def run(self, batches):
+        super().run(batches)
+        kept.append(sum(p.double().sum().item() for p in self.network.parameters()))
+diffusion.PortraitTraining = Training
+words = ["--clips", {str(clips)!r}, "--work", {str(tmp_path / "run")!r}, "--batch", "1", "--workers", "0"]
+assert diffusion.main([*words, "--steps", "3"]) == 0
+print(repr(kept[0]))
+"""
+    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": "2"}
+    root = str(Path(__file__).resolve().parents[2])
+    runs = [
+        subprocess.Popen(
+            [sys.executable, "-c", code],
+            env={**os.environ, **place, "RANK": str(rank), "OMP_NUM_THREADS": "1"},
+            cwd=root,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(2)
+    ]
+    said = [run.communicate(timeout=300)[0].strip() for run in runs]
+    assert [run.returncode for run in runs] == [0, 0]
+    # Alone they would be a thousandth apart.
+    assert float(said[0]) == pytest.approx(float(said[1]), abs=1e-6) and float(said[0])
+    assert torch.load(tmp_path / "run/checkpoint.pt", weights_only=True)["step"] == 3
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

@@ -54,14 +54,14 @@ def flow_loss(network: PortraitNetwork, batch: Sample, generator: torch.Generato
     clean = (fold(batch.target.flatten(0, 1)) - given.warped) / CHANGE_SCALE
     time = torch.rand(clips, generator=generator)
     time[torch.rand(clips, generator=generator) < BEGINNING_SHARE] = 0.0
-    time = time.repeat_interleave(given.frames)
-    noise = torch.randn(clips, *clean.shape[1:], generator=generator)
+    time = time.repeat_interleave(given.frames).to(clean.device)
+    noise = torch.randn(clips, *clean.shape[1:], generator=generator).to(clean.device)
     noise = noise.repeat_interleave(given.frames, dim=0) * batch.spread.flatten(0, 1)
     part = time[:, None, None, None]
     mixed = (1 - part) * noise + part * clean
     weights = importance(given.maps) / (1 - part).clamp(min=LATEST).square()
     dropped = torch.rand(clips, generator=generator) < DROPPED_SHARE
-    kept = (~dropped).float().repeat_interleave(given.frames)[:, None, None, None]
+    kept = (~dropped).float().repeat_interleave(given.frames).to(clean.device)[:, None, None, None]
     given = replace(given, maps=given.maps * kept)
     error = (network(mixed, time, given) - clean).square()
     return (weights * error).mean()
@@ -83,11 +83,11 @@ def sampled(
     """Pictures `[B, N, 3, S, S]` in [-1, 1] from noise, `steps` times along the flow (Euler)."""
     given = conditions(network, batch)
     generator = torch.Generator().manual_seed(seed)
-    noise = torch.randn(1, *given.warped.shape[1:], generator=generator)
+    noise = torch.randn(1, *given.warped.shape[1:], generator=generator).to(given.warped.device)
     change = noise * batch.spread.flatten(0, 1)
     blind = replace(given, maps=torch.zeros_like(given.maps))
     for step in range(steps):
-        time = torch.full((len(change),), step / steps)
+        time = torch.full((len(change),), step / steps, device=change.device)
         clean = network(change, time, given)
         if guidance != 1.0:
             other = network(change, time, blind)

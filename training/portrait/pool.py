@@ -155,6 +155,11 @@ def collate(samples: list[Sample]) -> Sample:
     return Sample(**{name: torch.stack([getattr(s, name) for s in samples]) for name in names})
 
 
+def on_device(batch: Sample, device: torch.device) -> Sample:
+    """The batch where a network is."""
+    return Sample(**{name: values.to(device) for name, values in vars(batch).items()})
+
+
 def _signed(pictures: np.ndarray) -> Tensor:
     pixels = torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2)
     return pixels.float() / 127.5 - 1.0

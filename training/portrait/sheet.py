@@ -44,4 +44,4 @@ def save_sheet(network: PortraitNetwork, batch: Sample, path: Path) -> None:
 def pixels_of(pictures: Tensor) -> np.ndarray:
     """uint8 `[N, S, S, 3]` of `[N, 3, S, S]` in [-1, 1]."""
     values = ((pictures + 1) * 127.5 + 0.5).clamp(0, 255)
-    return values.permute(0, 2, 3, 1).byte().numpy()
+    return values.permute(0, 2, 3, 1).byte().cpu().numpy()
