@@ -53,7 +53,6 @@ def animate(
     """
     if request.portrait is not None:
         request = sized(request)
-    check_request(request)
     # Refused, like all that is wrong, before anything is written.
     sitting = Sitting.of(request.portrait) if request.portrait is not None else None
     staged = stage(request, part(report, 0.0, LISTENING_PART), analyser)

@@ -22,13 +22,13 @@ import numpy as np
 
 from ..core.files import replace_on_success
 from .commands import run_command
-from .diffusion import load_portrait
 from .evaluate_metrics import foreground, psnr_db, ssim_map
 from .networks.portrait import PortraitNetwork, warp
+from .portrait.fit import load_portrait
 from .portrait.flow import sampled
 from .portrait.photographs import PLAIN, Photographer
 from .portrait.pool import FRAMES, Sample, collate, make_sample, with_still_mouth
-from .portrait.sheet import pixels_of
+from .portrait.sheet import colors_of
 from .portrait.sounds import sound_features
 from .prior_settings import TrainingError
 
@@ -39,7 +39,7 @@ SEED = 7
 
 
 @dataclass(frozen=True)
-class Film:
+class ShownClip:
     """A clip as the networks are shown it, and which pixels count."""
 
     sample: Sample  # a batch of one clip
@@ -60,7 +60,7 @@ class Figures:
     frame_sec: float
 
 
-def open_film(path: Path, sounds: Path | None) -> Film:
+def open_clip(path: Path, sounds: Path | None) -> ShownClip:
     """Read one clip; over an even room."""
     rgba = np.load(path)
     with np.load(path.with_suffix(".npz")) as stored:
@@ -74,7 +74,7 @@ def open_film(path: Path, sounds: Path | None) -> Film:
         sound = sound_features(posteriors, truth["times_sec"][rows[1:]])
         still = with_still_mouth(points, truth["rest_points"][rows])
         heard = collate([make_sample(photo, points[0], pictures[1:], still[1:], sound)])
-    return Film(
+    return ShownClip(
         sample=collate([make_sample(photo, points[0], pictures[1:], points[1:])]),
         heard=heard,
         wanted=pictures[1:].astype(np.float32) / 255,
@@ -83,7 +83,7 @@ def open_film(path: Path, sounds: Path | None) -> Film:
     )
 
 
-def figures_of(films: list[Film], drawn: list[np.ndarray], frame_sec: float) -> Figures:
+def figures_of(films: list[ShownClip], drawn: list[np.ndarray], frame_sec: float) -> Figures:
     """Of pictures `[N, S, S, 3]` in [0, 1] for each film."""
     rows = []
     for film, pictures in zip(films, drawn, strict=True):
@@ -101,7 +101,7 @@ def figures_of(films: list[Film], drawn: list[np.ndarray], frame_sec: float) -> 
 
 
 def drawn_by(
-    network: PortraitNetwork, films: list[Film], steps: int, guidance: float
+    network: PortraitNetwork, films: list[ShownClip], steps: int, guidance: float
 ) -> tuple[list[np.ndarray], float]:
     """The pictures of all films, and seconds a frame."""
     began, frames, drawn = time.perf_counter(), 0, []
@@ -110,7 +110,7 @@ def drawn_by(
         if given is None:
             raise TrainingError("This network hears: give the folder of sounds with --sounds.")
         pictures = sampled(network, given, steps=steps, guidance=guidance)[0]
-        drawn.append(pixels_of(pictures).astype(np.float32) / 255)
+        drawn.append(colors_of(pictures))
         frames += len(pictures)
     return drawn, (time.perf_counter() - began) / frames
 
@@ -122,13 +122,13 @@ def evaluate(options: argparse.Namespace) -> None:
         raise TrainingError(
             f"There are no clips in '{options.clips}': run capture.portrait_clips first."
         )
-    films = [open_film(path, options.sounds) for path in paths]
+    films = [open_clip(path, options.sounds) for path in paths]
     found = {
         "photo": figures_of(films, [_repeated(f) for f in films], 0.0),
         "warp": figures_of(films, [_warped(f) for f in films], 0.0),
     }
     for name, checkpoint in (run.split("=", 1) for run in options.runs):
-        network = load_portrait(Path(checkpoint))
+        network, _ = load_portrait(Path(checkpoint))
         for guidance in options.guidance:
             for steps in options.steps:
                 key = f"{name}, {steps} steps" + (
@@ -157,15 +157,15 @@ def _mouth_box(points: np.ndarray, size_px: int) -> np.ndarray:
     return rows[:, None] & columns[None]
 
 
-def _repeated(film: Film) -> np.ndarray:
-    photo = pixels_of(film.sample.photo).astype(np.float32) / 255
+def _repeated(film: ShownClip) -> np.ndarray:
+    photo = colors_of(film.sample.photo)
     return np.repeat(photo, len(film.wanted), axis=0)
 
 
-def _warped(film: Film) -> np.ndarray:
+def _warped(film: ShownClip) -> np.ndarray:
     count = len(film.wanted)
     pictures = warp(film.sample.photo.expand(count, -1, -1, -1), film.sample.field[0])
-    return pixels_of(pictures).astype(np.float32) / 255
+    return colors_of(pictures)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -16,7 +16,6 @@ import dataclasses
 import json
 import logging
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +27,7 @@ from torch import nn
 
 from ..core.errors import GaussianHeadsError
 from ..core.files import replace_on_success
+from .clock import Clock
 from .monocular_augment import Augmenter, AugmentSettings
 from .monocular_export import export_encoder
 from .monocular_loss import CodeErrors, LossWeights, hint_losses, losses
@@ -85,26 +85,6 @@ SMALL = EncoderSettings(
 )
 
 
-class Clock:
-    """How long a run has taken, over all its starts."""
-
-    def __init__(self) -> None:
-        self.before_sec, self._started = 0.0, time.monotonic()
-
-    @property
-    def elapsed_sec(self) -> float:
-        """Seconds of training so far."""
-        return self.before_sec + time.monotonic() - self._started
-
-    def state_dict(self) -> dict[str, Any]:
-        """For checkpoints."""
-        return {"elapsed_sec": self.elapsed_sec}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from there."""
-        self.before_sec, self._started = state["elapsed_sec"], time.monotonic()
-
-
 class EncoderFit(ResumableFit):
     """One run: the network that learns, and its running average, which is what is used."""
 
@@ -143,11 +123,12 @@ class EncoderFit(ResumableFit):
         """By steps or by time, whichever is further."""
         settings = self.settings
         return min(
-            max(self.step / settings.steps, self.clock.elapsed_sec / 60 / settings.minutes), 1.0
+            max(self.step / settings.steps, self.clock.elapsed_sec() / 60 / settings.minutes), 1.0
         )
 
     def order(self, items: Sequence[Any]) -> Iterator[Batch]:
         """New batches until the run is over; what is drawn after a restart is drawn anew."""
+        self.clock.start()
         self.augmenter.rng = np.random.default_rng([self.settings.seed, self.step])
         sizes = (self.settings.batch - self.settings.negatives, self.settings.negatives)
         while self.progress() < 1.0:
@@ -223,8 +204,8 @@ class EncoderFit(ResumableFit):
     def _report(self) -> None:
         count = self.settings.report_steps
         cells = " ".join(f"{name} {value / count:.3f}" for name, value in self.sums.items())
-        minutes = self.clock.elapsed_sec / 60
-        rate = (self.step + 1) * self.settings.batch / self.clock.elapsed_sec
+        minutes = self.clock.elapsed_sec() / 60
+        rate = (self.step + 1) * self.settings.batch / self.clock.elapsed_sec()
         logger.info(
             "step %d, %.1f min, %.0f/s, %d shards: %s",
             self.step + 1, minutes, rate, len(self.faces), cells,
@@ -269,7 +250,7 @@ def write_record(
         "made_by": "python -m gaussian_heads.training.monocular",
         "code_space": read_record(prior_folder)["code_space"],
         "steps": fit.step,
-        "minutes": round(fit.clock.elapsed_sec / 60, 1),
+        "minutes": round(fit.clock.elapsed_sec() / 60, 1),
         "pictures_drawn": fit.step * fit.settings.batch,
         "parameters": sum(p.numel() for p in fit.network.parameters()),
         "spread_mm": float(fit.errors.spread_mm),

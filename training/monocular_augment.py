@@ -137,7 +137,7 @@ class Augmenter:
         alpha = rgba[..., 3:] * np.float32(1 / 255)
         image = rgba[..., :3] + (1 - alpha) * self.backdrop()
         if rng.random() < s.light:
-            image = _lit(image, rng)
+            image = image * light_gains(rng, CROP_PX)
         if truth is not None and rng.random() < s.glasses:
             side_m = float(np.exp(truth.log_size))
             image = put_on(_bytes(image), truth.landmarks, truth.rotation, side_m, rng)
@@ -152,13 +152,13 @@ class Augmenter:
         """Lens and sensor."""
         s, rng = self.settings, self.rng
         if rng.random() < s.blur:
-            image = blurred(image, float(rng.uniform(0.3, 1.0) ** 2 * 2.2))
+            image = _blurred(image, float(rng.uniform(0.3, 1.0) ** 2 * 2.2))
         if rng.random() < s.motion:
             image = _moved(image, rng)
         if rng.random() < s.color:
             image = coloured(image, rng)
         if rng.random() < s.grey:
-            image = np.repeat(image @ np.array([[0.3], [0.59], [0.11]], np.float32), 3, axis=2)
+            image = grey(image)
         return image
 
     def _stored(self, image: np.ndarray) -> np.ndarray:
@@ -175,7 +175,7 @@ class Augmenter:
         if shrunk:
             image = resized(image, CROP_PX, rng)
         if rng.random() < s.sharpen:
-            image = image + rng.uniform(0.3, 1.5) * (image - blurred(image, 1.2))
+            image = image + rng.uniform(0.3, 1.5) * (image - _blurred(image, 1.2))
         if rng.random() < s.frame_edge:
             image = _cut_off(image, rng)
         return image
@@ -202,14 +202,19 @@ def _covered(image: np.ndarray, layer: Image.Image) -> np.ndarray:
     return over[..., :3] * alpha + (1 - alpha) * image
 
 
-def _lit(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A smooth gain over the picture, coloured a little: light that falls off, coloured lamps, lens shading."""
+def light_gains(rng: np.random.Generator, size_px: int) -> np.ndarray:
+    """Light that falls off, coloured lamps, lens shading: a smooth gain, coloured a little, `[S, S, 3]`."""
     small = np.exp(rng.normal(0, rng.uniform(0.05, 0.35), (1, 3, 2, 3)))
     gains = torch.from_numpy(small.astype(np.float32)).permute(0, 3, 1, 2)
     gains = gains.mean(1, keepdim=True).expand(-1, 3, -1, -1) * 0.6 + 0.4 * gains
-    size = (CROP_PX, CROP_PX)
+    size = (size_px, size_px)
     wide = functional.interpolate(gains, size, mode="bilinear", align_corners=True)
-    return image * wide[0].permute(1, 2, 0).numpy()
+    return wide[0].permute(1, 2, 0).numpy()
+
+
+def grey(image: np.ndarray) -> np.ndarray:
+    """The picture without its colours."""
+    return np.repeat(image @ np.array([[0.3], [0.59], [0.11]], np.float32), 3, axis=2)
 
 
 def coloured(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -226,7 +231,7 @@ def coloured(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return 255 * (values @ matrix + offset.astype(np.float32))
 
 
-def blurred(image: np.ndarray, sigma_px: float) -> np.ndarray:
+def _blurred(image: np.ndarray, sigma_px: float) -> np.ndarray:
     radius = max(int(2.5 * sigma_px + 0.5), 1)
     weights = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma_px) ** 2)
     weights = (weights / weights.sum()).astype(np.float32)
@@ -253,12 +258,14 @@ def _moved(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def resized(image: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
+    """Another side, by one of the ways in which programs do it."""
     kinds = (Image.Resampling.BILINEAR, Image.Resampling.BICUBIC, Image.Resampling.BOX)
     chosen = kinds[rng.choice(3, p=(0.5, 0.35, 0.15))]
     return np.asarray(Image.fromarray(_bytes(image)).resize((size, size), chosen), np.float32)
 
 
 def noisy(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A sensor's noise, of one colour or of all."""
     level = rng.uniform(0.2, 1.0) ** 2 * 11
     shape = image.shape if rng.random() < 0.6 else (*image.shape[:2], 1)
     noise = rng.standard_normal(shape, dtype=np.float32)
@@ -266,6 +273,7 @@ def noisy(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def compressed(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """As JPEG leaves it."""
     stream = io.BytesIO()
     quality = int(rng.uniform(14, 92))
     Image.fromarray(_bytes(image)).save(

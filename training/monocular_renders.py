@@ -30,7 +30,7 @@ from .dataset.layout import TRAIN
 from .evaluate_metrics import LIPS_REACH_M
 from .monocular_codes import CodeBank, bank_of_codes
 from .monocular_labels import Labels, gaze_angles, mouth_mm, seen_labels
-from .monocular_light import Groups, draw_look, normals_of, relit
+from .monocular_light import Groups, Look, draw_look, normals_of, relit
 from .monocular_persons import RenderPerson, load_person
 from .networks.prior import UniversalParts, UniversalPrior
 from .prior_controls import load_controls
@@ -152,30 +152,42 @@ class FaceRenderer:
         mode: str = "face",
     ) -> tuple[np.ndarray, Labels]:
         """One picture under a random light."""
-        pivot = person.neck_pivot.astype(np.float32)
-        weights = np.asarray(person.head.neck_weights, np.float32)
-        posed = pose_gaussians(face.gaussians, shot.head_pose, pivot, weights)
         viewmat = camera_of(shot, person.neck_pivot)
         labels = seen_labels(viewmat, shot.head_pose, person.neck_pivot, face.landmarks)
         camera = _zoomed(labels.landmarks, viewmat, mode, rng)
-        eye = -viewmat[:3, :3].T @ viewmat[:3, 3]
-        colors = relit(
-            posed.seen_from(eye).colors,
-            normals_of(posed.quats, posed.means, person.num_surface),
-            posed.means,
-            eye,
-            look=draw_look(rng),
-            groups=self.groups,
-            num_bound=person.num_bound,
-        )
-        lit = Gaussians(posed.means, posed.quats, posed.scales, posed.opacities, colors)
-        drawn = render(lit, camera, num_threads=1)
-        return straight_rgba(drawn.colors, drawn.alphas), labels.through(camera.K).filled(
+        picture = self.lit(person, face, shot.head_pose, camera, draw_look(rng))
+        return picture, labels.through(camera.K).filled(
             code=face.code,
             identity=person.identity,
             gaze=face.gaze,
             mouth_mm=face.mouth_mm,
         )
+
+    def lit(
+        self,
+        person: RenderPerson,
+        face: PosedFace,
+        head_pose: np.ndarray,
+        camera: Camera,
+        look: Look,
+    ) -> np.ndarray:
+        """What a camera sees of one expression with the head turned by `head_pose [6]`, `[S, S, 4]` uint8."""
+        pivot = person.neck_pivot.astype(np.float32)
+        weights = np.asarray(person.head.neck_weights, np.float32)
+        posed = pose_gaussians(face.gaussians, head_pose, pivot, weights)
+        eye = -camera.viewmat[:3, :3].T @ camera.viewmat[:3, 3]
+        colors = relit(
+            posed.seen_from(eye).colors,
+            normals_of(posed.quats, posed.means, person.num_surface),
+            posed.means,
+            eye,
+            look=look,
+            groups=self.groups,
+            num_bound=person.num_bound,
+        )
+        lit = Gaussians(posed.means, posed.quats, posed.scales, posed.opacities, colors)
+        drawn = render(lit, camera, num_threads=1)
+        return straight_rgba(drawn.colors, drawn.alphas)
 
     def _decoded(
         self, person: RenderPerson, code: np.ndarray

@@ -21,18 +21,18 @@ import torch
 
 from ..core.errors import GaussianHeadsError
 from ..core.files import replace_on_success
+from .board import Board
 from .dataset import Ava256Dataset, CaptureDataset, open_capture
 from .dataset.layout import TRAIN
 from .networks.prior import UniversalParts, UniversalPrior
-from .prior_board import Board
 from .prior_data import PersonData, PersonLoader
 from .prior_file import load_prior, parts_arrays, parts_from_arrays, save_prior
 from .prior_fit import PriorFit
 from .prior_foundation import build_foundation
 from .prior_latent import use_principal_codes
-from .prior_processes import Processes
 from .prior_settings import PriorSettings, read_settings
 from .prior_start import start_shading
+from .processes import Processes
 
 __all__ = ["load_prior", "train_prior"]
 logger = logging.getLogger(__name__)

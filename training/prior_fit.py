@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,18 +12,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .board import Board
+from .clock import Clock
 from .contact_sheet import foreground_psnr_db
 from .image_loss import ssim
 from .networks.expression_encoder import divergence, sample_codes
 from .networks.person_head import color_change
 from .networks.prior import Identity, UniversalPrior
 from .prior_anchors import head_mesh, neighbours
-from .prior_board import Board
 from .prior_comparison import comparison, spread_choices
 from .prior_data import PersonData, TrainingPicture, region_weights, vertex_weights
 from .prior_drawing import draw, load_picture
-from .prior_processes import Processes
 from .prior_settings import PriorSettings
+from .processes import Processes
 from .resumable import ResumableFit, Stateful
 
 logger = logging.getLogger(__name__)
@@ -223,30 +223,6 @@ class PriorFit(ResumableFit):
         for group in self.optimizer.param_groups:
             group["lr"] = group["initial_lr"] * share
         return share
-
-
-class Clock:
-    """Time that a run has taken, also before it was stopped."""
-
-    def __init__(self) -> None:
-        self._before_sec, self._started = 0.0, None
-
-    def start(self) -> None:
-        """Time runs from here."""
-        self._started = time.monotonic()
-
-    def elapsed_sec(self) -> float:
-        """All of the time so far."""
-        running = 0.0 if self._started is None else time.monotonic() - self._started
-        return self._before_sec + running
-
-    def state_dict(self) -> dict[str, float]:
-        """The time so far."""
-        return {"elapsed_sec": self.elapsed_sec()}
-
-    def load_state_dict(self, state: dict[str, float]) -> None:
-        """Go on counting from there."""
-        self._before_sec = state["elapsed_sec"]
 
 
 @dataclasses.dataclass(frozen=True)

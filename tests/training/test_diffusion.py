@@ -21,12 +21,12 @@ from gaussian_heads.training.networks.portrait import (  # noqa: E402
     warp,
 )
 from gaussian_heads.training.portrait.export import export_portrait  # noqa: E402
+from gaussian_heads.training.portrait.fit import load_portrait  # noqa: E402
 from gaussian_heads.training.portrait.flow import conditions, flow_loss, sampled  # noqa: E402
 from gaussian_heads.training.portrait.photographs import PLAIN, Photographer  # noqa: E402
 from gaussian_heads.training.portrait.pool import (  # noqa: E402
     MIRRORED,
     ClipPool,
-    PoolSettings,
     collate,
     with_still_mouth,
 )
@@ -45,9 +45,8 @@ def rng():
     return np.random.default_rng(4)
 
 
-def batch_of(clips, settings=None, count=2):
-    pool = ClipPool(clips, settings or PoolSettings(), seed=1)
-    samples = iter(pool)
+def batch_of(clips, count=2, **options):
+    samples = iter(ClipPool(clips, **options))
     return collate([next(samples) for _ in range(count)])
 
 
@@ -87,7 +86,7 @@ def test_an_untrained_network_gives_the_warped_photo(clips):
 
 def test_frames_reach_their_neighbours_alone_and_one_frame_stands_alone(clips):
     made = network()
-    batch = batch_of(clips, PoolSettings(frames=6), count=1)
+    batch = batch_of(clips, frames=6, count=1)
     given = conditions(made, batch)
     time, change = torch.full((6,), 0.3), torch.randn(1, 48, 64, 64).repeat(6, 1, 1, 1)
     before = made(change, time, given)
@@ -120,15 +119,46 @@ def test_the_loss_falls_when_the_truth_is_known(clips):
     assert losses[-1] < 0.8 * losses[0]
 
 
+class Onlooker(PortraitNetwork):
+    """Keeps what it was asked."""
+
+    def forward(self, change, time, given):
+        self.asked = given
+        return super().forward(change, time, given)
+
+
+@pytest.mark.parametrize("frames", [1, 3])
+def test_a_square_is_the_same_part_of_all_that_is_given(clips, frames):
+    batch = batch_of(clips, frames=frames)
+    seen = Onlooker(SMALL)
+    flow_loss(seen, batch, torch.Generator().manual_seed(3), side=16)
+    part, whole = seen.asked, conditions(seen, batch)
+    for clip in range(2):
+        own = slice(clip * frames, (clip + 1) * frames)
+        corners = [
+            (y, x)
+            for y in range(0, 49, 4)
+            for x in range(0, 49, 4)
+            if torch.equal(part.warped[own], whole.warped[own, :, y : y + 16, x : x + 16])
+        ]
+        assert len(corners) == 1
+        y, x = corners[0]
+        assert torch.equal(part.maps[own], whole.maps[own, :, y : y + 16, x : x + 16]) or not (
+            part.maps[own].any()
+        )
+        assert torch.equal(part.reach[own], whole.reach[own, :, y : y + 16, x : x + 16])
+        y, x = y // 2, x // 2
+        assert torch.equal(part.fine[own], whole.fine[own, :, y : y + 8, x : x + 8])
+
+
 def test_a_sample_holds_neighbouring_frames_of_one_clip(clips):
-    batch = batch_of(clips, PoolSettings(frames=4), count=3)
+    batch = batch_of(clips, frames=4, count=3)
     assert batch.target.shape == (3, 4, 3, 256, 256) and batch.maps.shape[:2] == (3, 4)
     assert batch.photo.abs().max() <= 1.0 and batch.sound.shape == (3, 4, 0)
 
 
 def test_sound_stands_for_the_mouth(clips):
-    settings = PoolSettings(frames=2, sounds=clips.parent / "sounds")
-    batch = batch_of(clips, settings)
+    batch = batch_of(clips, frames=2, sounds=clips.parent / "sounds")
     assert batch.sound.shape == (2, 2, SOUND_DIM)
     made = network(sound_dim=SOUND_DIM)
     heard = sampled(made, batch, steps=1)
@@ -164,8 +194,7 @@ def test_a_plain_photographer_changes_nothing_but_the_background():
     assert np.array_equal(pictures[0], photo) and np.array_equal(pictures[0], pictures[1])
 
 
-def test_the_command_trains_stops_and_goes_on(clips, tmp_path, monkeypatch):
-    monkeypatch.setattr(diffusion, "PortraitSettings", lambda sound_dim=0: SMALL)
+def test_the_command_trains_stops_and_goes_on(clips, tmp_path):
     words = [
         "--clips",
         str(clips),
@@ -176,15 +205,23 @@ def test_the_command_trains_stops_and_goes_on(clips, tmp_path, monkeypatch):
         "--workers",
         "0",
     ]
-    monkeypatch.setattr(diffusion, "SHEET_STEPS", 1)
     kept = tmp_path / "run/checkpoint.pt"
-    assert diffusion.main([*words, "--steps", "2"]) == 0
-    assert torch.load(kept, weights_only=True)["step"] == 2
-    assert (tmp_path / "run/step-000001.png").is_file()
-    assert diffusion.main([*words, "--steps", "3"]) == 0
-    assert torch.load(kept, weights_only=True)["step"] == 3
-    kept.write_bytes(b"none")
-    assert diffusion.main([*words, "--steps", "4"]) == 1
+
+    def steps_after(steps, *more):
+        assert diffusion.main([*words, "--steps", str(steps), *more], SMALL) == 0
+        return torch.load(kept, weights_only=True)["step"]
+
+    assert steps_after(2) == 2
+    before = load_portrait(kept)[0].state_dict()
+    assert steps_after(3) == 3
+    assert steps_after(3) == 3
+    after = load_portrait(kept)[0].state_dict()
+    assert any(not torch.equal(before[name], after[name]) for name in before)
+    # Another run may begin with what this one has learned.
+    words[3] = str(tmp_path / "other")
+    assert diffusion.main([*words, "--steps", "1", "--start", str(kept), "--rate", "0"], SMALL) == 0
+    begun = load_portrait(tmp_path / "other/checkpoint.pt")[0].state_dict()
+    torch.testing.assert_close(begun, after)
 
 
 def test_no_clips_are_one_sentence(tmp_path, capsys):
@@ -196,7 +233,7 @@ def test_no_clips_are_one_sentence(tmp_path, capsys):
 def test_the_files_draw_what_the_network_draws(clips, tmp_path):
     from gaussian_heads.core.sessions import open_session
 
-    made, batch = network(), batch_of(clips, PoolSettings(frames=3), count=1)
+    made, batch = network(), batch_of(clips, frames=3, count=1)
     export_portrait(made, tmp_path / "out", notes={"step": 1})
     sessions = {
         kind: open_session(tmp_path / f"out/{kind}.onnx", kind, 1)
@@ -234,15 +271,14 @@ import sys, torch
 from gaussian_heads.training import diffusion
 from tests.training.portrait_fixtures import SMALL
 torch.set_num_threads(1)
-diffusion.PortraitSettings = lambda sound_dim=0: SMALL
 kept = []
-class Training(diffusion.PortraitTraining):
-    def run(self, batches):
-        super().run(batches)
+class Fit(diffusion.PortraitFit):
+    def run(self, clips, checkpoint):
+        super().run(clips, checkpoint)
         kept.append(sum(p.double().sum().item() for p in self.network.parameters()))
-diffusion.PortraitTraining = Training
+diffusion.PortraitFit = Fit
 words = ["--clips", {str(clips)!r}, "--work", {str(tmp_path / "run")!r}, "--batch", "1", "--workers", "0"]
-assert diffusion.main([*words, "--steps", "3"]) == 0
+assert diffusion.main([*words, "--steps", "3"], SMALL) == 0
 print(repr(kept[0]))
 """
     place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": "2"}

@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("onnx")
 
 from gaussian_heads.training import evaluate_portrait  # noqa: E402
-from gaussian_heads.training.evaluate_portrait import figures_of, open_film  # noqa: E402
+from gaussian_heads.training.evaluate_portrait import figures_of, open_clip  # noqa: E402
 from gaussian_heads.training.networks.portrait import PortraitNetwork  # noqa: E402
 
 from .portrait_fixtures import SMALL, write_clips  # noqa: E402
@@ -22,7 +22,7 @@ def clips(tmp_path):
 
 
 def test_the_truth_scores_best_and_a_flash_is_flicker(clips):
-    film = open_film(clips / "clip-00000.npy", None)
+    film = open_clip(clips / "clip-00000.npy", None)
     best = figures_of([film], [film.wanted], 0.0)
     assert best.psnr_db > 100 and best.ssim == pytest.approx(1.0) and best.flicker == 0.0
     flashing = film.wanted.copy()
@@ -34,7 +34,8 @@ def test_the_truth_scores_best_and_a_flash_is_flicker(clips):
 
 def test_the_command_prints_and_writes_every_way(clips, tmp_path, capsys):
     network = PortraitNetwork(SMALL)
-    state = {"averaged": network.state_dict(), "sizes": asdict(SMALL)}
+    average = {f"module.{name}": value for name, value in network.state_dict().items()}
+    state = {"average": average, "settings": {"network": asdict(SMALL)}, "step": 1}
     torch.save(state, tmp_path / "checkpoint.pt")
     words = ["--clips", str(clips), "--json", str(tmp_path / "figures.json"), "--steps", "1", "2"]
     assert evaluate_portrait.main([*words, "--runs", f"mine={tmp_path / 'checkpoint.pt'}"]) == 0

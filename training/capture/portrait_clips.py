@@ -18,16 +18,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ...core.avatar.pose import pose_gaussians
+from ...core.avatar.pose import pose_points
 from ...core.camera import Camera
 from ...core.files import replace_on_success
-from ...core.gaussians import Gaussians
+from ...core.landmarks import seen_points
 from ...core.locks import InUseError, held
 from ...core.portrait.window import PORTRAIT_PX, portrait_window
-from ...core.render.cpu import render
 from ..commands import run_command
 from ..monocular_labels import seen_labels
-from ..monocular_light import Look, draw_look, normals_of, relit
+from ..monocular_light import Look, draw_look
 from ..monocular_persons import RenderPerson, load_person
 from ..monocular_renders import (
     FaceRenderer,
@@ -36,7 +35,6 @@ from ..monocular_renders import (
     camera_of,
     open_renderer,
     seeing,
-    straight_rgba,
 )
 from ..portrait.pool import FRAMES
 from ..prior_controls import load_controls
@@ -77,10 +75,10 @@ class ClipMaker:
     def film(self, person: RenderPerson, performed: Performed, rng: np.random.Generator) -> Clip:
         """One clip of what is performed, under one light and by one camera."""
         shot, look = draw_portrait_shot(rng), draw_look(rng)
-        viewmat = camera_of(shot, person.neck_pivot)
-        camera = self._camera(person, performed, viewmat, rng)
+        camera = self._camera(person, performed, camera_of(shot, person.neck_pivot), rng)
+        still = self._face(person, np.zeros(len(self.arkit52)))
         taken = [
-            self._shoot(person, weights, pose, camera, look)
+            self._shoot(person, (self._face(person, weights), still), pose, camera, look)
             for weights, pose in zip(performed.weights, performed.head_pose, strict=True)
         ]
         rgba, points, rest = (np.stack(column) for column in zip(*taken, strict=True))
@@ -122,55 +120,23 @@ class ClipMaker:
     def _shoot(
         self,
         person: RenderPerson,
-        weights: np.ndarray,
+        faces: tuple[PosedFace, PosedFace],
         head_pose: np.ndarray,
         camera: Camera,
         look: Look,
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        face = self._face(person, weights)
-        pivot = person.neck_pivot.astype(np.float32)
-        neck = np.asarray(person.head.neck_weights, np.float32)
-        posed = pose_gaussians(face.gaussians, head_pose, pivot, neck)
-        eye = -camera.viewmat[:3, :3].T @ camera.viewmat[:3, 3]
-        colors = relit(
-            posed.seen_from(eye).colors,
-            normals_of(posed.quats, posed.means, person.num_surface),
-            posed.means,
-            eye,
-            look=look,
-            groups=self.renderer.groups,
-            num_bound=person.num_bound,
-        )
-        lit = Gaussians(posed.means, posed.quats, posed.scales, posed.opacities, colors)
-        drawn = render(lit, camera, num_threads=1)
-        irises = np.stack(
-            [face.gaussians.means[rows].mean(0) for rows in self.renderer.irises[::-1]]
-        )
-        seen = self._points(person, face.landmarks, irises, head_pose, camera)
-        rest = self._points(person, self._rest(person), irises, head_pose, camera)
-        return straight_rgba(drawn.colors, drawn.alphas), seen, rest
+        """A picture of the first face; its points, and those with the landmarks of the second, which is at rest."""
+        face, still = faces
+        picture = self.renderer.lit(person, face, head_pose, camera, look)
+        means, pivot = face.gaussians.means, person.neck_pivot.astype(np.float32)
+        irises = [means[rows].mean(0) for rows in self.renderer.irises[::-1]]
 
-    def _rest(self, person: RenderPerson) -> np.ndarray:
-        if not hasattr(person.head, "rest_landmarks"):
-            with torch.no_grad():
-                still = torch.zeros(self.arkit52.shape[1])
-                person.head.rest_landmarks = person.head(still)[5].numpy()
-        return person.head.rest_landmarks
+        def seen(landmarks: np.ndarray) -> np.ndarray:
+            points = np.concatenate([landmarks, irises]).astype(np.float32)
+            posed = pose_points(points, head_pose, pivot).astype(np.float64)
+            return seen_points(posed, camera)[0] / np.float32(self.size_px)
 
-    def _points(
-        self,
-        person: RenderPerson,
-        landmarks: np.ndarray,
-        irises: np.ndarray,
-        head_pose: np.ndarray,
-        camera: Camera,
-    ) -> np.ndarray:
-        """Landmarks and irises `[70, 2]` in [0, 1] of the picture."""
-        found = []
-        for points in (landmarks, np.concatenate([irises, np.zeros((66, 3))])):
-            seen = seen_labels(camera.viewmat, head_pose, person.neck_pivot, points)
-            found.append(seen.through(camera.K).landmarks / self.size_px)
-        return np.concatenate([found[0], found[1][:2]]).astype(np.float32)
+        return picture, seen(face.landmarks), seen(still.landmarks)
 
 
 def draw_portrait_shot(rng: np.random.Generator) -> Shot:

@@ -54,10 +54,11 @@ class ReferenceFeatures(NamedTuple):
 class Conditions:
     """What does not flow, for N pictures: a number of clips times `frames` of each, one after the other."""
 
-    warped: Tensor  # [N, 48, 64, 64] the folded photo where the landmarks put it
-    maps: Tensor  # [N, M, 64, 64] of the landmarks
-    field: Tensor  # [N, 2, 33, 33] from where it came
-    features: ReferenceFeatures  # of N
+    warped: Tensor  # [N, 48, H, W] the folded photo where the landmarks put it; 64² places, or a part of them
+    maps: Tensor  # [N, M, H, W] of the landmarks
+    reach: Tensor  # [N, 2, H, W] from where it came, in parts of the side
+    fine: Tensor  # [N, C, H/2, W/2] of the photo's features, warped too
+    coarse: Tensor  # [N, C, 16, 16] those of the whole photo
     frames: int
     sound: Tensor | None = None  # [N, S] where the network hears the mouth
 
@@ -184,18 +185,36 @@ class PortraitNetwork(nn.Module):
         when = self.time(_waves(time))
         if given.sound is not None:
             when = when + self.sound(given.sound)
-        reach = functional.interpolate(given.field, change.shape[2:], mode="bilinear")
-        x = self.stem(torch.cat([change, given.warped, given.maps, 4 * reach], dim=1))
+        x = self.stem(torch.cat([change, given.warped, given.maps, 4 * given.reach], dim=1))
         high = self.high_down(x, when)
-        fine = warp(given.features.fine, given.field)
-        middle = self.middle_down(torch.cat([self.to_middle(high), fine], dim=1), when)
+        middle = self.middle_down(torch.cat([self.to_middle(high), given.fine], dim=1), when)
         low = self.low_down(self.to_low(middle), when)
-        low = self.low_mixing(self.attention(low, given.features.coarse), given.frames)
+        low = self.low_mixing(self.attention(low, given.coarse), given.frames)
         low = self.low_up(low, when)
         x = torch.cat([_doubled(self.from_low(low)), middle], dim=1)
         x = self.middle_mixing(self.middle_up(x, when), given.frames)
         x = torch.cat([_doubled(self.from_middle(x)), high], dim=1)
         return self.head(self.high_up(x, when))
+
+
+def warped_conditions(
+    picture: Tensor,
+    features: ReferenceFeatures,
+    maps: Tensor,
+    field: Tensor,
+    frames: int,
+    sound: Tensor | None = None,
+) -> Conditions:
+    """Of whole pictures `[N, 3, S, S]` and their features, moved by `field [N, 2, 33, 33]`."""
+    return Conditions(
+        warped=fold(warp(picture, field)),
+        maps=maps,
+        reach=functional.interpolate(field, maps.shape[2:], mode="bilinear"),
+        fine=warp(features.fine, field),
+        coarse=features.coarse,
+        frames=frames,
+        sound=sound,
+    )
 
 
 def warp(picture: Tensor, field: Tensor) -> Tensor:

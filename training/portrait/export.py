@@ -1,6 +1,6 @@
 """Exports the diffusion portrait as two ONNX files for `core.portrait`: what a photo gives, and one step of the flow.
 
-    python -m gaussian_heads.training.portrait.export --checkpoint build/portrait/clips_run/checkpoint.pt \\
+    python -m gaussian_heads.training.portrait.export --checkpoint build/portrait/film/checkpoint.pt \\
         --out assets/portrait
 """
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-from dataclasses import asdict
 from pathlib import Path
 
 import onnx
@@ -19,31 +18,27 @@ from torch import Tensor, nn
 
 from ...core.files import replace_on_success
 from ...core.portrait.drawing import MAP_PX, NUM_MAPS
+from ...core.portrait.model import ENCODED, INPUTS, OUTPUTS, VERSION
 from ...core.portrait.warping import FIELD_PX
 from ...core.portrait.window import PORTRAIT_PX
 from ..channel_bytes import store_bytes
 from ..commands import run_command
-from ..diffusion import load_portrait
 from ..networks.portrait import (
-    Conditions,
     PortraitNetwork,
     PortraitSettings,
     ReferenceFeatures,
     fold,
     unfold,
-    warp,
+    warped_conditions,
 )
 from ..onnx_graph import traced
+from .fit import load_portrait
 from .flow import CHANGE_SCALE
 
 logger = logging.getLogger(__name__)
-VERSION = 1
-REFERENCE, DENOISER = "reference", "denoiser"
-INPUTS = {
-    REFERENCE: ["picture", "maps"],
-    DENOISER: ["change", "time", "picture", "maps", "field", "fine", "coarse"],
-}
-OUTPUTS = {REFERENCE: ["fine", "coarse"], DENOISER: ["clean", "warped"]}
+REFERENCE, DENOISER = INPUTS
+# What the denoiser is given once for all frames.
+OF_PHOTO = ("picture", *ENCODED)
 
 
 class ReferenceGraph(nn.Module):
@@ -75,13 +70,10 @@ class DenoiserGraph(nn.Module):
         coarse: Tensor,
     ) -> tuple[Tensor, Tensor]:
         count = change.shape[0]
-        warped = warp(picture.expand(count, -1, -1, -1), field)
-        features = ReferenceFeatures(
-            fine.expand(count, -1, -1, -1), coarse.expand(count, -1, -1, -1)
-        )
-        given = Conditions(fold(warped), maps, field, features, frames=count)
+        picture, fine, coarse = (x.expand(count, -1, -1, -1) for x in (picture, fine, coarse))
+        given = warped_conditions(picture, ReferenceFeatures(fine, coarse), maps, field, count)
         clean = self.network(fold(change), time, given)
-        return CHANGE_SCALE * unfold(clean), warped
+        return CHANGE_SCALE * unfold(clean), unfold(given.warped)
 
 
 def examples(sizes: PortraitSettings) -> dict[str, list[Tensor]]:
@@ -105,16 +97,15 @@ def export_portrait(network: PortraitNetwork, folder: Path, *, notes: dict | Non
     """Write `reference.onnx` and `denoiser.onnx`, weights as bytes with a step for each output channel."""
     folder.mkdir(parents=True, exist_ok=True)
     graphs = {REFERENCE: ReferenceGraph(network), DENOISER: DenoiserGraph(network)}
-    per_frame = {"change", "time", "clean", "warped"}
     for kind, graph in graphs.items():
         names = INPUTS[kind] + OUTPUTS[kind]
-        frames = per_frame | ({"maps", "field"} if kind == DENOISER else set())
+        is_per_frame = kind == DENOISER
         model = traced(
             graph.eval(),
             examples(network.settings)[kind],
             INPUTS[kind],
             OUTPUTS[kind],
-            axes={name: {0: "frames"} for name in names if name in frames},
+            axes={name: {0: "frames"} for name in names if is_per_frame and name not in OF_PHOTO},
         )
         store_bytes(model)
         metadata = {"kind": f"gaussian_heads.portrait.{kind}", "version": str(VERSION)}
@@ -140,10 +131,7 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
 
     def export() -> None:
-        network = load_portrait(options.checkpoint)
-        state = torch.load(options.checkpoint, weights_only=True)
-        notes = {name: state[name] for name in ("settings", "step", "trained_sec")}
-        notes["sizes"] = asdict(network.settings)
+        network, notes = load_portrait(options.checkpoint)
         export_portrait(network, options.out, notes=notes)
 
     return run_command(export)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from ..monocular_augment import coloured, compressed, noisy, resized
+from ..monocular_augment import coloured, compressed, grey, light_gains, noisy, resized
 from ..monocular_backdrops import backdrops
 
 BACKDROPS = 300
@@ -46,13 +46,13 @@ class Photographer:
         image = rgba[..., :3] * alpha + (1 - alpha) * self._backdrop(rgba.shape[1])
         count, size = image.shape[:2]
         if rng.random() < s.light:
-            image *= _gains(rng, size)
+            image *= light_gains(rng, size)
         # As one picture, so that all get the same of it.
         image = image.reshape(count * size, size, 3)
         if rng.random() < s.color:
             image = coloured(image, rng)
         if rng.random() < s.grey:
-            image = np.repeat(image @ np.array([[0.3], [0.59], [0.11]], np.float32), 3, axis=2)
+            image = grey(image)
         image = np.clip(image, 0, 255).reshape(count, size, size, 3)
         if rng.random() < s.soft:
             side = int(size * rng.uniform(0.4, 0.9))
@@ -72,12 +72,3 @@ class Photographer:
         part = torch.from_numpy(picture[y : y + side, x : x + side].copy()).permute(2, 0, 1)[None]
         wide = functional.interpolate(part.float(), (size_px, size_px), mode="bilinear")
         return wide[0].permute(1, 2, 0).numpy()
-
-
-def _gains(rng: np.random.Generator, size_px: int) -> np.ndarray:
-    """Light that falls off, a little coloured, `[S, S, 3]`."""
-    small = np.exp(rng.normal(0, rng.uniform(0.05, 0.3), (1, 3, 2, 3))).astype(np.float32)
-    gains = torch.from_numpy(0.6 * small.mean(3, keepdims=True) + 0.4 * small).permute(0, 3, 1, 2)
-    size = (size_px, size_px)
-    wide = functional.interpolate(gains, size, mode="bilinear", align_corners=True)
-    return wide[0].permute(1, 2, 0).numpy()

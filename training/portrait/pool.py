@@ -14,7 +14,7 @@ from torch.utils.data import IterableDataset
 from ...core.portrait.drawing import NUM_POINTS, landmark_maps, noise_spread
 from ...core.portrait.warping import warp_field
 from ..prior_settings import TrainingError
-from .photographs import Photographer, PhotoSettings
+from .photographs import Photographer
 from .sounds import sound_features
 
 # What another finder of landmarks would see elsewhere (parts of the window): the same in all pictures of a clip,
@@ -32,17 +32,6 @@ MIRRORED = (
 
 
 @dataclass(frozen=True)
-class PoolSettings:
-    """What a sample is: so many frames of a clip one after the other.
-
-    With a folder of `sounds` the lower face's landmarks are at rest and the sound's features stand for them.
-    """
-
-    frames: int = 1
-    sounds: Path | None = None
-
-
-@dataclass(frozen=True)
 class Sample:
     """N frames of one clip: pictures in [-1, 1], maps and fields for them, and one reference."""
 
@@ -56,16 +45,15 @@ class Sample:
 
 
 class ClipPool(IterableDataset):
-    """Endless samples of all clips in a folder; clips that come later are found."""
+    """Endless samples of all clips in a folder; clips that come later are found.
 
-    def __init__(
-        self,
-        folder: Path,
-        settings: PoolSettings,
-        seed: int,
-        photos: PhotoSettings | None = None,
-    ) -> None:
-        self.folder, self.settings, self.seed, self.photos = folder, settings, seed, photos
+    A sample is so many `frames` of a clip one after the other. With a folder of `sounds` the lower face's landmarks
+    are at rest, and the sound's features stand for them. `seed` decides what is drawn.
+    """
+
+    def __init__(self, folder: Path, *, frames: int = 1, sounds: Path | None = None) -> None:
+        self.folder, self.frames, self.sounds = folder, frames, sounds
+        self.seed: list[int] = [0]
         if not self.paths():
             raise TrainingError(
                 f"There are no clips in '{folder}': run training.capture.portrait_clips first."
@@ -78,8 +66,8 @@ class ClipPool(IterableDataset):
     def __iter__(self) -> Iterator[Sample]:
         worker = torch.utils.data.get_worker_info()
         number = worker.id if worker else 0
-        rng = np.random.default_rng([self.seed, number])
-        photographer = Photographer(int(rng.integers(1 << 30)), self.photos)
+        rng = np.random.default_rng([*self.seed, number])
+        photographer = Photographer(int(rng.integers(1 << 30)))
         paths: list[Path] = []
         count = 0
         while True:
@@ -99,9 +87,9 @@ class ClipPool(IterableDataset):
         pictures, photo = photographer.take(np.array(pixels[chosen]))
         shown = truth["points"][chosen]
         driven, sound = shown, None
-        if self.settings.sounds is not None:
+        if self.sounds is not None:
             driven = with_still_mouth(shown, truth["rest_points"][chosen])
-            heard = np.load(self.settings.sounds / f"{truth['recording']}.npy", mmap_mode="r")
+            heard = np.load(self.sounds / f"{truth['recording']}.npy", mmap_mode="r")
             sound = sound_features(heard, truth["times_sec"][rows])
         shown, driven = _missed(shown, driven, rng)
         if rng.random() < photographer.settings.mirror:
@@ -111,14 +99,11 @@ class ClipPool(IterableDataset):
 
     def _rows(self, times_sec: np.ndarray, rng: np.random.Generator) -> list[int]:
         """Which frames are to be drawn; references too where a sample is a single one that needs no sound."""
-        spoken = FRAMES if len(times_sec) > FRAMES else len(times_sec)
-        frames = self.settings.frames
-        if frames > 1:
-            first = int(rng.integers(spoken - frames + 1))
-            return list(range(first, first + frames))
+        if self.frames > 1:
+            first = int(rng.integers(FRAMES - self.frames + 1))
+            return list(range(first, first + self.frames))
         heard = np.flatnonzero(np.isfinite(times_sec))
-        any_row = np.arange(len(times_sec)) if self.settings.sounds is None else heard
-        return [int(rng.choice(any_row))]
+        return [int(rng.choice(len(times_sec) if self.sounds is None else heard))]
 
 
 def with_still_mouth(points: np.ndarray, rest: np.ndarray) -> np.ndarray:

@@ -2,46 +2,41 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
-from ...core.files import replace_on_success
 from ..networks.portrait import PortraitNetwork, warp
 from .flow import sampled
 from .pool import Sample
 
-ROWS, COLUMNS = 6, 5
+ROWS = 6
 
 
-def save_sheet(network: PortraitNetwork, batch: Sample, path: Path) -> None:
-    """One row for each of some samples: photo, warped photo, one step, four steps, truth (the first frames)."""
-    few = Sample(**{name: getattr(batch, name)[:ROWS] for name in Sample.__dataclass_fields__})
+@torch.no_grad()
+def sheet_of(network: PortraitNetwork, batch: Sample) -> np.ndarray:
+    """Some samples' first frames, colours `[H, W, 3]` in [0, 1].
+
+    From left to right: photo, warped photo, one step, four steps, truth.
+    """
+    whole = ("photo", "photo_maps")
     few = Sample(
         **{
-            name: value if name in ("photo", "photo_maps") else value[:, :1]
-            for name, value in vars(few).items()
+            name: value[:ROWS] if name in whole else value[:ROWS, :1]
+            for name, value in vars(batch).items()
         }
     )
-    with torch.no_grad():
-        columns = [
-            few.photo,
-            warp(few.photo, few.field[:, 0]),
-            sampled(network, few, steps=1)[:, 0],
-            sampled(network, few, steps=4)[:, 0],
-            few.target[:, 0],
-        ]
-    sheet = np.concatenate(
-        [pixels_of(column).reshape(-1, *pixels_of(column).shape[2:]) for column in columns], 1
-    )
-    with replace_on_success(path) as temporary:
-        Image.fromarray(sheet).save(temporary, "PNG")
+    columns = [
+        few.photo,
+        warp(few.photo, few.field[:, 0]),
+        sampled(network, few, steps=1)[:, 0],
+        sampled(network, few, steps=4)[:, 0],
+        few.target[:, 0],
+    ]
+    return np.concatenate([np.concatenate(colors_of(column)) for column in columns], axis=1)
 
 
-def pixels_of(pictures: Tensor) -> np.ndarray:
-    """uint8 `[N, S, S, 3]` of `[N, 3, S, S]` in [-1, 1]."""
+def colors_of(pictures: Tensor) -> np.ndarray:
+    """Colours `[N, S, S, 3]` in [0, 1] of `[N, 3, S, S]` in [-1, 1], in steps of a byte."""
     values = ((pictures + 1) * 127.5 + 0.5).clamp(0, 255)
-    return values.permute(0, 2, 3, 1).byte().cpu().numpy()
+    return values.permute(0, 2, 3, 1).byte().cpu().numpy().astype(np.float32) / 255
