@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,8 @@ FOLD = 2
 LINE_WIDTH = 1.0 / 96
 EDGE_WIDTH = 1.0 / 256
 IRIS_WIDTH = 1.0 / 64
+# So many widths from its middle a line is no longer drawn: four millionths are left there.
+WIDTHS_DRAWN = 5
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,11 @@ LINES = {
     "outer_lips": (Stroke(OUTER_LIPS, True),),
     "inner_lips": (Stroke(INNER_LIPS, True),),
 }
+# All segments, and which map each is of.
+SEGMENTS = np.array([pair for strokes in LINES.values() for s in strokes for pair in s.segments])
+LAYERS = [
+    layer for layer, strokes in enumerate(LINES.values()) for s in strokes for _ in s.segments
+]
 # FOLD x FOLD maps each.
 AREAS = {"mouth": (INNER_LIPS,), "lips": (OUTER_LIPS,), "eyes": (RIGHT_EYE, LEFT_EYE)}
 NUM_MAPS = len(LINES) + 1 + len(AREAS) * FOLD**2
@@ -76,61 +84,64 @@ def noise_spread(
 
 
 def _maps_of(points: np.ndarray) -> np.ndarray:
-    coarse, fine = _grid(MAP_PX), _grid(MAP_PX * FOLD)
-    maps = []
-    for strokes in LINES.values():
-        squares = _squared_distance(coarse, points, [s for one in strokes for s in one.segments])
-        maps.append(np.exp(squares * np.float32(-0.5 / LINE_WIDTH**2)))
-    irises = points[[RIGHT_IRIS, LEFT_IRIS]]
-    squares = np.square(coarse[:, None] - irises[None]).sum(2).min(1)
-    maps.append(np.exp(squares * np.float32(-0.5 / IRIS_WIDTH**2)))
-    for outlines in AREAS.values():
-        filled = np.max([_filled(fine, points, outline) for outline in outlines], axis=0)
+    maps = np.zeros((NUM_MAPS, MAP_PX, MAP_PX), np.float32)
+    _draw_lines(maps[: len(LINES)], LAYERS, points[SEGMENTS], LINE_WIDTH)
+    irises = points[[[RIGHT_IRIS] * 2, [LEFT_IRIS] * 2]]
+    _draw_lines(maps[len(LINES) :], [0, 0], irises, IRIS_WIDTH)
+    for number, outlines in enumerate(AREAS.values()):
+        filled = np.zeros((MAP_PX * FOLD, MAP_PX * FOLD), np.float32)
+        for outline in outlines:
+            _fill(filled, points[list(outline)])
         folded = filled.reshape(MAP_PX, FOLD, MAP_PX, FOLD).transpose(1, 3, 0, 2)
-        maps.extend(folded.reshape(FOLD**2, -1))
-    return np.stack(maps).reshape(NUM_MAPS, MAP_PX, MAP_PX).astype(np.float32)
+        first = len(LINES) + 1 + number * FOLD**2
+        maps[first : first + FOLD**2] = folded.reshape(FOLD**2, MAP_PX, MAP_PX)
+    return maps
 
 
-def _grid(side_px: int) -> np.ndarray:
-    """Centres of pixels `[P, 2]` (x, y), row by row."""
-    steps = (np.arange(side_px, dtype=np.float32) + 0.5) / side_px
-    y, x = np.meshgrid(steps, steps, indexing="ij")
-    return np.stack([x.ravel(), y.ravel()], axis=1)
+def _draw_lines(
+    maps: np.ndarray, layers: Sequence[int], segments: np.ndarray, width: float
+) -> None:
+    """Into the layers of `[L, S, S]`: a Gaussian of the distance to the nearest of their segments `[N, 2, 2]`."""
+    side = maps.shape[-1]
+    reach = WIDTHS_DRAWN * width
+    low = np.clip(np.floor((segments.min(1) - reach) * side), 0, side).astype(int)
+    high = np.clip(np.ceil((segments.max(1) + reach) * side), 0, side).astype(int)
+    # Squares of one size, so that all are drawn at once.
+    size = int((high - low).max())
+    corners = np.minimum(low, side - size)
+    places = (corners[..., None] + np.arange(size, dtype=np.float32) + np.float32(0.5)) / side
+    places = places.astype(np.float32)
+    squares = _squared_distances(places[:, 0, None, :], places[:, 1, :, None], segments)
+    drawn = np.exp(squares * np.float32(-0.5 / width**2))
+    for layer, (x, y), one in zip(layers, corners.tolist(), drawn, strict=True):
+        part = maps[layer, y : y + size, x : x + size]
+        np.maximum(part, one, out=part)
 
 
-def _squared_distance(
-    grid: np.ndarray, points: np.ndarray, segments: list[tuple[int, int]]
-) -> np.ndarray:
-    """Squared distance `[P]` to the nearest of some segments."""
-    nearest = np.full(len(grid), np.inf, np.float32)
-    x, y = grid.T
-    for first, last in segments:
-        (x0, y0), (x1, y1) = points[first], points[last]
-        across, down = x1 - x0, y1 - y0
-        length = max(float(across * across + down * down), 1e-12)
-        share = np.clip(((x - x0) * across + (y - y0) * down) / np.float32(length), 0.0, 1.0)
-        squares = np.square(x - x0 - share * across) + np.square(y - y0 - share * down)
-        np.minimum(nearest, squares, out=nearest)
-    return nearest
-
-
-def _filled(grid: np.ndarray, points: np.ndarray, outline: tuple[int, ...]) -> np.ndarray:
-    """1 within the outline, 0 outside, smooth at its edge: `[P]`."""
-    stroke = Stroke(outline, True)
-    reach = 6 * EDGE_WIDTH
-    low, high = points[list(outline)].min(0) - reach, points[list(outline)].max(0) + reach
-    near = np.flatnonzero(((grid > low) & (grid < high)).all(1))
-    total = np.zeros(len(grid), np.float32)
-    if len(near) == 0:
-        return total
-    x, y = grid[near].T
-    is_in = np.zeros(len(near), bool)
-    for first, last in stroke.segments:
-        (x0, y0), (x1, y1) = points[first], points[last]
-        spans = (y0 > y) != (y1 > y)
-        crossing = x0 + (y - y0) * (x1 - x0) / (y1 - y0 if y1 != y0 else np.float32(1.0))
-        is_in ^= spans & (x < crossing)
-    distance = np.sqrt(_squared_distance(grid[near], points, stroke.segments))
+def _fill(picture: np.ndarray, outline: np.ndarray) -> None:
+    """Into `[S, S]`: 1 within an outline `[P, 2]`, smooth at its edge."""
+    side, reach = len(picture), 6 * EDGE_WIDTH
+    low = np.clip(np.floor((outline.min(0) - reach) * side), 0, side).astype(int)
+    high = np.clip(np.ceil((outline.max(0) + reach) * side), 0, side).astype(int)
+    x = ((np.arange(low[0], high[0], dtype=np.float32) + 0.5) / side)[None, None, :]
+    y = ((np.arange(low[1], high[1], dtype=np.float32) + 0.5) / side)[None, :, None]
+    segments = np.stack([outline, np.roll(outline, -1, axis=0)], axis=1)
+    (x0, y0), (x1, y1) = segments[..., None, None].transpose(1, 2, 0, 3, 4)
+    down = y1 - y0
+    crossing = x0 + (y - y0) * ((x1 - x0) / np.where(down == 0, np.float32(1.0), down))
+    is_in = np.logical_xor.reduce(((y0 > y) != (y1 > y)) & (x < crossing), axis=0)
+    distance = np.sqrt(_squared_distances(x, y, segments).min(0))
     signed = np.where(is_in, distance, -distance)
-    total[near] = 1 / (1 + np.exp(np.clip(signed * np.float32(-2 / EDGE_WIDTH), -30, 30)))
-    return total
+    inside = 1 / (1 + np.exp(np.clip(signed * np.float32(-2 / EDGE_WIDTH), -30, 30)))
+    part = picture[low[1] : high[1], low[0] : high[0]]
+    np.maximum(part, inside, out=part)
+
+
+def _squared_distances(x: np.ndarray, y: np.ndarray, segments: np.ndarray) -> np.ndarray:
+    """Squared distances `[N, H, W]` of places `[N, 1, W]`, `[N, H, 1]` to segments `[N, 2, 2]`, one each."""
+    (x0, y0), (x1, y1) = segments[..., None, None].transpose(1, 2, 0, 3, 4)
+    across, down = x1 - x0, y1 - y0
+    length = np.maximum(across * across + down * down, np.float32(1e-12))
+    share = (x - x0) * (across / length) + (y - y0) * (down / length)
+    share = np.minimum(np.maximum(share, 0), 1)
+    return np.square(x - x0 - share * across) + np.square(y - y0 - share * down)

@@ -38,8 +38,9 @@ def warp_field(
 
 def _plate(points: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Radial basis of the thin plate, `r^2 log r`, `[P, O]`."""
-    squares = np.square(points[:, None] - others[None]).sum(2)
-    return 0.5 * squares * np.log(np.maximum(squares, 1e-12))
+    squares = np.square(points).sum(1)[:, None] + np.square(others).sum(1) - 2 * points @ others.T
+    squares = np.maximum(squares, 1e-12)
+    return 0.5 * squares * np.log(squares)
 
 
 def _border() -> np.ndarray:
