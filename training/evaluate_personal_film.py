@@ -39,11 +39,16 @@ class Film:
     _regions: dict[tuple[str, str], dict[str, np.ndarray]] = field(default_factory=dict)
 
     @classmethod
-    def open(cls, folder: Path, prior: UniversalPrior, *, every: int = 1) -> Film:
-        """Read the folder; of so many held-out frames one has pictures, the others tell how the head moves."""
+    def open(
+        cls, folder: Path, prior: UniversalPrior, *, every: int = 1, is_whole: bool = False
+    ) -> Film:
+        """Read the folder; of so many held-out frames one has pictures, the others tell how the head moves.
+
+        Frames that may be fitted to come first where it `is_whole`.
+        """
         truth = FilmTruth.open(folder)
         head = truth.head()
-        rows = np.flatnonzero(truth.is_held_out)
+        rows = np.flatnonzero(truth.is_held_out | is_whole)
         if not len(rows):
             raise TrainingError(f"'{folder}' holds no frame that was held out: film it again.")
         codes = true_codes(prior, head, truth.controls[rows])

@@ -22,41 +22,34 @@ import numpy as np
 
 from ..core.files import replace_on_success
 from .commands import run_command
-from .evaluate_metrics import foreground, psnr_db, ssim_map
 from .networks.portrait import PortraitNetwork, warp
 from .portrait.fit import load_portrait
 from .portrait.flow import sampled
+from .portrait.measures import Likeness, TrueFilm, likeness
 from .portrait.photographs import PLAIN, Photographer
 from .portrait.pool import FRAMES, Sample, collate, make_sample, with_still_mouth
-from .portrait.sheet import colors_of
+from .portrait.sheet import bytes_of
 from .portrait.sounds import sound_features
 from .prior_settings import TrainingError
 
 LOG = logging.getLogger(__name__)
-# The box about the lips' landmarks is so much larger than they are.
-MOUTH_MARGIN = 0.3
 SEED = 7
 
 
 @dataclass(frozen=True)
 class ShownClip:
-    """A clip as the networks are shown it, and which pixels count."""
+    """A clip as the networks are shown it, and as it was."""
 
     sample: Sample  # a batch of one clip
     heard: Sample | None
-    wanted: np.ndarray  # [N, S, S, 3] in [0, 1]
-    mask: np.ndarray  # [N, S, S]
-    mouth: np.ndarray  # [N, S, S]
+    true: TrueFilm
 
 
 @dataclass(frozen=True)
 class Figures:
-    """Means over the frames of all clips."""
+    """Of all clips."""
 
-    psnr_db: float
-    ssim: float
-    mouth_psnr_db: float
-    flicker: float
+    likeness: Likeness
     frame_sec: float
 
 
@@ -77,27 +70,8 @@ def open_clip(path: Path, sounds: Path | None) -> ShownClip:
     return ShownClip(
         sample=collate([make_sample(photo, points[0], pictures[1:], points[1:])]),
         heard=heard,
-        wanted=pictures[1:].astype(np.float32) / 255,
-        mask=np.stack([foreground(one[..., 3] / 255) for one in rgba[rows[1:]]]),
-        mouth=np.stack([_mouth_box(one, rgba.shape[1]) for one in points[1:]]),
+        true=TrueFilm.of(pictures[1:], rgba[rows[1:], ..., 3] / 255, points[1:]),
     )
-
-
-def figures_of(films: list[ShownClip], drawn: list[np.ndarray], frame_sec: float) -> Figures:
-    """Of pictures `[N, S, S, 3]` in [0, 1] for each film."""
-    rows = []
-    for film, pictures in zip(films, drawn, strict=True):
-        for ours, wanted, mask, mouth in zip(
-            pictures, film.wanted, film.mask, film.mouth, strict=True
-        ):
-            ssim = float(ssim_map(ours, wanted)[mask].mean())
-            rows.append((psnr_db(ours, wanted, mask), ssim, psnr_db(ours, wanted, mouth)))
-    flicker = [
-        255 * np.abs(np.diff(p, axis=0) - np.diff(f.wanted, axis=0))[f.mask[1:]].mean()
-        for f, p in zip(films, drawn, strict=True)
-    ]
-    means = np.mean(rows, axis=0)
-    return Figures(*(float(m) for m in means), float(np.mean(flicker)), frame_sec)
 
 
 def drawn_by(
@@ -110,7 +84,7 @@ def drawn_by(
         if given is None:
             raise TrainingError("This network hears: give the folder of sounds with --sounds.")
         pictures = sampled(network, given, steps=steps, guidance=guidance)[0]
-        drawn.append(colors_of(pictures))
+        drawn.append(bytes_of(pictures))
         frames += len(pictures)
     return drawn, (time.perf_counter() - began) / frames
 
@@ -123,9 +97,10 @@ def evaluate(options: argparse.Namespace) -> None:
             f"There are no clips in '{options.clips}': run capture.portrait_clips first."
         )
     films = [open_clip(path, options.sounds) for path in paths]
+    true = [film.true for film in films]
     found = {
-        "photo": figures_of(films, [_repeated(f) for f in films], 0.0),
-        "warp": figures_of(films, [_warped(f) for f in films], 0.0),
+        name: Figures(likeness(true, [draw(film) for film in films]), 0.0)
+        for name, draw in (("photo", _repeated), ("warp", _warped))
     }
     for name, checkpoint in (run.split("=", 1) for run in options.runs):
         network, _ = load_portrait(Path(checkpoint))
@@ -134,13 +109,16 @@ def evaluate(options: argparse.Namespace) -> None:
                 key = f"{name}, {steps} steps" + (
                     f", guidance {guidance:g}" if guidance != 1 else ""
                 )
-                found[key] = figures_of(films, *drawn_by(network, films, steps, guidance))
+                drawn, frame_sec = drawn_by(network, films, steps, guidance)
+                found[key] = Figures(likeness(true, drawn), frame_sec)
     sys.stdout.write(
         "| way | PSNR | SSIM | mouth PSNR | flicker | s/frame |\n|---|---|---|---|---|---|\n"
     )
-    for key, f in found.items():
+    for key, figures in found.items():
+        like = figures.likeness
         sys.stdout.write(
-            f"| {key} | {f.psnr_db:.2f} | {f.ssim:.4f} | {f.mouth_psnr_db:.2f} | {f.flicker:.2f} | {f.frame_sec:.3f} |\n"
+            f"| {key} | {like.psnr_db:.2f} | {like.ssim:.4f} | {like.mouth_psnr_db:.2f} | {like.flicker:.2f} "
+            f"| {figures.frame_sec:.3f} |\n"
         )
     if options.json:
         text = json.dumps({key: asdict(f) for key, f in found.items()}, indent=1)
@@ -148,24 +126,14 @@ def evaluate(options: argparse.Namespace) -> None:
             temporary.write_text(text + "\n", "utf8")
 
 
-def _mouth_box(points: np.ndarray, size_px: int) -> np.ndarray:
-    low, high = points[48:68].min(0), points[48:68].max(0)
-    reach = MOUTH_MARGIN * (high - low).max()
-    steps = (np.arange(size_px) + 0.5) / size_px
-    columns = (steps > low[0] - reach) & (steps < high[0] + reach)
-    rows = (steps > low[1] - reach) & (steps < high[1] + reach)
-    return rows[:, None] & columns[None]
-
-
 def _repeated(film: ShownClip) -> np.ndarray:
-    photo = colors_of(film.sample.photo)
-    return np.repeat(photo, len(film.wanted), axis=0)
+    return np.repeat(bytes_of(film.sample.photo), len(film.true.wanted), axis=0)
 
 
 def _warped(film: ShownClip) -> np.ndarray:
-    count = len(film.wanted)
+    count = len(film.true.wanted)
     pictures = warp(film.sample.photo.expand(count, -1, -1, -1), film.sample.field[0])
-    return colors_of(pictures)
+    return bytes_of(pictures)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -81,7 +81,7 @@ class FaceLandmarker:
     def find(self, pixels: UInt8[np.ndarray, "H W 3"]) -> list[FoundFace]:
         """All faces of a picture, the largest first."""
         faces = []
-        for points in self._points(pixels):
+        for points in self.points(pixels):
             seen = points[list(TO_68)]
             low, high = seen.min(0), seen.max(0)
             center = 0.5 * (low + high)
@@ -93,14 +93,14 @@ class FaceLandmarker:
         self, pixels: UInt8[np.ndarray, "H W 3"], face: CropWindow
     ) -> Float32[np.ndarray, " 4"] | None:
         """Lip gap, mouth width, left and right lid gap of the face in a window, in the window's sides."""
-        found = self._points(cut(pixels, face.scaled(ROOM), PICTURE_PX))
+        found = self.points(cut(pixels, face.scaled(ROOM), PICTURE_PX))
         if not found:
             return None
         points = max(found, key=lambda p: np.ptp(p[:, 0])) * (ROOM / PICTURE_PX)
         pairs = (LIP_PAIRS, (CORNERS,), LEFT_LID_PAIRS, RIGHT_LID_PAIRS)
         return np.array([_mean_distance(points, chosen) for chosen in pairs], np.float32)
 
-    def _points(self, pixels: np.ndarray) -> list[Float64[np.ndarray, "478 2"]]:
+    def points(self, pixels: np.ndarray) -> list[Float64[np.ndarray, "478 2"]]:
         """The points of each face, in pixels."""
         height, width = pixels.shape[:2]
         result = self._detector.detect(self._image_of(pixels))

@@ -33,10 +33,11 @@ def sheet_of(network: PortraitNetwork, batch: Sample) -> np.ndarray:
         sampled(network, few, steps=4)[:, 0],
         few.target[:, 0],
     ]
-    return np.concatenate([np.concatenate(colors_of(column)) for column in columns], axis=1)
+    pixels = np.concatenate([np.concatenate(bytes_of(column)) for column in columns], axis=1)
+    return pixels.astype(np.float32) / 255
 
 
-def colors_of(pictures: Tensor) -> np.ndarray:
-    """Colours `[N, S, S, 3]` in [0, 1] of `[N, 3, S, S]` in [-1, 1], in steps of a byte."""
+def bytes_of(pictures: Tensor) -> np.ndarray:
+    """Pixels `[N, S, S, 3]` uint8 of `[N, 3, S, S]` in [-1, 1]."""
     values = ((pictures + 1) * 127.5 + 0.5).clamp(0, 255)
-    return values.permute(0, 2, 3, 1).byte().cpu().numpy().astype(np.float32) / 255
+    return values.permute(0, 2, 3, 1).byte().cpu().numpy()

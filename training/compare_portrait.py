@@ -1,0 +1,205 @@
+"""The diffusion portrait beside the Gaussian route, on films of studio persons that no network has seen.
+
+    python -m gaussian_heads.training.compare_portrait --film build/videos/s1003 --out build/portrait/s1003
+    gaussian-heads personalize build/portrait/s1003/photo.png --synthetic --steps 0 --out build/zero_shot.uhap
+    gaussian-heads personalize build/videos/s1003/video.mp4 --synthetic --out build/personal.uhap
+    python -m gaussian_heads.training.compare_portrait --film build/videos/s1003 --out build/portrait/s1003 \\
+        --heads zero_shot=build/zero_shot.uhap personal=build/personal.uhap --tracker face_landmarker.task
+
+The photo is the calmest frame of the film's first part. Every way gets the true codes and head poses and is compared in the
+photo's window of 256 pixels: likeness (`portrait.measures`) over the held-out frames, what an independent tracker sees over
+the whole film. `--heard` adds a network that has the sound instead of landmarks of the mouth.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from ..core.assets import ASSETS
+from ..core.audio import SPEECH_RATE_HZ, load_audio
+from ..core.avatar import Avatar
+from ..core.files import replace_on_success
+from ..core.monocular.encoder import MonocularEncoder
+from ..core.monocular.finder import FaceFinder
+from ..core.monocular.landmarker import FaceLandmarker
+from ..core.portrait.model import PortraitModel
+from ..core.portrait.photo import photo_of
+from .capture.video import FILMS
+from .capture.video_film import GRAIN_STREAM, backdrop, filmed
+from .commands import run_command
+from .dataset.layout import HELD_OUT, TRAIN
+from .dataset.stored import read_arrays, read_json
+from .evaluate_personal_film import FRONT, Film, TrueFrame
+from .evaluate_personal_sheet import save_small
+from .portrait.measures import Likeness, SeenLips, TrueFilm, likeness, seen_lips, tracked
+from .portrait.ways import Draw, Drawn, Head, Heard, Scene, Warped, still, timed
+from .prior_file import load_prior
+
+LOG = logging.getLogger(__name__)
+TRUTH = "truth"
+# Films follow each other with so much between them, where one curve is made of both.
+APART_SEC = 1000.0
+NUM_SHOWN, TILE_PX, LABEL_PX = 6, 192, 14
+WHITE = (235, 235, 235)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Of one way; what the tracker sees is unknown without one."""
+
+    likeness: Likeness
+    seen: SeenLips | None
+    frame_sec: float
+
+
+def open_scene(folder: Path, out: Path, prior: Path) -> Scene:
+    """Read a film and make its photo, which is written to `out`."""
+    film = Film.open(folder, load_prior(prior), every=sys.maxsize, is_whole=True)
+    seed = read_json(folder / "film.json")["seed"]
+    first = [f for f, held in zip(film.frames, film.truth.is_held_out, strict=True) if not held]
+    calm = min(first, key=lambda f: float(np.abs(f.controls).sum() + np.abs(f.head_pose[:3]).sum()))
+    room = backdrop(seed, film.truth.cameras[FRONT].width)
+    grain = np.random.default_rng([seed, GRAIN_STREAM])
+    pixels = filmed(film.truth.picture(calm.name), room, grain)
+    path = out / "photo.png"
+    with replace_on_success(path) as temporary:
+        Image.fromarray(pixels).save(temporary, "png")
+    photo = photo_of(pixels, str(path), MonocularEncoder.open(), FaceFinder.open())
+    return Scene(film, photo, calm, room)
+
+
+def ways_of(options: argparse.Namespace) -> dict[str, Draw]:
+    """All ways by name."""
+    driver = Avatar.open(options.driver)
+    ways: dict[str, Draw] = {"photo": still, "warped": Warped(driver)}
+    model = PortraitModel.open(options.model)
+    for steps in options.steps:
+        ways[f"portrait, {steps} steps"] = Drawn(driver, model, steps)
+    if options.heard is not None:
+        waveforms = {
+            prefix: load_audio(options.film / name, target_rate=SPEECH_RATE_HZ)[0]
+            for name, prefix in FILMS.values()
+        }
+        ways["portrait, heard"] = Heard(driver, options.heard, waveforms, max(options.steps))
+    for name, path in (head.split("=", 1) for head in options.heads):
+        ways[name] = Head(Avatar.open(Path(path)))
+    return ways
+
+
+def compare(options: argparse.Namespace) -> None:
+    """Draw the film in all ways; print a row for each, write figures and a sheet."""
+    options.out.mkdir(parents=True, exist_ok=True)
+    scene = open_scene(options.film, options.out, options.prior)
+    frames = scene.film.frames
+    held_out = np.flatnonzero(scene.film.truth.is_held_out)
+    true = scene.truth(frames)
+    kept = TrueFilm(true.wanted[held_out], true.mask[held_out], true.mouth[held_out])
+    landmarker = FaceLandmarker.open(options.tracker) if options.tracker else None
+    times_sec, phones = one_speech(options.film, scene.film)
+    wanted = tracked(landmarker, true.wanted) if landmarker else None
+    figures, shown = {}, {TRUTH: true.wanted}
+    for name, draw in ways_of(options).items():
+        LOG.info("%s …", name)
+        shown[name], frame_sec = timed(draw, scene, frames)
+        seen = None
+        if landmarker is not None:
+            seen = seen_lips(tracked(landmarker, shown[name]), wanted, times_sec, phones)
+        figures[name] = Figures(likeness([kept], [shown[name][held_out]]), seen, frame_sec)
+        LOG.info("%s", row(name, figures[name]))
+    if landmarker is not None:
+        truth_seen = seen_lips(wanted, wanted, times_sec, phones)
+        LOG.info("closure J of the true film: %.2f", truth_seen.closure_j)
+    record = {name: asdict(one) for name, one in figures.items()}
+    if landmarker is not None:
+        record[TRUTH] = {"closure_j": truth_seen.closure_j}
+    with replace_on_success(options.out / "figures.json") as temporary:
+        temporary.write_text(json.dumps(record, indent=1) + "\n", "utf8")
+    sheet(options.out / "sheet.jpg", scene, frames, shown, held_out)
+    sys.stdout.write(
+        "| way | PSNR | SSIM | mouth PSNR | flicker | landmarks, lips (px) | lip gap r | closure J | s/frame |\n"
+        "|---|---|---|---|---|---|---|---|---|\n"
+    )
+    for name, one in figures.items():
+        sys.stdout.write(row(name, one) + "\n")
+
+
+def one_speech(folder: Path, film: Film) -> tuple[np.ndarray, list[tuple[str, float, float]]]:
+    """Times `[T]` and phones of both parts of a film, one after the other."""
+    spoken = json.loads(str(read_arrays(folder / "truth.npz")["phones"]))
+    later = {TRAIN: 0.0, HELD_OUT: APART_SEC}
+    phones = [
+        (name, start + later[part], end + later[part])
+        for part in (TRAIN, HELD_OUT)
+        for name, start, end in spoken[part]
+    ]
+    return film.truth.times_sec + APART_SEC * film.truth.is_held_out, phones
+
+
+def row(name: str, figures: Figures) -> str:
+    """A row of the table."""
+    like, seen = figures.likeness, figures.seen
+    lips = "– | – | –"
+    if seen is not None:
+        lips = f"{seen.landmarks_px:.2f}, {seen.lips_px:.2f} | {seen.gap_correlation:.2f} | {seen.closure_j:.2f}"
+    return (
+        f"| {name} | {like.psnr_db:.2f} | {like.ssim:.3f} | {like.mouth_psnr_db:.2f} | {like.flicker:.2f} "
+        f"| {lips} | {figures.frame_sec:.2f} |"
+    )
+
+
+def sheet(
+    path: Path,
+    scene: Scene,
+    frames: Sequence[TrueFrame],
+    shown: dict[str, np.ndarray],
+    held_out: np.ndarray,
+) -> None:
+    """Rows: the truth and every way. Columns: held-out frames from the most shut to the most open mouth."""
+    marks = np.stack([scene.film.true_landmarks(frames[index])[[62, 66]] for index in held_out])
+    order = np.argsort(np.linalg.norm(marks[:, 0] - marks[:, 1], axis=1))
+    picks = held_out[order[np.linspace(0, len(order) - 1, NUM_SHOWN).astype(int)]]
+    canvas = Image.new("RGB", (len(picks) * TILE_PX, len(shown) * (TILE_PX + LABEL_PX)))
+    pen = ImageDraw.Draw(canvas)
+    for line, (name, pictures) in enumerate(shown.items()):
+        top = line * (TILE_PX + LABEL_PX)
+        pen.text((3, top + 1), name, WHITE, font_size=10)
+        for column, index in enumerate(picks):
+            tile = Image.fromarray(pictures[index])
+            tile = tile.resize((TILE_PX, TILE_PX), Image.Resampling.LANCZOS)
+            canvas.paste(tile, (column * TILE_PX, top + LABEL_PX))
+    save_small(canvas, path)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--film", type=Path, required=True, help="what capture.video made")
+    parser.add_argument("--out", type=Path, required=True, help="folder of photo, figures, sheet")
+    parser.add_argument("--heads", nargs="*", default=[], metavar="NAME=FILE", help="avatars of it")
+    parser.add_argument("--heard", type=Path, help="checkpoint of a network that hears")
+    parser.add_argument("--tracker", type=Path, help="model of MediaPipe's Face Landmarker")
+    parser.add_argument("--steps", type=int, nargs="+", default=[4])
+    parser.add_argument("--model", type=Path, help="folder of the portrait networks")
+    parser.add_argument("--driver", type=Path, default=ASSETS / "avatars/maya.uhap")
+    parser.add_argument("--prior", type=Path, default=ASSETS / "prior")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    for head in options.heads:
+        if "=" not in head:
+            raise SystemExit(f"'{head}' names no head: write NAME=FILE.uhap.")
+    return run_command(lambda: compare(options))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
