@@ -32,8 +32,9 @@ from .processes import Processes
 ASKED = ("seed", "steps", "minutes", "batch", "frames", "side", "rate")
 
 
-def train(options: argparse.Namespace, settings: DiffusionSettings) -> None:
+def train(options: argparse.Namespace, network: PortraitSettings) -> None:
     """Make all steps of a run that are missing."""
+    settings = DiffusionSettings(**{n: getattr(options, n) for n in ASKED}, network=network)
     clips = ClipPool(options.clips, frames=settings.frames, sounds=options.sounds)
     processes = Processes()
     board = Board(options.work if processes.is_first else None, settings.report_steps)
@@ -91,8 +92,7 @@ def main(arguments: list[str] | None = None, network: PortraitSettings | None = 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", os.cpu_count() or 1)))
     sizes = replace(network or PortraitSettings(), sound_dim=SOUND_DIM if options.sounds else 0)
-    settings = DiffusionSettings(**{name: getattr(options, name) for name in ASKED}, network=sizes)
-    return run_command(lambda: train(options, settings))
+    return run_command(lambda: train(options, sizes))
 
 
 if __name__ == "__main__":

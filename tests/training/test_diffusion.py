@@ -224,6 +224,42 @@ def test_the_command_trains_stops_and_goes_on(clips, tmp_path):
     torch.testing.assert_close(begun, after)
 
 
+def test_a_network_that_hears_begins_as_one_that_does_not(clips, tmp_path):
+    words = ["--clips", str(clips), "--steps", "2", "--batch", "1", "--workers", "0"]
+    seen, heard = tmp_path / "seen", tmp_path / "heard"
+    assert diffusion.main([*words, "--work", str(seen)], SMALL) == 0
+    start = ["--start", str(seen / "checkpoint.pt"), "--rate", "0"]
+    sounds = ["--sounds", str(tmp_path / "sounds")]
+    assert diffusion.main([*words, "--work", str(heard), *start, *sounds], SMALL) == 0
+    before, after = (load_portrait(work / "checkpoint.pt")[0] for work in (seen, heard))
+    assert after.settings.sound_dim == SOUND_DIM
+    batch = batch_of(clips, frames=2, sounds=tmp_path / "sounds")
+    pictures = [sampled(made, batch, steps=2) for made in (before, after)]
+    torch.testing.assert_close(*pictures)
+
+
+def test_a_start_of_another_size_is_one_sentence(clips, tmp_path, capsys):
+    words = ["--clips", str(clips), "--steps", "1", "--batch", "1", "--workers", "0"]
+    assert diffusion.main([*words, "--work", str(tmp_path / "one")], SMALL) == 0
+    start = ["--work", str(tmp_path / "two"), "--start", str(tmp_path / "one/checkpoint.pt")]
+    assert diffusion.main([*words, *start], replace(SMALL, time_dim=32)) == 1
+    assert "same network" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["--steps", "0"], "--steps"),
+        (["--minutes", "0"], "--minutes"),
+        (["--frames", "9"], "--frames"),
+    ],
+)
+def test_runs_of_nothing_are_one_sentence(clips, tmp_path, capsys, words, named):
+    assert diffusion.main(["--clips", str(clips), "--work", str(tmp_path / "run"), *words]) == 1
+    assert named in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
 def test_no_clips_are_one_sentence(tmp_path, capsys):
     words = ["--clips", str(tmp_path), "--work", str(tmp_path / "run"), "--minutes", "1"]
     assert diffusion.main(words) == 1

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -28,6 +28,7 @@ from torch.nn import functional
 
 from ...core.portrait.drawing import NUM_MAPS
 
+Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
 FOLD = 4
 COLOR_CHANNELS = 3 * FOLD**2
 
@@ -158,7 +159,7 @@ class PortraitNetwork(nn.Module):
             self.sound = nn.Sequential(
                 nn.Linear(settings.sound_dim, 2 * time_dim),
                 nn.SiLU(),
-                nn.Linear(2 * time_dim, time_dim),
+                _zeroed(nn.Linear(2 * time_dim, time_dim)),
             )
         self.stem = _conv(2 * COLOR_CHANNELS + NUM_MAPS + 2, high)
         self.high_down = ResidualBlock(high, high, time_dim)
@@ -248,7 +249,7 @@ def _conv(channels_in: int, channels: int, stride: int = 1) -> nn.Conv2d:
     return nn.Conv2d(channels_in, channels, 3, stride=stride, padding=1)
 
 
-def _zeroed(layer: nn.Conv2d) -> nn.Conv2d:
+def _zeroed(layer: Layer) -> Layer:
     nn.init.zeros_(layer.weight)
     nn.init.zeros_(layer.bias)
     return layer

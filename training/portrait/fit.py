@@ -22,7 +22,7 @@ from ..prior_settings import TrainingError
 from ..processes import Processes
 from ..resumable import BROKEN, ResumableFit, Stateful
 from .flow import flow_loss
-from .pool import ClipPool, Sample, collate, on_device
+from .pool import FRAMES, ClipPool, Sample, collate, on_device
 from .sheet import sheet_of
 
 # The part of a checkpoint that is used, and what the averaging puts before each name in it.
@@ -49,6 +49,16 @@ class DiffusionSettings:
     report_steps: int = 50
     picture_steps: int = 500
     network: PortraitSettings = field(default_factory=PortraitSettings)
+
+    def __post_init__(self) -> None:
+        if self.steps < 1 or self.batch < 1 or not self.minutes > 0 or not self.rate >= 0:
+            raise TrainingError(
+                "A run needs a step, a picture a step and some time: raise --steps, --batch or --minutes."
+            )
+        if not 1 <= self.frames <= FRAMES:
+            raise TrainingError(
+                f"A clip has {FRAMES} frames in a row: give --frames from 1 to that."
+            )
 
 
 class PortraitFit(ResumableFit):
@@ -89,8 +99,16 @@ class PortraitFit(ResumableFit):
         return min(max(self.step / s.steps, self.clock.elapsed_sec() / 60 / s.minutes), 1.0)
 
     def begin_with(self, checkpoint: Path) -> None:
-        """Take the average of another run."""
-        self.network.load_state_dict(_averaged(_read(checkpoint)))
+        """Take the average of another run, which may not have heard; raises `TrainingError` for other sizes."""
+        found, own = _averaged(_read(checkpoint)), self.network.state_dict()
+        unheard = {name for name in own if name.startswith("sound.")} - found.keys()
+        if {n: v.shape for n, v in found.items()} != {
+            n: v.shape for n, v in own.items() if n not in unheard
+        }:
+            raise TrainingError(
+                f"The network of '{checkpoint}' has other sizes: start with a checkpoint of the same network."
+            )
+        self.network.load_state_dict({**own, **found})
         self.average.module.load_state_dict(self.network.state_dict())
 
     def save(self, path: Path) -> None:
