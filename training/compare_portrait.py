@@ -22,7 +22,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from ..core.assets import ASSETS
 from ..core.audio import SPEECH_RATE_HZ, load_audio
@@ -39,8 +39,8 @@ from .commands import run_command
 from .dataset.layout import HELD_OUT, TRAIN
 from .dataset.stored import read_arrays, read_json
 from .evaluate_personal_film import FRONT, Film, TrueFrame
-from .evaluate_personal_sheet import save_small
 from .portrait.measures import Likeness, SeenLips, TrueFilm, likeness, seen_lips, tracked
+from .portrait.sheet import spread, write_sheet
 from .portrait.ways import Draw, Drawn, Head, Heard, Scene, Warped, still, timed
 from .prior_file import load_prior
 
@@ -48,8 +48,6 @@ LOG = logging.getLogger(__name__)
 TRUTH = "truth"
 # Films follow each other with so much between them, where one curve is made of both.
 APART_SEC = 1000.0
-NUM_SHOWN, TILE_PX, LABEL_PX = 6, 192, 14
-WHITE = (235, 235, 235)
 
 
 @dataclass(frozen=True)
@@ -123,7 +121,7 @@ def compare(options: argparse.Namespace) -> None:
         record[TRUTH] = {"closure_j": truth_seen.closure_j}
     with replace_on_success(options.out / "figures.json") as temporary:
         temporary.write_text(json.dumps(record, indent=1) + "\n", "utf8")
-    sheet(options.out / "sheet.jpg", scene, frames, shown, held_out)
+    write_sheet(options.out / "sheet.jpg", shown, picked(scene, frames, held_out))
     sys.stdout.write(
         "| way | PSNR | SSIM | mouth PSNR | flicker | landmarks, lips (px) | lip gap r | closure J | s/frame |\n"
         "|---|---|---|---|---|---|---|---|---|\n"
@@ -156,27 +154,10 @@ def row(name: str, figures: Figures) -> str:
     )
 
 
-def sheet(
-    path: Path,
-    scene: Scene,
-    frames: Sequence[TrueFrame],
-    shown: dict[str, np.ndarray],
-    held_out: np.ndarray,
-) -> None:
-    """Rows: the truth and every way. Columns: held-out frames from the most shut to the most open mouth."""
+def picked(scene: Scene, frames: Sequence[TrueFrame], held_out: np.ndarray) -> np.ndarray:
+    """Held-out frames from the most shut to the most open mouth."""
     marks = np.stack([scene.film.true_landmarks(frames[index])[[62, 66]] for index in held_out])
-    order = np.argsort(np.linalg.norm(marks[:, 0] - marks[:, 1], axis=1))
-    picks = held_out[order[np.linspace(0, len(order) - 1, NUM_SHOWN).astype(int)]]
-    canvas = Image.new("RGB", (len(picks) * TILE_PX, len(shown) * (TILE_PX + LABEL_PX)))
-    pen = ImageDraw.Draw(canvas)
-    for line, (name, pictures) in enumerate(shown.items()):
-        top = line * (TILE_PX + LABEL_PX)
-        pen.text((3, top + 1), name, WHITE, font_size=10)
-        for column, index in enumerate(picks):
-            tile = Image.fromarray(pictures[index])
-            tile = tile.resize((TILE_PX, TILE_PX), Image.Resampling.LANCZOS)
-            canvas.paste(tile, (column * TILE_PX, top + LABEL_PX))
-    save_small(canvas, path)
+    return held_out[spread(np.linalg.norm(marks[:, 0] - marks[:, 1], axis=1))]
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -31,7 +31,7 @@ def opened_session(
     try:
         build_zip(blender, folder)
         prepare(folder)
-        with Session(blender, folder) as opened:
+        with Session(blender, folder, name) as opened:
             yield opened
     except (NoPackage, NoBlender) as missing:
         pytest.skip(str(missing))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .beginning import NOWHERE
+from .beginning import NOWHERE, confirm_install, drop_zip, open_tab
 from .pictures import SEEN
 from .reading import Box, Found
 from .session import Session
@@ -12,6 +12,14 @@ from .session import Session
 BROWSER = "region('FILE_BROWSER', 'WINDOW')"
 # From a panel's title to its first row, and from the sidebar's right to the cross at the end of a row.
 ROW_PX, CROSS_PX = 31, 48
+
+
+def begin(session: Session) -> None:
+    """Install the add-on and open its tab; all of the file browser is to be seen later."""
+    drop_zip(session)
+    confirm_install(session)
+    session.ask("setattr(bpy.context.preferences.view, 'filebrowser_display_type', 'SCREEN')")
+    open_tab(session)
 
 
 def sidebar(session: Session) -> Box:
@@ -22,7 +30,7 @@ def sidebar(session: Session) -> Box:
 def keep(session: Session, name: str) -> None:
     """A photograph to be looked at."""
     SEEN.mkdir(parents=True, exist_ok=True)
-    session.photograph().save(SEEN / f"video_{name}.png")
+    session.photograph().save(SEEN / f"{session.walk}_{name}.png")
 
 
 def see_all(session: Session, *lines: str, box: Box | None = None) -> None:
@@ -47,8 +55,12 @@ def choose(
     *,
     seen: Sequence[str] = (),
     clicked: Sequence[str] = (),
+    kind: str = "movie",
 ) -> None:
-    """Choose the file `name` for a button, look for the labels `seen` and click on some beside it."""
+    """Choose the file `name` for a button, look for the labels `seen` and click on some beside it.
+
+    Folders and files of the `kind` are to be shown.
+    """
     cancel = ask_for_file(session, button)
     left, top, right, _ = session.box("FILE_BROWSER", "UI")
     type_into(session, (left + right) / 2, top + 22, f"{session.inside(session.folder)}/")
@@ -57,9 +69,8 @@ def choose(
     session.hands.click((left + right) / 2, bottom - 40)
     session.rest(1)
     if seen:
-        shown = session.ask(
-            "[browser().params.use_filter_folder, browser().params.use_filter_movie]"
-        )
+        filters = ("use_filter_folder", f"use_filter_{kind}")
+        shown = session.ask(f"[getattr(browser().params, name) for name in {filters}]")
         assert shown == [True, True], "folders too, or nobody gets anywhere"
         keep(session, f"choose_{name}")
         see_all(session, *seen)

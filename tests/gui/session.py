@@ -30,10 +30,15 @@ class NotSeen(AssertionError):
 
 
 class Session:
-    """A Blender with a window on a screen of its own, with a user before it; use as `with Session(...)`."""
+    """A Blender with a window on a screen of its own, with a user before it; use as `with Session(...)`.
 
-    def __init__(self, blender: RealBlender, folder: Path, backend: str = "opengl") -> None:
-        self.folder = folder
+    `walk` names what the user does there.
+    """
+
+    def __init__(
+        self, blender: RealBlender, folder: Path, walk: str, backend: str = "opengl"
+    ) -> None:
+        self.folder, self.walk = folder, walk
         self._blender, self._backend = blender, backend
         self._name = ""
         self._letters: dict[str, np.ndarray] = {}

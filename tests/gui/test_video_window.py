@@ -19,16 +19,14 @@ from .beginning import (
     NOWHERE,
     add_avatar,
     check_log,
-    confirm_install,
-    drop_zip,
     head_pixels,
-    open_tab,
     opened_session,
     view_middle,
 )
 from .browsing import (
     BROWSER,
     ask_for_file,
+    begin,
     choose,
     keep,
     press_cross,
@@ -36,6 +34,7 @@ from .browsing import (
     sidebar,
     type_into,
 )
+from .dialogs import MISSING, agree, is_red
 from .films import FPS, draw_pictures, openings, write_film
 from .session import SIZE
 
@@ -46,8 +45,7 @@ JOBS = f"sys.modules['{MODULE}.blender.jobs'].running_jobs()"
 PEOPLE = f"sys.modules['{MODULE}.blender.people']"
 PREFERENCES = f"bpy.context.preferences.addons['{MODULE}'].preferences"
 CURVES = "curves(avatars()[0])"
-AGREEMENT = ("Statement", "The person shown agreed to this avatar")
-MISSING = "Say who agreed to what and tick the box: nothing is made before"
+AGREED = "The person shown agreed to this avatar"
 # The only colour of the stand-in's preview.
 PREVIEW_RGB = (128, 96, 64)
 STATEMENT = "I am Otto and want this avatar"
@@ -105,12 +103,8 @@ def check_follows_the_film(session, first):
 
 
 def test_begin(session):
-    drop_zip(session)
-    confirm_install(session)
-    # All of the file browser is to be seen.
-    session.ask("setattr(bpy.context.preferences.view, 'filebrowser_display_type', 'SCREEN')")
+    begin(session)
     session.ask(f"setattr(bpy.context.scene.render, 'fps', {FPS})")
-    open_tab(session)
 
 
 def test_without_a_head_the_panel_says_what_to_do(session):
@@ -246,7 +240,7 @@ def test_without_agreement_nothing_begins(session):
     choose(session, "From Video or Photos…", "film.mp4", seen=("One video, or some photos",))
     labels = ("Author", "Licence", "Motion", "Face", "Minutes of Fit", "Add to Scene")
     left, top, right, _ = session.box("VIEW_3D")
-    lines = ("film.mp4", "Name", *AGREEMENT, MISSING, *labels, "Make the Avatar")
+    lines = ("film.mp4", "Name", "Statement", AGREED, MISSING, *labels, "Make the Avatar")
     see_all(session, *lines, box=(left, top, right, SIZE[1]))
     keep(session, "dialog")
     assert not is_red(session, MISSING)
@@ -258,35 +252,21 @@ def test_without_agreement_nothing_begins(session):
     assert library(session) == []
 
 
-def is_red(session, words):
-    """Whether these words are written in red."""
-    place = session.see(words)
-    box = [int(side) for side in (place.x - 90, place.y - 6, place.x + 90, place.y + 6)]
-    pixels = np.asarray(session.photograph().crop(box), float)
-    return (pixels[..., 0] - pixels[..., 2]).max() > 60
-
-
 def library(session):
     """Files of the user's own avatars; what the stand-in was asked is no part of them."""
     files = session.ask(f"files_in({PEOPLE}.preferences.avatar_folder())")
     return [name for name in files if not name.endswith(".words.json")]
 
 
-def agree(session):
+def make(session):
     """Fill in the dialog, and confirm it."""
-    place = session.see(AGREEMENT[0])
-    type_into(session, place.x + 120, place.y, STATEMENT)
-    session.rest()
-    session.click(AGREEMENT[1])
-    session.rest(1)
-    assert not session.find(MISSING)
-    keep(session, "agreed")
+    agree(session, STATEMENT, AGREED)
     session.click("Make the Avatar")
     session.until(f"{PEOPLE}.current_process() is not None")
 
 
 def test_with_agreement_it_begins_and_is_stopped(session):
-    agree(session)
+    make(session)
     session.point(*NOWHERE)
     session.see("Finding the face 50%", box=sidebar(session))
     keep(session, "making")
@@ -305,7 +285,7 @@ def test_with_agreement_it_begins_and_is_stopped(session):
 def test_a_person_is_seen_and_arrives(session):
     behave(session, "show")
     choose(session, "From Video or Photos…", "film.mp4")
-    agree(session)
+    make(session)
     session.until(f"{PEOPLE}.preview_icon()")
     session.until(f"{PEOPLE}.current_process().standing.doing == 'Fitting 50%'")
     session.rest(1)

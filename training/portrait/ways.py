@@ -67,15 +67,18 @@ class Scene:
 
     def pose(self, frame: TrueFrame) -> np.ndarray:
         """The true head pose `[6]` of a frame, from where the head was in the photo."""
-        start, now = rotation_matrices(
-            np.stack([self.photo_frame.head_pose[:3], frame.head_pose[:3]])
-        )
-        moved = start.T @ (frame.head_pose[3:] - self.photo_frame.head_pose[3:])
-        return np.concatenate([rotation_vectors((start.T @ now)[None])[0], moved])
+        return pose_from(self.photo_frame.head_pose, frame.head_pose)
 
     def points(self, rig: PortraitRig, frames: list[TrueFrame]) -> np.ndarray:
         """Landmarks and irises `[N, 70, 2]` that true codes and poses give to the photo."""
         return np.stack([rig.points(frame.code, self.pose(frame)) for frame in frames])
+
+
+def pose_from(start: np.ndarray, now: np.ndarray) -> np.ndarray:
+    """What turns and moves a head in the pose `start [6]` into the pose `now [6]`, in the head's own axes."""
+    before, after = rotation_matrices(np.stack([start[:3], now[:3]]))
+    turned = rotation_vectors((before.T @ after)[None])[0]
+    return np.concatenate([turned, before.T @ (now[3:] - start[3:])])
 
 
 Draw = Callable[[Scene, list[TrueFrame]], np.ndarray]
@@ -117,9 +120,13 @@ class Drawn:
     guidance: float = 1.0
 
     def __call__(self, scene: Scene, frames: list[TrueFrame]) -> np.ndarray:
-        rig, numbers = PortraitRig(scene.photo, self.driver), range(len(frames))
-        points = scene.points(rig, frames)
-        reference = self.model.reference(scene.photo.picture, rig.reference)
+        rig = PortraitRig(scene.photo, self.driver)
+        return self.film(rig, scene.points(rig, frames))
+
+    def film(self, rig: PortraitRig, points: np.ndarray) -> np.ndarray:
+        """Pictures `[N, S, S, 3]` of a photo's landmarks and irises `[N, 70, 2]`."""
+        numbers = range(len(points))
+        reference = self.model.reference(rig.photo.picture, rig.reference)
         film = PortraitFilm(
             self.model, reference, numbers, points, steps=self.steps, guidance=self.guidance
         )

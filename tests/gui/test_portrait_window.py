@@ -1,0 +1,157 @@
+"""A photo that acts as the head does, before a real Blender: the dialog, a stop and going on, by mouse and keyboard.
+
+The photo shows an avatar that ships. Each test is one step and needs those before it.
+"""
+
+import numpy as np
+import pytest
+from gaussian_heads.core.png_files import write_png
+from PIL import Image
+
+pytest.importorskip("Xlib", reason="needs python-xlib, one of the development extras")
+pytest.importorskip("av", reason="needs PyAV, one of the requirements")
+
+from ..core.portrait_photos import needs_networks, photo, photo_of, picture, readers
+from .beginning import NOWHERE, add_avatar, check_log, opened_session
+from .browsing import BROWSER, begin, choose, keep, see_all
+from .dialogs import MISSING, agree, fill_beside, is_red, tick
+from .session import SIZE
+
+pytestmark = needs_networks
+
+PANEL, BUTTON = "2D Portrait", "Render 2D Portrait…"
+ASKED, AGREED = "A photo of one person", "The person shown agreed to this portrait"
+STATEMENT = "Mei agreed to this portrait"
+# Drawn in two parts, since frame 8 begins a new one.
+FRAMES = range(6, 12)
+WIDEST = 0.9
+RUNNING = (
+    "'GAUSSIAN_HEADS_OT_render_portrait' in "
+    "[o.bl_idname for o in bpy.context.window_manager.windows[0].modal_operators]"
+)
+MOUTH = "avatars()[0].gaussian_head.arkit"
+
+
+@pytest.fixture(scope="module")
+def session(blender):
+    def prepare(folder):
+        write_png(folder / "mei.png", picture("mei"))
+
+    with opened_session(blender, "portrait", prepare) as opened:
+        yield opened
+
+
+@pytest.fixture(autouse=True)
+def _steps(steps):
+    """Every test here is one step of the way."""
+
+
+def film(session):
+    """The folder that the frames go to."""
+    return session.folder / "film"
+
+
+def drawn(session):
+    """When each finished frame was written, by its name."""
+    return {path.name: path.stat().st_mtime_ns for path in sorted(film(session).glob("*.png"))}
+
+
+def dialog(session):
+    """Where the dialog stands, from the statement to the button: the sidebar has an "Output" too."""
+    place = session.see("Statement")
+    left, top = int(place.x) - 100, int(place.y) - 10
+    return left, top, left + 480, top + 180
+
+
+def press_render(session):
+    """Confirm the dialog."""
+    session.click("Render", box=dialog(session))
+
+
+def test_begin(session):
+    begin(session)
+    session.open_panel("Avatar")
+    add_avatar(session)
+    for name, frame in (("start", FRAMES[0]), ("end", FRAMES[-1])):
+        session.ask(f"setattr(bpy.context.scene, 'frame_{name}', {frame})")
+    for frame, weight in ((FRAMES[0], 0.0), (FRAMES[-1], WIDEST)):
+        session.ask(f"setattr({MOUTH}, 'jawOpen', {weight})")
+        session.ask(f"{MOUTH}.keyframe_insert('jawOpen', frame={frame})")
+
+
+def test_the_menu_asks_for_a_photo(session):
+    session.click("Render", box=(0, 0, SIZE[0], 30))
+    session.see(BUTTON)
+    keep(session, "menu")
+    session.click(BUTTON)
+    session.until(BROWSER)
+    session.see(ASKED)
+    session.click("Cancel")
+    session.until(f"not {BROWSER}")
+
+
+def test_the_panel_leads_to_the_dialog(session):
+    session.open_panel("Render")
+    session.open_panel(PANEL)
+    keep(session, "panel")
+    choose(session, BUTTON, "mei.png", seen=(ASKED,), kind="image")
+    keep(session, "dialog")
+    session.see("mei.png")
+    lines = ("Statement", AGREED, MISSING, "Output", "Size", "Render")
+    see_all(session, *lines, box=dialog(session))
+    assert not is_red(session, MISSING)
+
+
+def test_without_agreement_it_asks_again(session):
+    fill_beside(session, "Statement", STATEMENT)
+    fill_beside(session, "Output", session.inside(film(session)), box=dialog(session))
+    press_render(session)
+    session.rest(2)
+    keep(session, "refused")
+    assert is_red(session, MISSING), "it came back and says why"
+    see_all(session, STATEMENT, AGREED, session.inside(film(session)))
+    assert not session.ask(RUNNING) and not film(session).exists()
+
+
+def test_escape_stops_it_and_keeps_frames(session):
+    tick(session, AGREED)
+    press_render(session)
+    session.point(*NOWHERE)
+    session.until(RUNNING)
+    session.see("Esc: Cancel")
+    keep(session, "drawing")
+    session.until(f"files_in({session.inside(film(session))!r})", seconds=300)
+    session.hands.press("Escape")
+    session.until(f"not {RUNNING}")
+    keep(session, "stopped")
+    kept = drawn(session)
+    assert 0 < len(kept) < len(FRAMES)
+    session.rest(2)
+    assert drawn(session) == kept, "nothing goes on behind"
+
+
+def test_pressed_again_it_goes_on(session):
+    kept = drawn(session)
+    choose(session, BUTTON, "mei.png")
+    fill_beside(session, "Output", session.inside(film(session)), box=dialog(session))
+    agree(session, STATEMENT, AGREED)
+    press_render(session)
+    session.until(f"not {RUNNING}", seconds=300)
+    keep(session, "finished")
+    assert [*drawn(session)] == [f"{frame:04d}.png" for frame in FRAMES]
+    assert drawn(session).items() >= kept.items(), "what was there is not drawn again"
+
+
+def test_the_frames_show_the_face(session):
+    known = photo("mei")
+    pictures = [np.asarray(Image.open(film(session) / name)) for name in drawn(session)]
+    gaps = [photo_of(one, "frame", *readers()).mouth_mm[0] for one in pictures]
+    assert [one.shape for one in pictures] == [known.picture.shape] * len(FRAMES)
+    # The upper third is no part of what moves.
+    likeness = [np.abs(one[:80].astype(float) - known.picture[:80]).mean() for one in pictures]
+    assert max(likeness) < 10 and gaps[-1] > gaps[0] + 5
+    assert STATEMENT in Image.open(film(session) / "0006.png").text["Synthetic"]
+
+
+def test_nothing_went_wrong(session):
+    check_log(session)
