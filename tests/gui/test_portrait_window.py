@@ -59,8 +59,8 @@ def drawn(session):
 def dialog(session):
     """Where the dialog stands, from the statement to the button: the sidebar has an "Output" too."""
     place = session.see("Statement")
-    left, top = int(place.x) - 100, int(place.y) - 10
-    return left, top, left + 480, top + 180
+    left, top = int(place.x) - 180, int(place.y) - 10
+    return left, top, left + 500, SIZE[1]
 
 
 def press_render(session):
@@ -120,13 +120,14 @@ def test_escape_stops_it_and_keeps_frames(session):
     session.until(RUNNING)
     session.see("Esc: Cancel")
     keep(session, "drawing")
-    session.until(f"files_in({session.inside(film(session))!r})", seconds=300)
+    finished = f"[n for n in files_in({session.inside(film(session))!r}) if n.endswith('.png')]"
+    session.until(finished, seconds=300)
     session.hands.press("Escape")
     session.until(f"not {RUNNING}")
-    keep(session, "stopped")
     kept = drawn(session)
     assert 0 < len(kept) < len(FRAMES)
     session.rest(2)
+    keep(session, "stopped")
     assert drawn(session) == kept, "nothing goes on behind"
 
 

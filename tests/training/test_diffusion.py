@@ -220,8 +220,10 @@ def test_the_command_trains_stops_and_goes_on(clips, tmp_path):
     # Another run may begin with what this one has learned.
     words[3] = str(tmp_path / "other")
     assert diffusion.main([*words, "--steps", "1", "--start", str(kept), "--rate", "0"], SMALL) == 0
-    begun = load_portrait(tmp_path / "other/checkpoint.pt")[0].state_dict()
-    torch.testing.assert_close(begun, after)
+    begun, notes = load_portrait(tmp_path / "other/checkpoint.pt")
+    torch.testing.assert_close(begun.state_dict(), after)
+    assert [run["steps"] for run in notes["runs"]] == [3, 1]
+    assert [run["settings"]["rate"] for run in notes["runs"]] == [8e-4, 0.0]
 
 
 def test_a_network_that_hears_begins_as_one_that_does_not(clips, tmp_path):

@@ -23,6 +23,7 @@ def test_the_command_prints_and_writes_every_way(clips, tmp_path, capsys):
     network = PortraitNetwork(SMALL)
     average = {f"module.{name}": value for name, value in network.state_dict().items()}
     state = {"average": average, "settings": {"network": asdict(SMALL)}, "step": 1}
+    state["clock"] = {"elapsed_sec": 60.0}
     torch.save(state, tmp_path / "checkpoint.pt")
     words = ["--clips", str(clips), "--json", str(tmp_path / "figures.json"), "--steps", "1", "2"]
     assert evaluate_portrait.main([*words, "--runs", f"mine={tmp_path / 'checkpoint.pt'}"]) == 0

@@ -132,6 +132,9 @@ def main(arguments: list[str] | None = None) -> int:
 
     def export() -> None:
         network, notes = load_portrait(options.checkpoint)
+        count = sum(p.numel() for p in network.parameters())
+        made_by = "python -m gaussian_heads.training.diffusion"
+        notes = {"made_by": made_by, "parameters": count, **notes}
         export_portrait(network, options.out, notes=notes)
 
     return run_command(export)

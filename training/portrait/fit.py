@@ -27,6 +27,7 @@ from .sheet import sheet_of
 
 # The part of a checkpoint that is used, and what the averaging puts before each name in it.
 AVERAGE, PREFIX = "average", "module."
+EARLIER = "earlier"
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,21 @@ class DiffusionSettings:
             )
 
 
+class EarlierRuns:
+    """What is known of the runs that a run began with, the first one first."""
+
+    def __init__(self) -> None:
+        self.notes: list[dict[str, Any]] = []
+
+    def state_dict(self) -> dict[str, Any]:
+        """For a checkpoint."""
+        return {"notes": self.notes}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take it back."""
+        self.notes = state["notes"]
+
+
 class PortraitFit(ResumableFit):
     """Learns from clips; `average` is what is exported."""
 
@@ -78,7 +94,7 @@ class PortraitFit(ResumableFit):
         self.solver = torch.optim.AdamW(
             self.network.parameters(), settings.rate, weight_decay=settings.decay
         )
-        self.clock = Clock()
+        self.clock, self.earlier = Clock(), EarlierRuns()
 
     def parts(self) -> dict[str, Stateful]:
         """What a checkpoint keeps."""
@@ -87,6 +103,7 @@ class PortraitFit(ResumableFit):
             AVERAGE: self.average,
             "solver": self.solver,
             "clock": self.clock,
+            EARLIER: self.earlier,
         }
 
     def is_same_run(self, settings: dict[str, Any]) -> bool:
@@ -100,7 +117,8 @@ class PortraitFit(ResumableFit):
 
     def begin_with(self, checkpoint: Path) -> None:
         """Take the average of another run, which may not have heard; raises `TrainingError` for other sizes."""
-        found, own = _averaged(_read(checkpoint)), self.network.state_dict()
+        state, own = _read(checkpoint), self.network.state_dict()
+        found = _averaged(state)
         unheard = {name for name in own if name.startswith("sound.")} - found.keys()
         if {n: v.shape for n, v in found.items()} != {
             n: v.shape for n, v in own.items() if n not in unheard
@@ -110,6 +128,7 @@ class PortraitFit(ResumableFit):
             )
         self.network.load_state_dict({**own, **found})
         self.average.module.load_state_dict(self.network.state_dict())
+        self.earlier.notes = _runs(state)
 
     def save(self, path: Path) -> None:
         """Write a checkpoint; one process does it for all."""
@@ -148,11 +167,20 @@ class PortraitFit(ResumableFit):
 
 
 def load_portrait(path: Path) -> tuple[PortraitNetwork, dict[str, Any]]:
-    """The averaged network of a checkpoint, and the settings and steps of its run."""
+    """The averaged network of a checkpoint, and its runs with settings and steps, the last one last."""
     state = _read(path)
     network = PortraitNetwork(PortraitSettings(**state["settings"]["network"]))
     network.load_state_dict(_averaged(state))
-    return network.eval(), {"settings": state["settings"], "step": state["step"]}
+    return network.eval(), {"runs": _runs(state)}
+
+
+def _runs(state: dict[str, Any]) -> list[dict[str, Any]]:
+    last = {
+        "settings": state["settings"],
+        "steps": state["step"],
+        "minutes": round(state["clock"]["elapsed_sec"] / 60, 1),
+    }
+    return [*state.get(EARLIER, {"notes": []})["notes"], last]
 
 
 def _averaged(state: dict[str, Any]) -> dict[str, torch.Tensor]:
