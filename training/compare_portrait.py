@@ -8,7 +8,8 @@
 
 The photo is the calmest frame of the film's first part. Every way gets the true codes and head poses and is compared in the
 photo's window of 256 pixels: likeness (`portrait.measures`) over the held-out frames, what an independent tracker sees over
-the whole film. `--heard` adds a network that has the sound instead of landmarks of the mouth.
+the whole film, or so much of its first part as `--most` says. `--heard` adds a network that has the sound instead of
+landmarks of the mouth.
 """
 
 from __future__ import annotations
@@ -97,12 +98,13 @@ def compare(options: argparse.Namespace) -> None:
     """Draw the film in all ways; print a row for each, write figures and a sheet."""
     options.out.mkdir(parents=True, exist_ok=True)
     scene = open_scene(options.film, options.out, options.prior)
-    frames = scene.film.frames
-    held_out = np.flatnonzero(scene.film.truth.is_held_out)
+    is_held_out = scene.film.truth.is_held_out
+    rows = np.r_[np.flatnonzero(~is_held_out)[: options.most], np.flatnonzero(is_held_out)]
+    frames, held_out = [scene.film.frames[row] for row in rows], np.flatnonzero(is_held_out[rows])
     true = scene.truth(frames)
     kept = TrueFilm(true.wanted[held_out], true.mask[held_out], true.mouth[held_out])
     landmarker = FaceLandmarker.open(options.tracker) if options.tracker else None
-    times_sec, phones = one_speech(options.film, scene.film)
+    times_sec, phones = one_speech(options.film, scene.film, rows)
     wanted = tracked(landmarker, true.wanted) if landmarker else None
     figures, shown = {}, {TRUTH: true.wanted}
     for name, draw in ways_of(options).items():
@@ -130,16 +132,19 @@ def compare(options: argparse.Namespace) -> None:
         sys.stdout.write(row(name, one) + "\n")
 
 
-def one_speech(folder: Path, film: Film) -> tuple[np.ndarray, list[tuple[str, float, float]]]:
-    """Times `[T]` and phones of both parts of a film, one after the other."""
+def one_speech(
+    folder: Path, film: Film, rows: np.ndarray
+) -> tuple[np.ndarray, list[tuple[str, float, float]]]:
+    """Times of frames `rows` of a film and the phones that fall among them, its two parts one after the other."""
     spoken = json.loads(str(read_arrays(folder / "truth.npz")["phones"]))
-    later = {TRAIN: 0.0, HELD_OUT: APART_SEC}
+    times_sec, is_held_out = film.truth.times_sec[rows], film.truth.is_held_out[rows]
     phones = [
-        (name, start + later[part], end + later[part])
-        for part in (TRAIN, HELD_OUT)
+        (name, start + later, end + later)
+        for part, mine, later in ((TRAIN, ~is_held_out, 0.0), (HELD_OUT, is_held_out, APART_SEC))
         for name, start, end in spoken[part]
+        if end <= times_sec[mine].max(initial=-1.0)
     ]
-    return film.truth.times_sec + APART_SEC * film.truth.is_held_out, phones
+    return times_sec + APART_SEC * is_held_out, phones
 
 
 def row(name: str, figures: Figures) -> str:
@@ -169,6 +174,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, help="folder of photo, figures, sheet")
     parser.add_argument("--heads", nargs="*", default=[], metavar="NAME=FILE", help="avatars of it")
     parser.add_argument("--heard", type=Path, help="checkpoint of a network that hears")
+    parser.add_argument("--most", type=int, help="so many frames of the first part at most")
     parser.add_argument("--tracker", type=Path, help="model of MediaPipe's Face Landmarker")
     parser.add_argument("--steps", type=int, nargs="+", default=[4])
     parser.add_argument("--model", type=Path, help="folder of the portrait networks")

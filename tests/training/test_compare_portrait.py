@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -40,6 +41,7 @@ class Played:
         self.truth, self.avatar = self, head(PERSON)
         self.cameras: dict[str, Camera] = {"front": Standpoint().camera()}
         self.is_held_out = np.array([False, False, True, True, True])
+        self.times_sec = np.arange(5) / 25
         self.neck_pivot = self.avatar.neck_pivot
         for number, (jaw, turn) in enumerate(zip(JAW, TURNS, strict=True)):
             pose = np.array([0.3 * turn, turn, 0.0, 0.002, 0.0, 0.001])
@@ -113,6 +115,19 @@ def test_the_command_writes_figures_and_a_sheet_of_every_way(scene, tmp_path, mo
     assert "| portrait, 2 steps |" in capsys.readouterr().out
     with Image.open(out / "sheet.jpg") as sheet:
         assert sheet.size == (6 * 192, 5 * 206)
+
+
+def test_phones_beyond_the_frames_do_not_count(scene, tmp_path):
+    spoken = {
+        "train": [["P", 0.0, 0.02], ["AA", 0.02, 0.5]],
+        "held_out": [["M", 0.08, 0.12], ["AA", 0.12, 0.3]],
+    }
+    np.savez(tmp_path / "truth.npz", phones=np.array(json.dumps(spoken)))
+    film = SimpleNamespace(truth=scene.film)
+    times_sec, phones = compare_portrait.one_speech(tmp_path, film, np.array([0, 1, 2, 3]))
+    apart = compare_portrait.APART_SEC
+    np.testing.assert_allclose(times_sec, [0.0, 0.04, 0.08 + apart, 0.12 + apart])
+    assert phones == [("P", 0.0, 0.02), ("M", 0.08 + apart, 0.12 + apart)]
 
 
 def test_a_head_without_a_name_and_a_film_that_is_none_are_a_sentence(tmp_path, capsys):
