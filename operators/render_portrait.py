@@ -63,6 +63,7 @@ class GAUSSIAN_HEADS_OT_render_portrait(
         default=256,
         min=16,
         max=1024,
+        subtype="PIXEL",
     )
 
     missing = "Say who agreed to what and tick the box: nothing is made before"
@@ -163,6 +164,7 @@ class GAUSSIAN_HEADS_OT_render_portrait(
 def draw_menu(menu: bpy.types.Menu, context: bpy.types.Context) -> None:
     """The entry under Render."""
     idname = GAUSSIAN_HEADS_OT_render_portrait.bl_idname
+    menu.layout.separator()
     menu.layout.operator(idname, text="Render 2D Portrait…", icon="IMAGE_DATA")
 
 

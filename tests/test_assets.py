@@ -12,6 +12,7 @@ from gaussian_heads.core.assets import (
     SPEECH_MODEL,
     builtin_avatars,
 )
+from gaussian_heads.core.portrait.model import PORTRAIT_FOLDER, network_files
 
 PRIOR = ASSETS / "prior" / "prior.safetensors"
 LIMITS_MB = {".uhap": 6, ".onnx": 8, ".safetensors": 16}
@@ -32,7 +33,14 @@ def test_a_binary_is_small_and_has_its_settings_beside_it(path):
     assert json.loads(path.with_suffix(".json").read_text("utf8"))["made_by"]
 
 
-@pytest.mark.parametrize("path", BINARIES, ids=lambda path: path.name)
+def test_the_portrait_networks_are_small_and_have_their_runs_beside_them():
+    record = json.loads((PORTRAIT_FOLDER / "portrait.json").read_text("utf8"))
+    assert record["made_by"] and all(run["steps"] > 0 for run in record["runs"])
+    for path in network_files().values():
+        assert path.stat().st_size < LIMITS_MB[path.suffix] * 2**20
+
+
+@pytest.mark.parametrize("path", [*BINARIES, *network_files().values()], ids=lambda path: path.name)
 def test_a_binary_holds_no_trace_of_its_machine(path):
     assert not TRACES.findall(contents(path))
 

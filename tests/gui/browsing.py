@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from .beginning import NOWHERE, confirm_install, drop_zip, open_tab
 from .pictures import SEEN
 from .reading import Box, Found
-from .session import Session
+from .session import SIZE, Session
 
 BROWSER = "region('FILE_BROWSER', 'WINDOW')"
 # From a panel's title to its first row, and from the sidebar's right to the cross at the end of a row.
@@ -31,6 +33,11 @@ def keep(session: Session, name: str) -> None:
     """A photograph to be looked at."""
     SEEN.mkdir(parents=True, exist_ok=True)
     session.photograph().save(SEEN / f"{session.walk}_{name}.png")
+
+
+def status_bar(session: Session) -> np.ndarray:
+    """The left of the line at the bottom, where work says how far it is, as pixels."""
+    return np.asarray(session.photograph().crop((0, SIZE[1] - 25, 300, SIZE[1])))
 
 
 def see_all(session: Session, *lines: str, box: Box | None = None) -> None:

@@ -6,17 +6,31 @@ import numpy as np
 
 from .browsing import keep, type_into
 from .reading import Box
-from .session import Session
+from .session import SIZE, Session
 
 # What the dialog says while nobody agreed.
 MISSING = "Say who agreed to what and tick the box: nothing is made before"
 # From the middle of a label into the field to its right.
 FIELD_PX = 120
+# From the dialog's left to the middle of "Statement", and to its right.
+LABELS_PX, WIDTH_PX = 180, 500
 
 
-def fill_beside(session: Session, label: str, text: str, *, box: Box | None = None) -> None:
+def dialog(session: Session) -> Box:
+    """Where the dialog stands, from the statement down; panels beside it may have the same labels."""
+    place = session.see("Statement")
+    left, top = int(place.x) - LABELS_PX, int(place.y) - 10
+    return left, top, left + WIDTH_PX, SIZE[1]
+
+
+def press(session: Session, button: str) -> None:
+    """Press a button of the dialog."""
+    session.click(button, box=dialog(session))
+
+
+def fill_beside(session: Session, label: str, text: str) -> None:
     """Type into the dialog's field beside a label."""
-    place = session.see(label, box=box)
+    place = session.see(label, box=dialog(session))
     type_into(session, place.x + FIELD_PX, place.y, text)
     session.rest()
 

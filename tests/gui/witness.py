@@ -75,6 +75,12 @@ def browser():
     return next(area for area in areas if area.type == "FILE_BROWSER").spaces[0]
 
 
+def running_operators():
+    """Names of what goes on beside the window's interface."""
+    running = bpy.context.window_manager.windows[0].modal_operators
+    return [operator.bl_idname for operator in running]
+
+
 def perspective():
     """PERSP, ORTHO or CAMERA."""
     return view_3d().spaces[0].region_3d.view_perspective
