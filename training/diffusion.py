@@ -29,7 +29,7 @@ from .portrait.sounds import SOUND_DIM
 from .processes import Processes
 
 # Settings that the command line gives.
-ASKED = ("seed", "steps", "minutes", "batch", "frames", "side", "rate")
+ASKED = ("seed", "steps", "minutes", "batch", "frames", "side", "beginning", "rate")
 
 
 def train(options: argparse.Namespace, network: PortraitSettings) -> None:
@@ -41,8 +41,8 @@ def train(options: argparse.Namespace, network: PortraitSettings) -> None:
     try:
         fit = PortraitFit(settings, processes, board, workers=options.workers)
         checkpoint = options.work / "checkpoint.pt"
-        if options.start is not None and not checkpoint.is_file():
-            fit.begin_with(options.start)
+        if options.after is not None and not checkpoint.is_file():
+            fit.begin_with(options.after)
         fit.run(clips, checkpoint)
         fit.save(checkpoint)
     finally:
@@ -60,7 +60,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         "--clips", type=Path, required=True, help="what capture.portrait_clips made"
     )
     parser.add_argument("--work", type=Path, required=True, help="folder of the run")
-    parser.add_argument("--start", type=Path, help="checkpoint of another run to begin with")
+    parser.add_argument("--after", type=Path, help="checkpoint of another run to begin with")
     parser.add_argument(
         "--sounds",
         type=Path,
@@ -79,6 +79,12 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         choices=range(16, MAP_PX + 1, 4),
         metavar="SIDE",
         help="of the square of each picture that is learnt from at a time, of 64 places; in fours",
+    )
+    parser.add_argument(
+        "--beginning",
+        type=float,
+        default=standard.beginning,
+        help="share of samples at the flow's beginning; much of it for films that are drawn in one step",
     )
     parser.add_argument("--rate", type=float, default=standard.rate, help="first learning rate")
     parser.add_argument("--seed", type=int, default=standard.seed)

@@ -219,7 +219,7 @@ def test_the_command_trains_stops_and_goes_on(clips, tmp_path):
     assert any(not torch.equal(before[name], after[name]) for name in before)
     # Another run may begin with what this one has learned.
     words[3] = str(tmp_path / "other")
-    assert diffusion.main([*words, "--steps", "1", "--start", str(kept), "--rate", "0"], SMALL) == 0
+    assert diffusion.main([*words, "--steps", "1", "--after", str(kept), "--rate", "0"], SMALL) == 0
     begun, notes = load_portrait(tmp_path / "other/checkpoint.pt")
     torch.testing.assert_close(begun.state_dict(), after)
     assert [run["steps"] for run in notes["runs"]] == [3, 1]
@@ -230,7 +230,7 @@ def test_a_network_that_hears_begins_as_one_that_does_not(clips, tmp_path):
     words = ["--clips", str(clips), "--steps", "2", "--batch", "1", "--workers", "0"]
     seen, heard = tmp_path / "seen", tmp_path / "heard"
     assert diffusion.main([*words, "--work", str(seen)], SMALL) == 0
-    start = ["--start", str(seen / "checkpoint.pt"), "--rate", "0"]
+    start = ["--after", str(seen / "checkpoint.pt"), "--rate", "0"]
     sounds = ["--sounds", str(tmp_path / "sounds")]
     assert diffusion.main([*words, "--work", str(heard), *start, *sounds], SMALL) == 0
     before, after = (load_portrait(work / "checkpoint.pt")[0] for work in (seen, heard))
@@ -243,7 +243,7 @@ def test_a_network_that_hears_begins_as_one_that_does_not(clips, tmp_path):
 def test_a_start_of_another_size_is_one_sentence(clips, tmp_path, capsys):
     words = ["--clips", str(clips), "--steps", "1", "--batch", "1", "--workers", "0"]
     assert diffusion.main([*words, "--work", str(tmp_path / "one")], SMALL) == 0
-    start = ["--work", str(tmp_path / "two"), "--start", str(tmp_path / "one/checkpoint.pt")]
+    start = ["--work", str(tmp_path / "two"), "--after", str(tmp_path / "one/checkpoint.pt")]
     assert diffusion.main([*words, *start], replace(SMALL, time_dim=32)) == 1
     assert "same network" in capsys.readouterr().err
 

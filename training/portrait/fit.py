@@ -21,7 +21,7 @@ from ..networks.portrait import PortraitNetwork, PortraitSettings
 from ..prior_settings import TrainingError
 from ..processes import Processes
 from ..resumable import BROKEN, ResumableFit, Stateful
-from .flow import flow_loss
+from .flow import BEGINNING_SHARE, flow_loss
 from .pool import FRAMES, ClipPool, Sample, collate, on_device
 from .sheet import sheet_of
 
@@ -40,6 +40,7 @@ class DiffusionSettings:
     batch: int = 12
     frames: int = 1
     side: int = MAP_PX
+    beginning: float = BEGINNING_SHARE
     rate: float = 8e-4
     last_rate: float = 0.025
     warmup_steps: int = 100
@@ -153,7 +154,8 @@ class PortraitFit(ResumableFit):
         for group in self.solver.param_groups:
             group["lr"] = s.rate * share
         seed = np.random.default_rng([s.seed, self.step, self.processes.rank]).integers(1 << 62)
-        loss = flow_loss(self.network, batch, torch.Generator().manual_seed(int(seed)), side=s.side)
+        generator = torch.Generator().manual_seed(int(seed))
+        loss = flow_loss(self.network, batch, generator, side=s.side, beginning=s.beginning)
         self.solver.zero_grad(set_to_none=True)
         loss.backward()
         self.processes.average([p.grad for p in self.network.parameters() if p.grad is not None])

@@ -53,11 +53,17 @@ def conditions(network: PortraitNetwork, batch: Sample) -> Conditions:
 
 
 def flow_loss(
-    network: PortraitNetwork, batch: Sample, generator: torch.Generator, *, side: int = MAP_PX
+    network: PortraitNetwork,
+    batch: Sample,
+    generator: torch.Generator,
+    *,
+    side: int = MAP_PX,
+    beginning: float = BEGINNING_SHARE,
 ) -> Tensor:
     """Mean squared error of the predicted change at random times of the flow, as that of its velocity.
 
-    All frames of a clip start from the same noise, as when pictures are made. Of each clip a square of `side` of the
+    All frames of a clip start from the same noise, as when pictures are made; `beginning` is the share of clips at the
+    flow's very beginning. Of each clip a square of `side` of the
     64 places is looked at, about what counts: a mouth is small, and most of a picture has been right for long.
     """
     given = conditions(network, batch)
@@ -77,7 +83,7 @@ def flow_loss(
         fine=_cut(given.fine, corners // 2, side // 2, given.frames),
     )
     time = torch.rand(clips, generator=generator)
-    time[torch.rand(clips, generator=generator) < BEGINNING_SHARE] = 0.0
+    time[torch.rand(clips, generator=generator) < beginning] = 0.0
     time = time.repeat_interleave(given.frames).to(clean.device)
     noise = torch.randn(clips, *clean.shape[1:], generator=generator).to(clean.device)
     noise = noise.repeat_interleave(given.frames, dim=0) * part_of(batch.spread.flatten(0, 1))
