@@ -11,6 +11,7 @@ from bpy.props import BoolProperty, IntProperty, StringProperty
 from ..core.errors import GaussianHeadsError
 from .agreement import AsksForAgreement
 from .base import CANCELLED, NO_AVATAR, Outcome, SaysWhyNot, active_avatar
+from .listening import counted
 from .stepping import SteppingOperator
 
 if TYPE_CHECKING:
@@ -127,8 +128,8 @@ class GAUSSIAN_HEADS_OT_render_portrait(
             self.report({"WARNING"}, note)
         render, drawn = self._rendering.render, self._rendering.num_drawn
         kept = len(render.frames) - drawn
-        there = f", {kept} were there" if kept else ""
-        self.report({"INFO"}, f"Drew {drawn} frames{there}: '{render.out}'.")
+        there = f", {kept} {'was' if kept == 1 else 'were'} there" if kept else ""
+        self.report({"INFO"}, f"Drew {counted(drawn, 'frame')}{there}: '{render.out}'.")
         return {"FINISHED"}
 
     def stopped(self) -> str:

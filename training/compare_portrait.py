@@ -34,8 +34,6 @@ from ..core.monocular.finder import FaceFinder
 from ..core.monocular.landmarker import FaceLandmarker
 from ..core.portrait.model import PortraitModel
 from ..core.portrait.photo import photo_of
-from .capture.video import FILMS
-from .capture.video_film import GRAIN_STREAM, backdrop, filmed
 from .commands import run_command
 from .dataset.layout import HELD_OUT, TRAIN
 from .dataset.stored import read_arrays, read_json
@@ -44,6 +42,7 @@ from .portrait.measures import Likeness, SeenLips, TrueFilm, likeness, seen_lips
 from .portrait.sheet import spread, write_sheet
 from .portrait.ways import Draw, Drawn, Head, Heard, Scene, Warped, still, timed
 from .prior_file import load_prior
+from .studio_films import FILMS, GRAIN_STREAM, backdrop, filmed
 
 LOG = logging.getLogger(__name__)
 TRUTH = "truth"

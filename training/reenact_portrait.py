@@ -2,7 +2,7 @@
 
     python -m gaussian_heads.training.reenact_portrait --video me.mp4 --out build/portrait/me
 
-Codes and head poses are those that the encoder reads, as `gaussian-heads direction` and *From Video* do; everything is compared in
+ARKit weights and head poses are those that the encoder reads, as `gaussian-heads direction` and *From Video* do; everything is compared in
 the photo's window of 256 pixels, all of which counts. It measures people who agreed to it, and makes no avatar.
 """
 
@@ -51,7 +51,9 @@ def reenact(options: argparse.Namespace) -> None:
     photo = photo_of(frames[calm], str(options.video), MonocularEncoder.open(), FaceFinder.open())
     drawing = Drawn(Avatar.open(options.driver), PortraitModel.open(options.model), options.steps)
     rig, poses = PortraitRig(photo, drawing.driver), encoded.track().head_pose
-    points = [rig.points(encoded.codes[row], pose_from(poses[calm], poses[row])) for row in seen]
+    # As the photo's own expression is read: what a code holds beyond weights is mostly error.
+    codes = encoded.arkit() @ drawing.driver.control_offsets("arkit52")
+    points = [rig.points(codes[row], pose_from(poses[calm], poses[row])) for row in seen]
     wanted = np.stack([cut(frames[row], photo.window, PORTRAIT_PX) for row in seen])
     shown = {
         "video": wanted,

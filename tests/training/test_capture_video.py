@@ -14,11 +14,11 @@ pytest.importorskip("scipy", reason="the studio needs the training extra (scipy)
 from gaussian_heads.core.audio import SPEECH_RATE_HZ
 from gaussian_heads.core.spaces import ARKIT_BLENDSHAPES, ARKIT_INDEX, arkit_vector
 from gaussian_heads.training.capture.sources import StudioError
-from gaussian_heads.training.capture.video_film import backdrop, filmed, write_movie
 from gaussian_heads.training.capture.video_states import NEUTRAL, STATES
 from gaussian_heads.training.capture.video_style import PersonalStyle, one_sided, personal_targets
 from gaussian_heads.training.head_folder import LightState
 from gaussian_heads.training.light_mix import LightMix, doubled, light_reach
+from gaussian_heads.training.studio_films import backdrop, filmed, write_movie
 
 SIDE = 8
 

@@ -25,11 +25,11 @@ from ..commands import run_command
 from ..dataset.layout import HELD_OUT, TRAIN, write_png
 from ..dataset.stored import read_image
 from ..filmed_head import FilmedHead
+from ..studio_films import FILMS, GRAIN_STREAM, backdrop, filmed, write_movie
 from .cameras import TARGET_M, ReferenceQuality, camera_around
 from .identity import person as choose_person
 from .people_plan import FIRST_RESERVED_SEED
 from .sources import Sources, StudioError, find_sources
-from .video_film import GRAIN_STREAM, backdrop, filmed, write_movie
 from .video_performance import FPS, Amounts, Performance, perform
 from .video_sentences import CREDIT
 from .video_states import STATES
@@ -40,7 +40,6 @@ FRONT = "front"
 # Cameras that only measure: where they stand, in degrees to the person's left.
 SIDES_DEG = {"left": 45.0, "right": -45.0}
 SIDE_EVERY, RISE_DEG = 4, 2.0
-FILMS = {TRAIN: ("video.mp4", "v"), HELD_OUT: ("held_out.mp4", "h")}
 REPORT_EVERY_SEC = 20.0
 VERSION = 1
 

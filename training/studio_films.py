@@ -1,4 +1,4 @@
-"""Backdrop and movie file of a filmed person."""
+"""Backdrop and movie files of a person whom the studio films."""
 
 from __future__ import annotations
 
@@ -9,8 +9,12 @@ from pathlib import Path
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from ...core.audio import SPEECH_RATE_HZ
-from ..movie_file import movie
+from ..core.audio import SPEECH_RATE_HZ
+from .dataset.layout import HELD_OUT, TRAIN
+from .movie_file import movie
+
+# By part: its movie file, and the first letter of its frames' names.
+FILMS = {TRAIN: ("video.mp4", "v"), HELD_OUT: ("held_out.mp4", "h")}
 
 BACKDROP_STREAM, GRAIN_STREAM = 73, 74
 # How far out of focus the room is, and how strong the sensor's grain (of 255).
