@@ -32,8 +32,9 @@ from ..core.files import replace_on_success
 from ..core.monocular.encoder import MonocularEncoder
 from ..core.monocular.finder import FaceFinder
 from ..core.monocular.landmarker import FaceLandmarker
-from ..core.portrait.model import PortraitModel
+from ..core.portrait.model import STEPS, PortraitModel
 from ..core.portrait.photo import photo_of
+from ..core.video import read_sound
 from .commands import run_command
 from .dataset.layout import HELD_OUT, TRAIN
 from .dataset.stored import read_arrays, read_json
@@ -81,15 +82,15 @@ def ways_of(options: argparse.Namespace) -> dict[str, Draw]:
     ways: dict[str, Draw] = {"photo": still, "warped": Warped(driver)}
     model = PortraitModel.open(options.model)
     for steps in options.steps:
-        ways[f"portrait, {steps} steps"] = Drawn(driver, model, steps)
+        ways[f"portrait, {steps} step{'s' if steps > 1 else ''}"] = Drawn(driver, model, steps)
     if options.heard is not None:
         waveforms = {
-            prefix: load_audio(options.film / name, target_rate=SPEECH_RATE_HZ)[0]
+            prefix: load_audio(options.film / name, read_sound, target_rate=SPEECH_RATE_HZ)[0]
             for name, prefix in FILMS.values()
         }
         ways["portrait, heard"] = Heard(driver, options.heard, waveforms, max(options.steps))
-    for name, path in (head.split("=", 1) for head in options.heads):
-        ways[name] = Head(Avatar.open(Path(path)))
+    for name, path in options.heads:
+        ways[name] = Head(Avatar.open(path))
     return ways
 
 
@@ -164,26 +165,39 @@ def picked(scene: Scene, frames: Sequence[TrueFrame], held_out: np.ndarray) -> n
     return held_out[spread(np.linalg.norm(marks[:, 0] - marks[:, 1], axis=1))]
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Command line; returns the exit code."""
+def options_parser(description: str) -> argparse.ArgumentParser:
+    """What every comparison on a film is told."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--film", type=Path, required=True, help="what capture.video made")
-    parser.add_argument("--out", type=Path, required=True, help="folder of photo, figures, sheet")
-    parser.add_argument("--heads", nargs="*", default=[], metavar="NAME=FILE", help="avatars of it")
+    parser.add_argument("--out", type=Path, required=True, help="folder of photo and figures")
+    parser.add_argument(
+        "--heads", nargs="*", default=[], metavar="NAME=FILE", type=named_head, help="avatars of it"
+    )
     parser.add_argument("--heard", type=Path, help="checkpoint of a network that hears")
-    parser.add_argument("--most", type=int, help="so many frames of the first part at most")
     parser.add_argument("--tracker", type=Path, help="model of MediaPipe's Face Landmarker")
-    parser.add_argument("--steps", type=int, nargs="+", default=[4])
+    parser.add_argument("--steps", type=int, nargs="+", default=[STEPS])
     parser.add_argument("--model", type=Path, help="folder of the portrait networks")
     parser.add_argument("--driver", type=Path, default=ASSETS / "avatars/maya.uhap")
     parser.add_argument("--prior", type=Path, default=ASSETS / "prior")
+    return parser
+
+
+def named_head(word: str) -> tuple[str, Path]:
+    """A head's name and file; raises for words that are none."""
+    name, separator, path = word.partition("=")
+    if not separator or not name or not path:
+        raise argparse.ArgumentTypeError(f"'{word}' names no head: write NAME=FILE.uhap.")
+    return name, Path(path)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; returns the exit code."""
+    parser = options_parser(__doc__)
+    parser.add_argument("--most", type=int, help="so many frames of the first part at most")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    for head in options.heads:
-        if "=" not in head:
-            raise SystemExit(f"'{head}' names no head: write NAME=FILE.uhap.")
     return run_command(lambda: compare(options))
 
 

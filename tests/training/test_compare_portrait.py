@@ -13,15 +13,17 @@ from PIL import Image
 pytest.importorskip("torch", reason="the comparison needs the training extra (PyTorch, scipy)")
 pytest.importorskip("onnx", reason="makes the small networks")
 
-from gaussian_heads.core.assets import builtin_avatars  # noqa: E402
+from gaussian_heads.core.assets import SAMPLE_SENTENCE, builtin_avatars  # noqa: E402
 from gaussian_heads.core.avatar.pose import pose_points  # noqa: E402
 from gaussian_heads.core.camera import Camera  # noqa: E402
+from gaussian_heads.core.monocular.landmarker import LIP_PAIRS, TO_68  # noqa: E402
 from gaussian_heads.core.portrait.photo import photo_of  # noqa: E402
 from gaussian_heads.core.render import render  # noqa: E402
-from gaussian_heads.training import compare_portrait  # noqa: E402
+from gaussian_heads.training import compare_portrait, speak_portrait  # noqa: E402
 from gaussian_heads.training.evaluate_personal_film import TrueFrame  # noqa: E402
 from gaussian_heads.training.portrait.measures import likeness  # noqa: E402
 from gaussian_heads.training.portrait.ways import Head, Scene, Warped, still  # noqa: E402
+from gaussian_heads.training.speech_recordings import HELD_OUT, Recording  # noqa: E402
 
 from ..core.portrait_photos import WALL, Standpoint, code, head, readers  # noqa: E402
 from ..core.tiny_portrait import write_portrait_networks  # noqa: E402
@@ -130,9 +132,53 @@ def test_phones_beyond_the_frames_do_not_count(scene, tmp_path):
     assert phones == [("P", 0.0, 0.02), ("M", 0.08 + apart, 0.12 + apart)]
 
 
+class Seer:
+    """A tracker that reads the lip gap off the first pixel."""
+
+    def points(self, picture):
+        points = np.zeros((478, 2))
+        points[[lower for _, lower in LIP_PAIRS], 1] = float(picture[0, 0, 0])
+        points[TO_68[45], 0] = 100.0
+        return [points]
+
+
+def test_recordings_speak_through_every_way(scene, tmp_path, monkeypatch, capsys):
+    phones = [("P", 0.2, 0.3), ("AA", 0.4, 0.6), ("M", 0.7, 0.8), ("AA", 0.9, 1.1), ("P", 90, 91)]
+    clips = [
+        Recording(name, "multi_en", "me", "", SAMPLE_SENTENCE, phones)
+        for name in (HELD_OUT[1], "trained_on", HELD_OUT[0])
+    ]
+    asked = []
+
+    def draw(scene, frames):
+        """Lips that are shut at p and m alone."""
+        asked.extend(frames)
+        shut = [0.15 < f.time_sec < 0.35 or 0.65 < f.time_sec < 0.85 for f in frames]
+        return np.where(shut, 1, 200)[:, None, None, None] * np.ones((1, 2, 2, 3), int)
+
+    def stay(scene, frames):
+        return np.full((len(frames), 2, 2, 3), 200)
+
+    monkeypatch.setattr(speak_portrait, "open_scene", lambda *_: scene)
+    monkeypatch.setattr(speak_portrait, "recordings", lambda _: clips)
+    monkeypatch.setattr(speak_portrait, "ways_of", lambda _: {"good": draw, "stiff": stay})
+    monkeypatch.setattr(speak_portrait.FaceLandmarker, "open", lambda _: Seer())
+    (tmp_path / "speech").mkdir()
+    words = ["--film", str(tmp_path), "--out", str(tmp_path / "out"), "--data", str(tmp_path)]
+    assert speak_portrait.main([*words, "--tracker", "any.task"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["p_b_m"] == 4 and record["closure_j"] == {"good": 1.0, "stiff": 0.0}
+    assert {frame.name for frame in asked} == {HELD_OUT[0], HELD_OUT[1]}
+    assert np.ptp([frame.code for frame in asked], axis=0).max() > 0.05
+    with pytest.raises(SystemExit):
+        speak_portrait.main(words)
+    assert "--tracker" in capsys.readouterr().err
+
+
 def test_a_head_without_a_name_and_a_film_that_is_none_are_a_sentence(tmp_path, capsys):
     words = ["--film", str(tmp_path), "--out", str(tmp_path / "out")]
-    with pytest.raises(SystemExit, match="NAME=FILE"):
+    with pytest.raises(SystemExit):
         compare_portrait.main([*words, "--heads", "me.uhap"])
+    assert "NAME=FILE" in capsys.readouterr().err
     assert compare_portrait.main(words) == 1
     assert "Traceback" not in capsys.readouterr().err
