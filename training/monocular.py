@@ -204,11 +204,12 @@ class EncoderFit(ResumableFit):
     def _report(self) -> None:
         count = self.settings.report_steps
         cells = " ".join(f"{name} {value / count:.3f}" for name, value in self.sums.items())
-        minutes = self.clock.elapsed_sec() / 60
-        rate = (self.step + 1) * self.settings.batch / self.clock.elapsed_sec()
+        # No time has passed where a step is made outside of a run.
+        elapsed_sec = max(self.clock.elapsed_sec(), 1e-3)
+        rate = (self.step + 1) * self.settings.batch / elapsed_sec
         logger.info(
             "step %d, %.1f min, %.0f/s, %d shards: %s",
-            self.step + 1, minutes, rate, len(self.faces), cells,
+            self.step + 1, elapsed_sec / 60, rate, len(self.faces), cells,
         )  # fmt: skip
         self.sums = {}
 
