@@ -63,8 +63,8 @@ def flow_loss(
     """Mean squared error of the predicted change at random times of the flow, as that of its velocity.
 
     All frames of a clip start from the same noise, as when pictures are made; `beginning` is the share of clips at the
-    flow's very beginning. Of each clip a square of `side` of the
-    64 places is looked at, about what counts: a mouth is small, and most of a picture has been right for long.
+    flow's very beginning. Of each clip a square of `side` of the 64 places is looked at, about what counts: a mouth is
+    small, and most of a picture has been right for long.
     """
     given = conditions(network, batch)
     clips = len(batch.photo)

@@ -117,7 +117,6 @@ class Drawn:
     driver: Avatar
     model: PortraitModel
     steps: int
-    guidance: float = 1.0
 
     def __call__(self, scene: Scene, frames: list[TrueFrame]) -> np.ndarray:
         rig = PortraitRig(scene.photo, self.driver)
@@ -127,9 +126,7 @@ class Drawn:
         """Pictures `[N, S, S, 3]` of a photo's landmarks and irises `[N, 70, 2]`."""
         numbers = range(len(points))
         reference = self.model.reference(rig.photo.picture, rig.reference)
-        film = PortraitFilm(
-            self.model, reference, numbers, points, steps=self.steps, guidance=self.guidance
-        )
+        film = PortraitFilm(self.model, reference, numbers, points, steps=self.steps)
         found = {}
         for chunk in chunks_of(numbers):
             found |= film.draw(chunk)
