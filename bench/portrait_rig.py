@@ -2,7 +2,7 @@
 
 Photos are built-in heads before a camera; what they would look like with another expression and head pose is known.
 Prints JSON: root mean squares of the distance in pixels of 256 (means over all cases) of mouth, eyes, brows and outline, by
-what the photo shows and by who drives it; and milliseconds for landmarks, their maps and the warp of one frame.
+what the photo shows and by who drives it; and milliseconds of one frame for landmarks, their maps, the warp, and drawing it in a film.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from gaussian_heads.core.camera import Camera, intrinsics, look_at
 from gaussian_heads.core.landmarks import seen_points
 from gaussian_heads.core.monocular.encoder import MonocularEncoder
 from gaussian_heads.core.monocular.finder import FaceFinder
+from gaussian_heads.core.portrait.chunks import CHUNK, PortraitFilm, chunk_with
 from gaussian_heads.core.portrait.drawing import landmark_maps
+from gaussian_heads.core.portrait.model import PortraitModel
 from gaussian_heads.core.portrait.photo import PortraitPhoto, photo_of
 from gaussian_heads.core.portrait.rig import PortraitRig
 from gaussian_heads.core.portrait.warping import warp_field
@@ -136,7 +138,7 @@ def errors_px(case: Case, person: Avatar, driver: Avatar) -> Iterator[list[float
 
 
 def frame_ms(case: Case, driver: Avatar) -> dict[str, float]:
-    """What a frame costs before the network draws it."""
+    """What a frame costs: before the network draws it, and drawn in parts as a film is, with all of that but its landmarks."""
     rig = PortraitRig(case.photo, driver)
     weights = code(driver, DRIVEN["aah"])
     points = rig.points(weights)
@@ -145,7 +147,12 @@ def frame_ms(case: Case, driver: Avatar) -> dict[str, float]:
         "maps": lambda: landmark_maps(points[None]),
         "warp": lambda: warp_field(rig.reference, points),
     }
-    return {name: round(_ms(work), 2) for name, work in works.items()}
+    costs = {name: _ms(work) for name, work in works.items()}
+    model = PortraitModel.open()
+    reference = model.reference(case.photo.picture, rig.reference)
+    film = PortraitFilm(model, reference, range(3 * CHUNK), np.stack([points] * 3 * CHUNK))
+    costs["drawn"] = _ms(lambda: film.draw(chunk_with(CHUNK, film.frames))) / CHUNK
+    return {name: round(cost, 2) for name, cost in costs.items()}
 
 
 def _ms(work: Callable[[], object], times: int = 20) -> float:

@@ -39,7 +39,15 @@ from .commands import run_command
 from .dataset.layout import HELD_OUT, TRAIN
 from .dataset.stored import read_arrays, read_json
 from .evaluate_personal_film import FRONT, Film, TrueFrame
-from .portrait.measures import Likeness, SeenLips, TrueFilm, likeness, seen_lips, tracked
+from .portrait.measures import (
+    Likeness,
+    SeenLips,
+    TrueFilm,
+    likeness,
+    seen_closures,
+    seen_lips,
+    tracked,
+)
 from .portrait.sheet import spread, write_sheet
 from .portrait.ways import Draw, Drawn, Head, Heard, Scene, Warped, still, timed
 from .prior_file import load_prior
@@ -57,6 +65,7 @@ class Figures:
 
     likeness: Likeness
     seen: SeenLips | None
+    closure_j: float | None
     frame_sec: float
 
 
@@ -96,6 +105,9 @@ def ways_of(options: argparse.Namespace) -> dict[str, Draw]:
 
 def compare(options: argparse.Namespace) -> None:
     """Draw the film in all ways; print a row for each, write figures and a sheet."""
+    # All that may be missing is opened before anything is drawn.
+    ways = ways_of(options)
+    landmarker = FaceLandmarker.open(options.tracker) if options.tracker else None
     options.out.mkdir(parents=True, exist_ok=True)
     scene = open_scene(options.film, options.out, options.prior)
     is_held_out = scene.film.truth.is_held_out
@@ -103,24 +115,22 @@ def compare(options: argparse.Namespace) -> None:
     frames, held_out = [scene.film.frames[row] for row in rows], np.flatnonzero(is_held_out[rows])
     true = scene.truth(frames)
     kept = TrueFilm(true.wanted[held_out], true.mask[held_out], true.mouth[held_out])
-    landmarker = FaceLandmarker.open(options.tracker) if options.tracker else None
-    times_sec, phones = one_speech(options.film, scene.film, rows)
-    wanted = tracked(landmarker, true.wanted) if landmarker else None
-    figures, shown = {}, {TRUTH: true.wanted}
-    for name, draw in ways_of(options).items():
+    speech = one_speech(options.film, scene.film, rows)
+    figures, shown, record = {}, {TRUTH: true.wanted}, {}
+    if landmarker is not None:
+        wanted = tracked(landmarker, true.wanted)
+        record[TRUTH] = {"closure_j": seen_closures(wanted, *speech)}
+    for name, draw in ways.items():
         LOG.info("%s …", name)
         shown[name], frame_sec = timed(draw, scene, frames)
-        seen = None
+        seen, closures = None, None
         if landmarker is not None:
-            seen = seen_lips(tracked(landmarker, shown[name]), wanted, times_sec, phones)
-        figures[name] = Figures(likeness([kept], [shown[name][held_out]]), seen, frame_sec)
+            points = tracked(landmarker, shown[name])
+            seen, closures = seen_lips(points, wanted), seen_closures(points, *speech)
+        like = likeness([kept], [shown[name][held_out]])
+        figures[name] = Figures(like, seen, closures, frame_sec)
+        record[name] = asdict(figures[name])
         LOG.info("%s", row(name, figures[name]))
-    if landmarker is not None:
-        truth_seen = seen_lips(wanted, wanted, times_sec, phones)
-        LOG.info("closure J of the true film: %.2f", truth_seen.closure_j)
-    record = {name: asdict(one) for name, one in figures.items()}
-    if landmarker is not None:
-        record[TRUTH] = {"closure_j": truth_seen.closure_j}
     with replace_on_success(options.out / "figures.json") as temporary:
         temporary.write_text(json.dumps(record, indent=1) + "\n", "utf8")
     write_sheet(options.out / "sheet.jpg", shown, picked(scene, frames, held_out))
@@ -152,7 +162,7 @@ def row(name: str, figures: Figures) -> str:
     like, seen = figures.likeness, figures.seen
     lips = "– | – | –"
     if seen is not None:
-        lips = f"{seen.landmarks_px:.2f}, {seen.lips_px:.2f} | {seen.gap_correlation:.2f} | {seen.closure_j:.2f}"
+        lips = f"{seen.landmarks_px:.2f}, {seen.lips_px:.2f} | {seen.gap_correlation:.2f} | {figures.closure_j:.2f}"
     return (
         f"| {name} | {like.psnr_db:.2f} | {like.ssim:.3f} | {like.mouth_psnr_db:.2f} | {like.flicker:.2f} "
         f"| {lips} | {figures.frame_sec:.2f} |"

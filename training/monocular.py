@@ -27,7 +27,6 @@ from torch import nn
 
 from ..core.errors import GaussianHeadsError
 from ..core.files import replace_on_success
-from .clock import Clock
 from .monocular_augment import Augmenter, AugmentSettings
 from .monocular_export import export_encoder
 from .monocular_loss import CodeErrors, LossWeights, hint_losses, losses
@@ -35,7 +34,7 @@ from .monocular_pool import Batch, ShardPool, make_batch
 from .networks.monocular import EncoderConfig, FaceEncoder
 from .prior_file import load_prior, read_record
 from .prior_settings import TrainingError
-from .resumable import ResumableFit
+from .resumable import TimedFit
 
 logger = logging.getLogger(__name__)
 CHECKPOINT = "encoder.pt"
@@ -85,7 +84,7 @@ SMALL = EncoderSettings(
 )
 
 
-class EncoderFit(ResumableFit):
+class EncoderFit(TimedFit):
     """One run: the network that learns, and its running average, which is what is used."""
 
     def __init__(
@@ -105,7 +104,6 @@ class EncoderFit(ResumableFit):
             {"params": [p for p in self.network.parameters() if p.ndim == 1], "weight_decay": 0.0},
         ]
         self.solver = torch.optim.AdamW(groups, settings.rate, weight_decay=settings.decay)
-        self.clock = Clock()
         self.augmenter = Augmenter(settings.augment, settings.seed)
         self._set_statistics()
         self.sums: dict[str, float] = {}
@@ -119,16 +117,8 @@ class EncoderFit(ResumableFit):
             "clock": self.clock,
         }
 
-    def progress(self) -> float:
-        """By steps or by time, whichever is further."""
-        settings = self.settings
-        return min(
-            max(self.step / settings.steps, self.clock.elapsed_sec() / 60 / settings.minutes), 1.0
-        )
-
     def order(self, items: Sequence[Any]) -> Iterator[Batch]:
         """New batches until the run is over; what is drawn after a restart is drawn anew."""
-        self.clock.start()
         self.augmenter.rng = np.random.default_rng([self.settings.seed, self.step])
         sizes = (self.settings.batch - self.settings.negatives, self.settings.negatives)
         while self.progress() < 1.0:

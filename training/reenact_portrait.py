@@ -39,6 +39,8 @@ from .portrait.ways import Drawn, pose_from
 
 def reenact(options: argparse.Namespace) -> None:
     """Draw the video, print the figures, write them and a sheet."""
+    landmarker = FaceLandmarker.open(options.tracker) if options.tracker else None
+    drawing = Drawn(Avatar.open(options.driver), PortraitModel.open(options.model), options.steps)
     options.out.mkdir(parents=True, exist_ok=True)
     encoded = encode_video(options.video)
     seen = np.flatnonzero(encoded.is_present)
@@ -49,7 +51,6 @@ def reenact(options: argparse.Namespace) -> None:
     gap, _, left, right = encoded.mouth_mm[seen].T
     calm = int(seen[np.argmin(gap - np.minimum(left, right))])
     photo = photo_of(frames[calm], str(options.video), MonocularEncoder.open(), FaceFinder.open())
-    drawing = Drawn(Avatar.open(options.driver), PortraitModel.open(options.model), options.steps)
     rig, poses = PortraitRig(photo, drawing.driver), encoded.track().head_pose
     # As the photo's own expression is read: what a code holds beyond weights is mostly error.
     codes = encoded.arkit() @ drawing.driver.control_offsets("arkit52")
@@ -65,14 +66,11 @@ def reenact(options: argparse.Namespace) -> None:
     true = TrueFilm.of(wanted, np.ones(wanted.shape[:3]), np.stack(landmarks))
     figures = {name: asdict(likeness([true], [shown[name]])) for name in ("photo", "portrait")}
     opening = encoded.mouth_mm[seen, 0]
-    if options.tracker:
-        landmarker = FaceLandmarker.open(options.tracker)
+    if landmarker is not None:
         truth = tracked(landmarker, wanted)
         opening = gap_curve(truth)
         for name, one in figures.items():
-            ours = tracked(landmarker, shown[name])
-            one |= asdict(seen_lips(ours, truth, encoded.times_sec[seen], []))
-            one.pop("closure_j")
+            one |= asdict(seen_lips(tracked(landmarker, shown[name]), truth))
     with replace_on_success(options.out / "figures.json") as temporary:
         temporary.write_text(json.dumps(figures, indent=1) + "\n", "utf8")
     sys.stdout.write(json.dumps(figures, indent=1) + "\n")

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from ..core.files import replace_on_success
+from .clock import Clock
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -30,6 +31,12 @@ class ResumableSettings(Protocol):
     seed: int
     last_rate: float
     checkpoint_steps: int
+
+
+class TimedSettings(ResumableSettings, Protocol):
+    """What those of a fit that may also end by the clock have."""
+
+    minutes: float
 
 
 class Stateful(Protocol):
@@ -115,6 +122,24 @@ class ResumableFit(ABC):
         for name, part in self.parts().items():
             part.load_state_dict(state[name])
         logger.info("going on from step %d", self.step)
+
+
+class TimedFit(ResumableFit):
+    """A fit that ends after `settings.steps` or `settings.minutes`, whichever comes first; `clock` is one of its parts."""
+
+    def __init__(self, settings: TimedSettings) -> None:
+        super().__init__(settings)
+        self.clock = Clock()
+
+    def run(self, items: Sequence[Any], checkpoint: Path) -> None:
+        """Fit until the run is over; time runs from here."""
+        self.clock.start()
+        super().run(items, checkpoint)
+
+    def progress(self) -> float:
+        """By steps or by time, whichever is further."""
+        minutes = self.clock.elapsed_sec() / 60
+        return min(max(self.step / self.settings.steps, minutes / self.settings.minutes), 1.0)
 
 
 def shuffled(items: Sequence[T], settings: ResumableSettings, first_step: int) -> Iterator[T]:

@@ -29,8 +29,8 @@ from ..core.speech import SpeechModel
 from .commands import run_command
 from .compare_portrait import APART_SEC, open_scene, options_parser, ways_of
 from .evaluate_personal_film import TrueFrame
-from .personalization.motion_scores import BILABIALS, Phone, closure_j
-from .portrait.measures import gap_curve, tracked
+from .personalization.motion_scores import BILABIALS, Phone
+from .portrait.measures import seen_closures, tracked
 from .portrait.ways import Scene
 from .speech_recordings import HELD_OUT, Recording, data_folder, recordings
 
@@ -61,16 +61,15 @@ def spoken(
 
 def speak(options: argparse.Namespace) -> None:
     """Let every way speak; print closures and write them."""
+    ways, landmarker = ways_of(options), FaceLandmarker.open(options.tracker)
     options.out.mkdir(parents=True, exist_ok=True)
     scene = open_scene(options.film, options.out, options.prior)
     kept = [r for r in recordings(data_folder(options.data)) if r.name in HELD_OUT]
     frames, times_sec, phones = spoken(kept[: options.clips], Avatar.open(options.driver), scene)
-    landmarker = FaceLandmarker.open(options.tracker)
     found: dict[str, float] = {}
-    for name, draw in ways_of(options).items():
-        gaps = gap_curve(tracked(landmarker, draw(scene, frames)))
-        known = np.isfinite(gaps)
-        found[name] = closure_j(times_sec[known], gaps[known], phones)
+    for name, draw in ways.items():
+        points = tracked(landmarker, draw(scene, frames))
+        found[name] = seen_closures(points, times_sec, phones)
         LOG.info("%s: %.2f", name, found[name])
     count = sum(name in BILABIALS for name, _, _ in phones)
     record = {"seconds": len(frames) / float(FPS), "p_b_m": count, "closure_j": found}

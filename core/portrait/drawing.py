@@ -103,9 +103,7 @@ def _draw_lines(
 ) -> None:
     """Into the layers of `[L, S, S]`: a Gaussian of the distance to the nearest of their segments `[N, 2, 2]`."""
     side = maps.shape[-1]
-    reach = WIDTHS_DRAWN * width
-    low = np.clip(np.floor((segments.min(1) - reach) * side), 0, side).astype(int)
-    high = np.clip(np.ceil((segments.max(1) + reach) * side), 0, side).astype(int)
+    low, high = _boxes(segments, WIDTHS_DRAWN * width, side)
     # Squares of one size, so that all are drawn at once.
     size = int((high - low).max())
     corners = np.minimum(low, side - size)
@@ -120,9 +118,8 @@ def _draw_lines(
 
 def _fill(picture: np.ndarray, outline: np.ndarray) -> None:
     """Into `[S, S]`: 1 within an outline `[P, 2]`, smooth at its edge."""
-    side, reach = len(picture), 6 * EDGE_WIDTH
-    low = np.clip(np.floor((outline.min(0) - reach) * side), 0, side).astype(int)
-    high = np.clip(np.ceil((outline.max(0) + reach) * side), 0, side).astype(int)
+    side = len(picture)
+    low, high = _boxes(outline, 6 * EDGE_WIDTH, side)
     x = ((np.arange(low[0], high[0], dtype=np.float32) + 0.5) / side)[None, None, :]
     y = ((np.arange(low[1], high[1], dtype=np.float32) + 0.5) / side)[None, :, None]
     segments = np.stack([outline, np.roll(outline, -1, axis=0)], axis=1)
@@ -135,6 +132,13 @@ def _fill(picture: np.ndarray, outline: np.ndarray) -> None:
     inside = 1 / (1 + np.exp(np.clip(signed * np.float32(-2 / EDGE_WIDTH), -30, 30)))
     part = picture[low[1] : high[1], low[0] : high[0]]
     np.maximum(part, inside, out=part)
+
+
+def _boxes(points: np.ndarray, reach: float, side: int) -> tuple[np.ndarray, np.ndarray]:
+    """First and last pixels `[*N, 2]` (x, y) of a picture that lie within reach of points `[*N, P, 2]`."""
+    low = np.floor((points.min(-2) - reach) * side)
+    high = np.ceil((points.max(-2) + reach) * side)
+    return tuple(np.clip(ends, 0, side).astype(int) for ends in (low, high))
 
 
 def _squared_distances(x: np.ndarray, y: np.ndarray, segments: np.ndarray) -> np.ndarray:

@@ -22,7 +22,8 @@ from .window import PORTRAIT_PX
 
 PORTRAIT_FOLDER = ASSETS / "portrait"
 VERSION = 1
-# Steps from noise to a picture (more gain nothing: docs/BENCHMARKS.md), and how far the landmarks count beyond what the network says without them.
+# Steps from noise to a picture (more gain nothing: docs/BENCHMARKS.md), and how far the landmarks count beyond what
+# the network says without them.
 STEPS, GUIDANCE = 1, 1.0
 MOST_STEPS = 64
 # All frames begin from one noise: what differs between them is what the landmarks say.

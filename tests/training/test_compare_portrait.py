@@ -16,7 +16,6 @@ pytest.importorskip("onnx", reason="makes the small networks")
 from gaussian_heads.core.assets import SAMPLE_SENTENCE, builtin_avatars  # noqa: E402
 from gaussian_heads.core.avatar.pose import pose_points  # noqa: E402
 from gaussian_heads.core.camera import Camera  # noqa: E402
-from gaussian_heads.core.monocular.landmarker import LIP_PAIRS, TO_68  # noqa: E402
 from gaussian_heads.core.portrait.photo import photo_of  # noqa: E402
 from gaussian_heads.core.render import render  # noqa: E402
 from gaussian_heads.training import compare_portrait, speak_portrait  # noqa: E402
@@ -27,6 +26,7 @@ from gaussian_heads.training.speech_recordings import HELD_OUT, Recording  # noq
 
 from ..core.portrait_photos import WALL, Standpoint, code, head, readers  # noqa: E402
 from ..core.tiny_portrait import write_portrait_networks  # noqa: E402
+from .portrait_fixtures import Watcher  # noqa: E402
 
 PERSON = "kofi"
 JAW = (0.0, 0.1, 0.3, 0.1, 0.2)
@@ -132,16 +132,6 @@ def test_phones_beyond_the_frames_do_not_count(scene, tmp_path):
     assert phones == [("P", 0.0, 0.02), ("M", 0.08 + apart, 0.12 + apart)]
 
 
-class Seer:
-    """A tracker that reads the lip gap off the first pixel."""
-
-    def points(self, picture):
-        points = np.zeros((478, 2))
-        points[[lower for _, lower in LIP_PAIRS], 1] = float(picture[0, 0, 0])
-        points[TO_68[45], 0] = 100.0
-        return [points]
-
-
 def test_recordings_speak_through_every_way(scene, tmp_path, monkeypatch, capsys):
     phones = [("P", 0.2, 0.3), ("AA", 0.4, 0.6), ("M", 0.7, 0.8), ("AA", 0.9, 1.1), ("P", 90, 91)]
     clips = [
@@ -162,7 +152,7 @@ def test_recordings_speak_through_every_way(scene, tmp_path, monkeypatch, capsys
     monkeypatch.setattr(speak_portrait, "open_scene", lambda *_: scene)
     monkeypatch.setattr(speak_portrait, "recordings", lambda _: clips)
     monkeypatch.setattr(speak_portrait, "ways_of", lambda _: {"good": draw, "stiff": stay})
-    monkeypatch.setattr(speak_portrait.FaceLandmarker, "open", lambda _: Seer())
+    monkeypatch.setattr(speak_portrait.FaceLandmarker, "open", lambda _: Watcher())
     (tmp_path / "speech").mkdir()
     words = ["--film", str(tmp_path), "--out", str(tmp_path / "out"), "--data", str(tmp_path)]
     assert speak_portrait.main([*words, "--tracker", "any.task"]) == 0

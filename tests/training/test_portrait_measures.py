@@ -5,14 +5,16 @@ import pytest
 
 pytest.importorskip("torch", reason="the measures need the training extra (PyTorch, scipy)")
 
-from gaussian_heads.core.monocular.landmarker import LIP_PAIRS, TO_68  # noqa: E402
 from gaussian_heads.training.portrait.measures import (  # noqa: E402
     TrueFilm,
     gap_curve,
     likeness,
+    seen_closures,
     seen_lips,
     tracked,
 )
+
+from .portrait_fixtures import Watcher  # noqa: E402
 
 # Seconds of p and of an open vowel, ten of each.
 PHONES = [(name, n + at, n + at + 0.2) for n in range(10) for name, at in (("P", 0.1), ("AA", 0.6))]
@@ -52,19 +54,6 @@ def test_only_the_mouth_counts_for_the_mouth_and_only_the_head_for_the_rest(film
     assert found.mouth_psnr_db < found.psnr_db < 100
 
 
-class Watcher:
-    """Sees a face whose lips are as far apart as the first pixel says, or none where that is 0."""
-
-    def points(self, picture):
-        gap = float(picture[0, 0, 0])
-        if not gap:
-            return []
-        points = np.zeros((478, 2))
-        points[[pair[1] for pair in LIP_PAIRS], 1] = gap
-        points[TO_68[45], 0] = 100.0
-        return [points]
-
-
 def pictures_of(gaps):
     pictures = np.zeros((len(gaps), 4, 4, 3), np.uint8)
     pictures[:, 0, 0, 0] = gaps
@@ -82,10 +71,11 @@ def test_lips_that_follow_close_and_those_that_stay_do_not():
         if name == "P":
             shut |= (TIMES_SEC >= start - 0.03) & (TIMES_SEC <= end + 0.03)
     wanted = tracked(Watcher(), pictures_of(np.where(shut, 1, 40)))
-    same = seen_lips(wanted, wanted, TIMES_SEC, PHONES)
+    same = seen_lips(wanted, wanted)
     assert (same.landmarks_px, same.lips_px) == (0.0, 0.0)
-    assert same.gap_correlation == pytest.approx(1.0) and same.closure_j == 1.0
-    open_ = seen_lips(
-        tracked(Watcher(), pictures_of(np.full(len(TIMES_SEC), 40))), wanted, TIMES_SEC, PHONES
-    )
-    assert open_.closure_j == 0.0 and open_.gap_correlation == 0.0 and open_.lips_px > 1
+    assert same.gap_correlation == pytest.approx(1.0)
+    assert seen_closures(wanted, TIMES_SEC, PHONES) == 1.0
+    stiff = tracked(Watcher(), pictures_of(np.full(len(TIMES_SEC), 40)))
+    assert seen_closures(stiff, TIMES_SEC, PHONES) == 0.0
+    compared = seen_lips(stiff, wanted)
+    assert compared.gap_correlation == 0.0 and compared.lips_px > 1

@@ -16,11 +16,10 @@ from torch.utils.data import DataLoader
 
 from ...core.portrait.drawing import MAP_PX
 from ..board import Board
-from ..clock import Clock
 from ..networks.portrait import PortraitNetwork, PortraitSettings
 from ..prior_settings import TrainingError
 from ..processes import Processes
-from ..resumable import BROKEN, ResumableFit, Stateful
+from ..resumable import BROKEN, Stateful, TimedFit
 from .flow import BEGINNING_SHARE, flow_loss
 from .pool import FRAMES, ClipPool, Sample, collate, on_device
 from .sheet import sheet_of
@@ -78,7 +77,7 @@ class EarlierRuns:
         self.notes = state["notes"]
 
 
-class PortraitFit(ResumableFit):
+class PortraitFit(TimedFit):
     """Learns from clips; `average` is what is exported."""
 
     def __init__(
@@ -95,7 +94,7 @@ class PortraitFit(ResumableFit):
         self.solver = torch.optim.AdamW(
             self.network.parameters(), settings.rate, weight_decay=settings.decay
         )
-        self.clock, self.earlier = Clock(), EarlierRuns()
+        self.earlier = EarlierRuns()
 
     def parts(self) -> dict[str, Stateful]:
         """What a checkpoint keeps."""
@@ -110,11 +109,6 @@ class PortraitFit(ResumableFit):
     def is_same_run(self, settings: dict[str, Any]) -> bool:
         """Only the network must be the same: a run may become longer."""
         return settings.get("network") == dataclasses.asdict(self.settings.network)
-
-    def progress(self) -> float:
-        """By steps or by time, whichever is further."""
-        s = self.settings
-        return min(max(self.step / s.steps, self.clock.elapsed_sec() / 60 / s.minutes), 1.0)
 
     def begin_with(self, checkpoint: Path) -> None:
         """Take the average of another run, which may not have heard; raises `TrainingError` for other sizes."""
@@ -138,7 +132,6 @@ class PortraitFit(ResumableFit):
 
     def order(self, items: ClipPool) -> Iterator[Sample]:
         """New batches until the run is over; what is drawn after a restart is drawn anew, and in each process."""
-        self.clock.start()
         items.seed = [self.settings.seed, self.step, self.processes.rank]
         loader = DataLoader(
             items, self.settings.batch, num_workers=self.workers, collate_fn=collate

@@ -48,13 +48,12 @@ class SeenLips:
     """A tracker's landmarks against those that it sees in the true film, in pixels of 256, and its lip gaps.
 
     `landmarks_px` is the mean distance of all 68, `lips_px` that of the lips' about their own means (LMD);
-    `gap_correlation` is over all frames, `closure_j` with the phones that are spoken.
+    `gap_correlation` is over all frames.
     """
 
     landmarks_px: float
     lips_px: float
     gap_correlation: float
-    closure_j: float
 
 
 def likeness(films: Sequence[TrueFilm], drawn: Sequence[np.ndarray]) -> Likeness:
@@ -81,9 +80,7 @@ def tracked(landmarker: FaceLandmarker, pictures: np.ndarray) -> np.ndarray:
     return found
 
 
-def seen_lips(
-    ours: np.ndarray, wanted: np.ndarray, times_sec: np.ndarray, phones: Sequence[Phone]
-) -> SeenLips:
+def seen_lips(ours: np.ndarray, wanted: np.ndarray) -> SeenLips:
     """Compare tracked points `[N, 478, 2]` of a film with those of the true one."""
     a, b = (points[:, list(TO_68)] for points in (ours, wanted))
     own = [points[:, LIPS] - points[:, LIPS].mean(1, keepdims=True) for points in (a, b)]
@@ -93,8 +90,14 @@ def seen_lips(
         float(np.nanmean(np.linalg.norm(a - b, axis=2))),
         float(np.nanmean(np.linalg.norm(own[0] - own[1], axis=2))),
         correlation(gaps[known], wanted_gaps[known]),
-        closure_j(times_sec[known], gaps[known], phones),
     )
+
+
+def seen_closures(points: np.ndarray, times_sec: np.ndarray, phones: Sequence[Phone]) -> float:
+    """Closure J of a tracker's points `[N, 478, 2]`, over the frames in which it sees a face."""
+    gaps = gap_curve(points)
+    known = np.isfinite(gaps)
+    return closure_j(times_sec[known], gaps[known], phones)
 
 
 def gap_curve(points: np.ndarray) -> np.ndarray:

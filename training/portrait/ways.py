@@ -23,11 +23,12 @@ from ...core.render import render
 from ..evaluate_metrics import composite
 from ..evaluate_personal_film import FRONT, Film, TrueFrame
 from ..evaluate_personal_ways import TrueWay
+from ..evaluate_sheet import as_bytes
 from ..networks.portrait import warp
 from .fit import load_portrait
 from .flow import sampled
 from .measures import TrueFilm
-from .pool import collate, make_sample, with_still_mouth
+from .pool import Sample, collate, make_sample, with_still_mouth
 from .sheet import bytes_of
 from .sounds import PhoneListener, sound_features
 
@@ -51,8 +52,7 @@ class Scene:
 
     def cut(self, colors: np.ndarray) -> np.ndarray:
         """The window's part `[S, S, C]` uint8 of colours `[H, W, C]` in [0, 1]."""
-        pixels = np.round(np.clip(colors, 0.0, 1.0) * 255).astype(np.uint8)
-        return cut(pixels, self.photo.window, PORTRAIT_PX)
+        return cut(as_bytes(colors), self.photo.window, PORTRAIT_PX)
 
     def truth(self, frames: list[TrueFrame]) -> TrueFilm:
         """Frames as they were."""
@@ -104,9 +104,7 @@ class Warped:
 
     def __call__(self, scene: Scene, frames: list[TrueFrame]) -> np.ndarray:
         rig = PortraitRig(scene.photo, self.driver)
-        points = scene.points(rig, frames)
-        blank = np.zeros((len(frames), *scene.photo.picture.shape), np.uint8)
-        given = make_sample(scene.photo.picture, rig.reference, blank, points)
+        given = _sample(rig, scene.points(rig, frames))
         return bytes_of(warp(given.photo.expand(len(frames), -1, -1, -1), given.field))
 
 
@@ -144,10 +142,8 @@ class Heard:
 
     def __call__(self, scene: Scene, frames: list[TrueFrame]) -> np.ndarray:
         network, _ = load_portrait(self.checkpoint)
-        rig, zero = (
-            PortraitRig(scene.photo, self.driver),
-            np.zeros(self.driver.code_dim, np.float32),
-        )
+        rig = PortraitRig(scene.photo, self.driver)
+        zero = np.zeros(self.driver.code_dim, np.float32)
         at_rest = np.stack([rig.points(zero, scene.pose(frame)) for frame in frames])
         points = with_still_mouth(scene.points(rig, frames), at_rest)
         listener = PhoneListener()
@@ -155,13 +151,10 @@ class Heard:
         sound = np.concatenate(
             [sound_features(heard[f.name[0]], np.array([f.time_sec])) for f in frames]
         )
-        blank = np.zeros((len(frames), *scene.photo.picture.shape), np.uint8)
         drawn = []
         for first in range(0, len(frames), HEARD_FRAMES):
             part = slice(first, first + HEARD_FRAMES)
-            sample = make_sample(
-                scene.photo.picture, rig.reference, blank[part], points[part], sound[part]
-            )
+            sample = _sample(rig, points[part], sound[part])
             drawn.append(bytes_of(sampled(network, collate([sample]), steps=self.steps)[0]))
         return np.concatenate(drawn)
 
@@ -180,3 +173,9 @@ class Head:
             behind = (1 - drawn.alphas)[..., None] * scene.room
             pictures.append(scene.cut(drawn.colors + behind))
         return np.stack(pictures)
+
+
+def _sample(rig: PortraitRig, points: np.ndarray, sound: np.ndarray | None = None) -> Sample:
+    """What a network of torch is given for frames whose pictures are to be found."""
+    blank = np.zeros((len(points), *rig.photo.picture.shape), np.uint8)
+    return make_sample(rig.photo.picture, rig.reference, blank, points, sound)
