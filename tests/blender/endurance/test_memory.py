@@ -17,6 +17,8 @@ import soundfile
 from gaussian_heads.core.assets import SAMPLE_SENTENCE
 from gaussian_heads.core.audio import load_audio, resample
 
+from .enduring import growth
+
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 IS_LONG = bool(os.environ.get("GAUSSIAN_HEADS_ENDURANCE"))
@@ -52,9 +54,22 @@ SHORT = {"frames": 300, "decodes": 600}
 @pytest.mark.parametrize(("part", "count"), (LONG if IS_LONG else SHORT).items())
 def test_frames_cost_no_memory(part, count, folder):
     figures = measured(part, folder, count)
-    growth = figures["growth_in_1000_frames"]
-    assert growth.pop("rss_mb") < MAX_GROWTH_MB
-    assert all(abs(slope) < 1e-6 for slope in growth.values()), growth
+    grown, first, last = (figures[name] for name in ("growth_in_1000_frames", "first", "last"))
+    assert grown.pop("rss_mb") < MAX_GROWTH_MB
+    assert all(abs(slope) < 1e-6 for slope in grown.values()), grown
+    assert {name: last[name] for name in grown} == {name: first[name] for name in grown}
+
+
+def test_a_leak_is_told_from_a_step():
+    """The numbers of the frames at which 300 frames are sampled; MB held at each."""
+    frames = np.arange(75, 300, 7)
+    leak = 400 + 0.004 * frames
+    assert growth(frames, leak) == pytest.approx(4)
+    step = 400 + 4.0 * (frames > 150)
+    assert growth(frames, step) == pytest.approx(0, abs=1e-6)
+    assert growth(frames, leak + step) == pytest.approx(4)
+    slow_leak = 400 + 0.2 * (frames // 40)
+    assert growth(frames, slow_leak) > 1
 
 
 def write_speech(path, minutes):
