@@ -1,7 +1,5 @@
 """Preferences of the add-on: where the user's avatars and the accelerator environment are."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -120,7 +118,7 @@ def environment_folder() -> Path:
     return _path("accelerator_folder") or user_folder() / "accelerator"
 
 
-def accelerator_plan() -> AcceleratorPlan:
+def accelerator_plan() -> "AcceleratorPlan":
     """What the button would make."""
     from .accelerator import LOG_NAME, AcceleratorPlan, find_python
 

@@ -1,7 +1,5 @@
 """What a .blend stores: settings of an avatar object, its named controls, and scene defaults."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import bpy

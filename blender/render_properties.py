@@ -1,7 +1,5 @@
 """Settings of how heads look and how a scene is rendered, mixed into the groups of `properties`."""
 
-from __future__ import annotations
-
 import bpy
 from bpy.props import (
     EnumProperty,

@@ -1,7 +1,5 @@
 """Settings of how a head moves by itself while it speaks, mixed into the group of `properties`."""
 
-from __future__ import annotations
-
 import bpy
 from bpy.props import FloatProperty
 

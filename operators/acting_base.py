@@ -1,7 +1,5 @@
 """What operators of acting share: the avatar they work on, and keying what they change."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import bpy

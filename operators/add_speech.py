@@ -1,7 +1,5 @@
 """Put sound files on the timeline for a head to speak, from a dialog or dropped into the 3D View."""
 
-from __future__ import annotations
-
 import bpy
 from bpy.props import BoolProperty, CollectionProperty, EnumProperty, StringProperty
 

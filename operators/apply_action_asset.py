@@ -1,7 +1,5 @@
 """Give the face the pose of an asset: from the Asset Browser, the asset shelf or a script."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,14 +63,14 @@ class ReadsPoseAsset(ActsOnAvatar):
         options={"HIDDEN", "SKIP_SAVE"},
     )
 
-    def wanted_pose(self, context: bpy.types.Context) -> Pose:
+    def wanted_pose(self, context: bpy.types.Context) -> "Pose":
         """The pose of the asset, mirrored where that is asked for."""
         from ..blender.acting.pose import mirrored_pose
 
         pose = self._pose(context)
         return mirrored_pose(pose) if self.mirrored else pose
 
-    def _pose(self, context: bpy.types.Context) -> Pose:
+    def _pose(self, context: bpy.types.Context) -> "Pose":
         from ..blender.acting.assets import asset_pose, stored_pose
 
         if self.filepath:
@@ -93,7 +91,7 @@ class ReadsPoseAsset(ActsOnAvatar):
             self.filepath, self.action = asset.full_library_path, asset.name
         return asset_pose(asset)
 
-    def _shelf_pose(self) -> Pose:
+    def _shelf_pose(self) -> "Pose":
         """The pose that an asset shelf names: a path of .blend file, folder and name."""
         from ..blender.acting.assets import stored_pose
 
@@ -129,7 +127,7 @@ class GAUSSIAN_HEADS_OT_apply_action_asset(ReadsPoseAsset, bpy.types.Operator):
         )
 
 
-def _local_pose(name: str) -> Pose:
+def _local_pose(name: str) -> "Pose":
     from ..blender.acting.assets import action_pose
 
     action = bpy.data.actions.get(name)

@@ -1,7 +1,5 @@
 """Give the face an expression of the table."""
 
-from __future__ import annotations
-
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty
 

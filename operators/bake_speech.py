@@ -1,7 +1,5 @@
 """Turn a sound strip into keyframes; beside the interface, or at once in background mode."""
 
-from __future__ import annotations
-
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -63,7 +61,7 @@ class GAUSSIAN_HEADS_OT_bake_speech(
         layout.prop(self, "destination")
         self.draw_frames(layout)
 
-    def begin(self, context: bpy.types.Context) -> SpeechJob | None:
+    def begin(self, context: bpy.types.Context) -> "SpeechJob | None":
         """Link the strip to the avatar and get its sound ready; nothing to hear where frames of it were heard."""
         from ..blender.bake import require_editable
         from ..blender.dialogue.bake import listen_to
@@ -96,7 +94,7 @@ class GAUSSIAN_HEADS_OT_bake_speech(
             undo.pop_all()
         return SpeechJob([listening], speech_model, scratch)
 
-    def finish(self, context: bpy.types.Context, job: SpeechJob | None) -> Outcome:
+    def finish(self, context: bpy.types.Context, job: "SpeechJob | None") -> Outcome:
         """Key what was heard."""
         from ..blender.bake import bake_track
         from ..blender.dialogue.bake import BakeOptions, key_heard, update_line

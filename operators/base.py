@@ -1,7 +1,5 @@
 """What every operator does when something goes wrong: one sentence for the user, the rest in the log."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

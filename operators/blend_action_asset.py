@@ -1,7 +1,5 @@
 """Blend the face towards the pose of an asset by dragging, as Blender's pose library does with bones."""
 
-from __future__ import annotations
-
 import bpy
 from bpy.props import FloatProperty
 

@@ -1,7 +1,5 @@
 """Delete baked keys, of a line, of a range of frames or all of an avatar's, and drop those that are not needed."""
 
-from __future__ import annotations
-
 import math
 
 import bpy

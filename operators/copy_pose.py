@@ -1,7 +1,5 @@
 """Copy the acted pose, and paste it to another frame or another head."""
 
-from __future__ import annotations
-
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty
 

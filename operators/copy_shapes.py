@@ -1,7 +1,5 @@
 """Let the shape keys of a mesh character do what an avatar does."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING
 
 import bpy
@@ -200,7 +198,7 @@ def shape_source(context: bpy.types.Context) -> bpy.types.Object | None:
     return avatars[0] if chosen is None and len(avatars) == 1 else None
 
 
-def sentence_of(baked: ShapeBake) -> str:
+def sentence_of(baked: "ShapeBake") -> str:
     """What was keyed, for the status bar."""
     return (
         f"Keyed frames {baked.first_frame} to {baked.last_frame} in '{baked.action}': "

@@ -1,7 +1,5 @@
 """Make the asset library of expressions."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import bpy

@@ -1,7 +1,5 @@
 """Direct an expression: key its Action Units over a range of frames, for the next bake."""
 
-from __future__ import annotations
-
 import bpy
 from bpy.props import EnumProperty, IntProperty
 

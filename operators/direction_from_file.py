@@ -1,7 +1,5 @@
 """Turn a table of measured Action Units into an acting direction."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,7 +40,7 @@ class KeysUnits:
     def key_units(
         self,
         obj: bpy.types.Object,
-        intensities: np.ndarray,
+        intensities: "np.ndarray",
         first_frame: int,
         units: tuple[str, ...],
     ) -> None:

@@ -1,7 +1,5 @@
 """Write the 68 landmarks of heads, frame by frame; beside the interface, or at once in background mode."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -118,7 +116,7 @@ class GAUSSIAN_HEADS_OT_export_landmarks(
             raise GaussianHeadsError(NO_AVATAR)
         return [avatar]
 
-    def _watched(self, steps: Iterator[tuple[float, WrittenLandmarks | None]]) -> Iterator[float]:
+    def _watched(self, steps: "Iterator[tuple[float, WrittenLandmarks | None]]") -> Iterator[float]:
         """What is done; frames are counted and the result kept."""
         with closing(steps):
             for done, written in steps:

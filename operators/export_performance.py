@@ -1,7 +1,5 @@
 """Write what an avatar does as ARKit weights for other programs."""
 
-from __future__ import annotations
-
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty
 

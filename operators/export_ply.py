@@ -1,7 +1,5 @@
 """Write frames of an avatar as standard splat files; beside the interface, or at once in background mode."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path

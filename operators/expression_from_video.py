@@ -1,7 +1,5 @@
 """Turn a movie strip or a video file into keyframes of a face; beside the interface, or at once."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING
 
 import bpy
@@ -116,7 +114,7 @@ class GAUSSIAN_HEADS_OT_expression_from_video(
         if is_head:
             layout.prop(self, "destination")
 
-    def begin(self, context: bpy.types.Context) -> WatchingJob:
+    def begin(self, context: bpy.types.Context) -> "WatchingJob":
         """Say what is to be watched, and refuse early what cannot work."""
         from ..blender.bake import require_editable
         from ..blender.watching import Watching, WatchingJob, WatchRequest, face_encoder
@@ -131,7 +129,7 @@ class GAUSSIAN_HEADS_OT_expression_from_video(
         )
         return WatchingJob(Watching(request, obj.session_uid), face_encoder)
 
-    def finish(self, context: bpy.types.Context, job: WatchingJob) -> Outcome:
+    def finish(self, context: bpy.types.Context, job: "WatchingJob") -> Outcome:
         """Key what was seen."""
         from ..blender.jobs import object_by_uid
 
@@ -165,9 +163,9 @@ class GAUSSIAN_HEADS_OT_expression_from_video(
         self,
         context: bpy.types.Context,
         obj: bpy.types.Object,
-        track: ExpressionTrack,
+        track: "ExpressionTrack",
         first_frame: int,
-    ) -> PerformanceResult:
+    ) -> "PerformanceResult":
         from ..blender.destinations import Destination
         from ..blender.exchange.options import PerformanceOptions
         from ..blender.exchange.performances import apply_performance

@@ -1,7 +1,5 @@
 """Find avatar files that moved."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Give the head something to follow."""
 
-from __future__ import annotations
-
 import bpy
 from bpy.props import StringProperty
 

@@ -1,7 +1,5 @@
 """What operators share that write a table or arrays with a row for each frame."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import bpy

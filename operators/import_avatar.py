@@ -1,7 +1,5 @@
 """Load avatars into the scene."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import bpy

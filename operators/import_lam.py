@@ -1,7 +1,5 @@
 """Convert LAM heads to avatars and add them."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import bpy

@@ -1,7 +1,5 @@
 """Put a recorded performance on an avatar, or on the shape keys of a mesh character."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -164,7 +162,7 @@ class GAUSSIAN_HEADS_OT_import_performance(ThinsKeys, GuardedOperator, bpy.types
             layout.prop(self, "destination")
         layout.prop(self, "rate")
 
-    def _options(self) -> PerformanceOptions:
+    def _options(self) -> "PerformanceOptions":
         from ..blender.destinations import Destination
         from ..blender.exchange.performances import PerformanceOptions
 

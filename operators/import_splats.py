@@ -1,7 +1,5 @@
 """Load a splat file into the scene as an object that stands still."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import bpy

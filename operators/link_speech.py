@@ -1,7 +1,5 @@
 """Say which avatar speaks which sound strip, and take that back."""
 
-from __future__ import annotations
-
 import bpy
 from bpy.props import BoolProperty, StringProperty
 

@@ -1,7 +1,5 @@
 """Operators that listen to sounds: beside the interface with a progress bar, or at once in background mode."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING
 
 import bpy
@@ -67,7 +65,7 @@ class TakesDestination:
         default=AS_SET,
     )
 
-    def chosen_destination(self, scene: bpy.types.Scene) -> Destination:
+    def chosen_destination(self, scene: bpy.types.Scene) -> "Destination":
         """Where the keys go."""
         from ..blender.destinations import Destination
 
@@ -165,7 +163,7 @@ def _redraw_sidebars(context: bpy.types.Context) -> None:
                     region.tag_redraw()
 
 
-def sentence_of(result: BakeResult) -> str:
+def sentence_of(result: "BakeResult") -> str:
     """What a bake wrote, for the status bar."""
     where = f"the NLA strip '{result.nla_strip}'" if result.nla_strip else f"'{result.action}'"
     return f"Keyed frames {result.first_frame} to {result.last_frame} in {where}."

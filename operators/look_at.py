@@ -1,7 +1,5 @@
 """Give the eyes something to look at."""
 
-from __future__ import annotations
-
 import bpy
 from bpy.props import BoolProperty, FloatProperty, StringProperty
 

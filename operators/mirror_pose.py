@@ -1,7 +1,5 @@
 """Swap the sides of the face."""
 
-from __future__ import annotations
-
 import bpy
 from bpy.props import BoolProperty
 

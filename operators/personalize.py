@@ -1,7 +1,5 @@
 """Make a new person from a video or photos, in a process beside Blender."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -169,7 +167,7 @@ class GAUSSIAN_HEADS_OT_personalize(
         )
         return CANCELLED
 
-    def _request(self) -> PersonalizeRequest:
+    def _request(self) -> "PersonalizeRequest":
         from ..blender import people
         from ..blender.personalizing import CONSENT_SENTENCE, PersonalizeError, PersonalizeRequest
 

@@ -1,7 +1,5 @@
 """Apply and save presets; the menus of presets, as Blender's own panels have them."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import bpy

@@ -1,7 +1,5 @@
 """The five-minute previz: a person, a sound, and everything else is there."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,7 +42,7 @@ _Item = tuple[str, str, str]
 class _Asked:
     """What is to be made, and its sound; holds nothing of Blender's."""
 
-    def __init__(self, request: PrevizRequest, scene: bpy.types.Scene) -> None:
+    def __init__(self, request: "PrevizRequest", scene: bpy.types.Scene) -> None:
         from ..blender.previz import sound_of
 
         self.request = request
@@ -52,7 +50,7 @@ class _Asked:
         modified_ns = request.audio.stat().st_mtime_ns
         self.key = (self._sound, modified_ns, request.style.effort)
 
-    def listen(self, model: SpeechModel, progress: Progress | None = None) -> HeardSpeech:
+    def listen(self, model: "SpeechModel", progress: "Progress | None" = None) -> "HeardSpeech":
         """What is heard of the sound."""
         from ..blender.speech import hear
 
@@ -60,11 +58,11 @@ class _Asked:
 
 
 # What was heard last, so that the redo panel need not listen again.
-_heard: dict[tuple[StripSound, int, float], HeardSpeech] = {}
-_running: list[Work[HeardSpeech]] = []
+_heard: "dict[tuple[StripSound, int, float], HeardSpeech]" = {}
+_running: "list[Work[HeardSpeech]]" = []
 
 
-def running_previz() -> Work[HeardSpeech] | None:
+def running_previz() -> "Work[HeardSpeech] | None":
     """The listening of a previz that is being made."""
     return _running[0] if _running else None
 
@@ -234,7 +232,7 @@ class GAUSSIAN_HEADS_OT_previz(GuardedOperator, bpy.types.Operator):
             return CANCELLED
         return self._finish(context, self._work.result())
 
-    def _finish(self, context: bpy.types.Context, heard: HeardSpeech) -> Outcome:
+    def _finish(self, context: bpy.types.Context, heard: "HeardSpeech") -> Outcome:
         from ..blender.previz import build
         from ..blender.viewing import look_through_camera
 
@@ -247,7 +245,7 @@ class GAUSSIAN_HEADS_OT_previz(GuardedOperator, bpy.types.Operator):
         self.report({"INFO"}, _sentence(result))
         return {"FINISHED"}
 
-    def _request(self) -> PrevizRequest:
+    def _request(self) -> "PrevizRequest":
         from ..blender.dialogue.dropped import require_sound
         from ..blender.previz import PrevizRequest, preset_style
 
@@ -276,7 +274,7 @@ class GAUSSIAN_HEADS_OT_previz(GuardedOperator, bpy.types.Operator):
         context.workspace.status_text_set(None)
 
 
-def _sentence(result: PrevizResult) -> str:
+def _sentence(result: "PrevizResult") -> str:
     bake = result.bake
     return (
         f"'{result.head.name}' speaks on frames {bake.first_frame} to {bake.last_frame}: press Space to "

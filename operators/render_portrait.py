@@ -1,7 +1,5 @@
 """Render a photo that moves as the active head does, frame by frame, beside the interface."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -144,7 +142,7 @@ class GAUSSIAN_HEADS_OT_render_portrait(
         )
         return CANCELLED
 
-    def _render(self, scene: bpy.types.Scene) -> PortraitRender:
+    def _render(self, scene: bpy.types.Scene) -> "PortraitRender":
         from ..blender.portraits.rendering import PortraitRender
         from ..core.portrait.order import CONSENT_SENTENCE, PortraitOrder
 

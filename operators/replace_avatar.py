@@ -1,7 +1,5 @@
 """Put another avatar in the place of one, or take its file as it is now."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import bpy

@@ -1,7 +1,5 @@
 """Set controls back to zero."""
 
-from __future__ import annotations
-
 import bpy
 from bpy.props import BoolProperty, StringProperty
 

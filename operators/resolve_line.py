@@ -1,7 +1,5 @@
 """The badge of a line: says how its keys stand, and does what is left to do."""
 
-from __future__ import annotations
-
 import bpy
 from bpy.props import StringProperty
 

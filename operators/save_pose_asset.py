@@ -1,7 +1,5 @@
 """Save the acted pose as an asset."""
 
-from __future__ import annotations
-
 import bpy
 from bpy.props import BoolProperty, EnumProperty, StringProperty
 

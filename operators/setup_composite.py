@@ -1,7 +1,5 @@
 """Lay a scene's heads over what EEVEE or Cycles makes of it."""
 
-from __future__ import annotations
-
 import bpy
 from bpy.props import BoolProperty
 

@@ -1,7 +1,5 @@
 """Key lines again from what was heard of them, with the settings as they are now."""
 
-from __future__ import annotations
-
 import bpy
 from bpy.props import StringProperty
 

@@ -1,7 +1,5 @@
 """What operators share that watch a movie strip or a video file: which one, and asking for a file."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,7 +77,7 @@ class WatchesVideo:
         operator("INVOKE_DEFAULT", filepath=self.filepath, **chosen)
         return CANCELLED
 
-    def chosen_video(self, context: bpy.types.Context) -> tuple[Path, VideoPlacement]:
+    def chosen_video(self, context: bpy.types.Context) -> "tuple[Path, VideoPlacement]":
         """The file to watch, and where it lies on the timeline."""
         from ..blender.movie_strips import (
             choose_movie,

@@ -103,6 +103,19 @@ def test_a_forbidden_import_is_found(tmp_path, monkeypatch):
         probe.unlink()
 
 
+def test_settings_of_blender_are_no_strings():
+    """With `annotations` from `__future__` Blender compiles each of them again at start: 35 us in 5.2, of 230."""
+    found = 0
+    for path in (p for layer in ("blender", "operators", "panels") for p in sources(layer)):
+        tree = ast.parse(path.read_text("utf8"))
+        annotated = [n.annotation for n in ast.walk(tree) if isinstance(n, ast.AnnAssign)]
+        settings = [a for a in annotated if isinstance(a, ast.Call)]
+        found += len(settings)
+        imports = [n for n in tree.body if isinstance(n, ast.ImportFrom)]
+        assert not settings or all(n.module != "__future__" for n in imports), path
+    assert found > 200
+
+
 def test_root_module_imports_nothing_at_the_top():
     tree = ast.parse((ROOT / "__init__.py").read_text("utf8"))
     imports = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]

@@ -1,7 +1,5 @@
 """Settings of how acting is shown and edited, mixed into the scene's group of `properties`."""
 
-from __future__ import annotations
-
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, StringProperty
 
 _TOOL = {"options": {"LIBRARY_EDITABLE"}}

@@ -1,7 +1,5 @@
 """Settings of what a head looks at and what it follows, mixed into the group of `properties`."""
 
-from __future__ import annotations
-
 import bpy
 from bpy.props import (
     BoolProperty,

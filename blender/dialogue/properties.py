@@ -1,7 +1,5 @@
 """What a .blend stores of dialogues: which strip is whose, how keys follow, which layers are muted."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 

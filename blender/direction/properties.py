@@ -1,7 +1,5 @@
 """Settings of what an actor is asked to show while speaking, mixed into the group of `properties`."""
 
-from __future__ import annotations
-
 import bpy
 from bpy.props import BoolProperty, FloatProperty, PointerProperty
 

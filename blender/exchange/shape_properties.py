@@ -1,7 +1,5 @@
 """What a mesh stores of its mapping: which shape key gets how much of which control."""
 
-from __future__ import annotations
-
 import bpy
 from bpy.props import (
     CollectionProperty,

@@ -1,7 +1,5 @@
 """Which avatar of the list is chosen: a setting of the session, in no file."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING
 
 import bpy
@@ -33,7 +31,7 @@ def library_items(_settings: object = None, _context: object = None) -> list[_It
     return [_item(number, entry) for number, entry in enumerate(library_entries())]
 
 
-def _item(number: int, entry: AvatarEntry) -> _Item:
+def _item(number: int, entry: "AvatarEntry") -> _Item:
     from .thumbnails import icon_id
 
     place = "" if entry.source == "SHIPPED" else f": {entry.path}"
