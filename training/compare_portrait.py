@@ -18,7 +18,7 @@ import argparse
 import json
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -85,18 +85,24 @@ def open_scene(folder: Path, out: Path, prior: Path) -> Scene:
     return Scene(film, photo, calm, room)
 
 
-def ways_of(options: argparse.Namespace) -> dict[str, Draw]:
-    """All ways by name."""
+def film_sounds(folder: Path) -> dict[str, np.ndarray]:
+    """What is said in a film's parts, by what their frames' names begin with."""
+    return {prefix: waveform_of(folder / name) for name, prefix in FILMS.values()}
+
+
+def waveform_of(path: Path) -> np.ndarray:
+    """The sound `[S]` of a film or recording, as the speech network is given it."""
+    return load_audio(path, read_sound, target_rate=SPEECH_RATE_HZ)[0]
+
+
+def ways_of(options: argparse.Namespace, waveforms: Mapping[str, np.ndarray]) -> dict[str, Draw]:
+    """All ways by name; `waveforms` as `Heard` has them."""
     driver = Avatar.open(options.driver)
     ways: dict[str, Draw] = {"photo": still, "warped": Warped(driver)}
     model = PortraitModel.open(options.model)
     for steps in options.steps:
         ways[f"portrait, {steps} step{'s' if steps > 1 else ''}"] = Drawn(driver, model, steps)
     if options.heard is not None:
-        waveforms = {
-            prefix: load_audio(options.film / name, read_sound, target_rate=SPEECH_RATE_HZ)[0]
-            for name, prefix in FILMS.values()
-        }
         ways["portrait, heard"] = Heard(driver, options.heard, waveforms, max(options.steps))
     for name, path in options.heads:
         ways[name] = Head(Avatar.open(path))
@@ -106,7 +112,7 @@ def ways_of(options: argparse.Namespace) -> dict[str, Draw]:
 def compare(options: argparse.Namespace) -> None:
     """Draw the film in all ways; print a row for each, write figures and a sheet."""
     # All that may be missing is opened before anything is drawn.
-    ways = ways_of(options)
+    ways = ways_of(options, film_sounds(options.film) if options.heard else {})
     landmarker = FaceLandmarker.open(options.tracker) if options.tracker else None
     options.out.mkdir(parents=True, exist_ok=True)
     scene = open_scene(options.film, options.out, options.prior)

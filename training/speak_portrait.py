@@ -27,7 +27,7 @@ from ..core.monocular.landmarker import FaceLandmarker
 from ..core.spaces.conversion import convert_track
 from ..core.speech import SpeechModel
 from .commands import run_command
-from .compare_portrait import APART_SEC, open_scene, options_parser, ways_of
+from .compare_portrait import APART_SEC, open_scene, options_parser, waveform_of, ways_of
 from .evaluate_personal_film import TrueFrame
 from .personalization.motion_scores import BILABIALS, Phone
 from .portrait.measures import seen_closures, tracked
@@ -61,11 +61,13 @@ def spoken(
 
 def speak(options: argparse.Namespace) -> None:
     """Let every way speak; print closures and write them."""
-    ways, landmarker = ways_of(options), FaceLandmarker.open(options.tracker)
+    kept = [r for r in recordings(data_folder(options.data)) if r.name in HELD_OUT]
+    clips = kept[: options.clips]
+    ways = ways_of(options, {clip.name: waveform_of(clip.path) for clip in clips})
+    landmarker = FaceLandmarker.open(options.tracker)
     options.out.mkdir(parents=True, exist_ok=True)
     scene = open_scene(options.film, options.out, options.prior)
-    kept = [r for r in recordings(data_folder(options.data)) if r.name in HELD_OUT]
-    frames, times_sec, phones = spoken(kept[: options.clips], Avatar.open(options.driver), scene)
+    frames, times_sec, phones = spoken(clips, Avatar.open(options.driver), scene)
     found: dict[str, float] = {}
     for name, draw in ways.items():
         points = tracked(landmarker, draw(scene, frames))

@@ -3,30 +3,37 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-pytest.importorskip("torch", reason="the comparison needs the training extra (PyTorch, scipy)")
+torch = pytest.importorskip(
+    "torch", reason="the comparison needs the training extra (PyTorch, scipy)"
+)
 pytest.importorskip("onnx", reason="makes the small networks")
 
 from gaussian_heads.core.assets import SAMPLE_SENTENCE, builtin_avatars  # noqa: E402
+from gaussian_heads.core.audio import SPEECH_RATE_HZ, load_audio  # noqa: E402
 from gaussian_heads.core.avatar.pose import pose_points  # noqa: E402
 from gaussian_heads.core.camera import Camera  # noqa: E402
 from gaussian_heads.core.portrait.photo import photo_of  # noqa: E402
 from gaussian_heads.core.render import render  # noqa: E402
 from gaussian_heads.training import compare_portrait, speak_portrait  # noqa: E402
 from gaussian_heads.training.evaluate_personal_film import TrueFrame  # noqa: E402
+from gaussian_heads.training.networks.portrait import PortraitNetwork  # noqa: E402
+from gaussian_heads.training.portrait import ways  # noqa: E402
 from gaussian_heads.training.portrait.measures import likeness  # noqa: E402
-from gaussian_heads.training.portrait.ways import Head, Scene, Warped, still  # noqa: E402
+from gaussian_heads.training.portrait.sounds import SOUND_DIM  # noqa: E402
+from gaussian_heads.training.portrait.ways import Head, Heard, Scene, Warped, still  # noqa: E402
 from gaussian_heads.training.speech_recordings import HELD_OUT, Recording  # noqa: E402
 
 from ..core.portrait_photos import WALL, Standpoint, code, head, readers  # noqa: E402
 from ..core.tiny_portrait import write_portrait_networks  # noqa: E402
-from .portrait_fixtures import Watcher  # noqa: E402
+from .portrait_fixtures import SMALL, Watcher  # noqa: E402
 
 PERSON = "kofi"
 JAW = (0.0, 0.1, 0.3, 0.1, 0.2)
@@ -119,6 +126,28 @@ def test_the_command_writes_figures_and_a_sheet_of_every_way(scene, tmp_path, mo
         assert sheet.size == (6 * 192, 5 * 206)
 
 
+def test_a_network_that_hears_hears_what_is_said_about_its_frame(scene, monkeypatch):
+    torch.manual_seed(5)
+    network = PortraitNetwork(replace(SMALL, heads=5, sound_dim=SOUND_DIM)).eval()
+    for weights in network.parameters():
+        torch.nn.init.normal_(weights, std=0.3)
+    monkeypatch.setattr(ways, "load_portrait", lambda _: (network, {}))
+    speech, _ = load_audio(SAMPLE_SENTENCE, target_rate=SPEECH_RATE_HZ)
+    silence = np.zeros_like(speech)
+    frame = replace(scene.film.frames[3], time_sec=1.0)
+    named = [replace(frame, name=name) for name in ("h0001", "head-7")]
+
+    def drawn(waveforms):
+        way = Heard(head("maya"), Path("any"), waveforms, 1)
+        return [way(scene, [one])[0] for one in named]
+
+    calm, spoken = drawn({"h": silence, "head-7": speech})
+    assert np.abs(calm.astype(int) - spoken).max() > 3
+    np.testing.assert_array_equal(drawn({"h": speech, "head-7": silence}), [spoken, calm])
+    later = Heard(head("maya"), Path("any"), {"h": speech}, 1)
+    assert np.abs(later(scene, [replace(frame, time_sec=1.5)])[0].astype(int) - spoken).max() > 3
+
+
 def test_phones_beyond_the_frames_do_not_count(scene, tmp_path):
     spoken = {
         "train": [["P", 0.0, 0.02], ["AA", 0.02, 0.5]],
@@ -151,7 +180,12 @@ def test_recordings_speak_through_every_way(scene, tmp_path, monkeypatch, capsys
 
     monkeypatch.setattr(speak_portrait, "open_scene", lambda *_: scene)
     monkeypatch.setattr(speak_portrait, "recordings", lambda _: clips)
-    monkeypatch.setattr(speak_portrait, "ways_of", lambda _: {"good": draw, "stiff": stay})
+
+    def ways_of(_, waveforms):
+        assert set(waveforms) == {HELD_OUT[0], HELD_OUT[1]}
+        return {"good": draw, "stiff": stay}
+
+    monkeypatch.setattr(speak_portrait, "ways_of", ways_of)
     monkeypatch.setattr(speak_portrait.FaceLandmarker, "open", lambda _: Watcher())
     (tmp_path / "speech").mkdir()
     words = ["--film", str(tmp_path), "--out", str(tmp_path / "out"), "--data", str(tmp_path)]

@@ -137,7 +137,7 @@ class Heard:
 
     driver: Avatar
     checkpoint: Path
-    waveforms: Mapping[str, np.ndarray]  # [S] at 16 kHz by the first letter of their frames' names
+    waveforms: Mapping[str, np.ndarray]  # [S] at 16 kHz by what their frames' names begin with
     steps: int
 
     def __call__(self, scene: Scene, frames: list[TrueFrame]) -> np.ndarray:
@@ -149,7 +149,7 @@ class Heard:
         listener = PhoneListener()
         heard = {name: listener.posteriors(sound) for name, sound in self.waveforms.items()}
         sound = np.concatenate(
-            [sound_features(heard[f.name[0]], np.array([f.time_sec])) for f in frames]
+            [sound_features(_longest(heard, f.name), np.array([f.time_sec])) for f in frames]
         )
         drawn = []
         for first in range(0, len(frames), HEARD_FRAMES):
@@ -173,6 +173,11 @@ class Head:
             behind = (1 - drawn.alphas)[..., None] * scene.room
             pictures.append(scene.cut(drawn.colors + behind))
         return np.stack(pictures)
+
+
+def _longest(found: Mapping[str, np.ndarray], name: str) -> np.ndarray:
+    """What is kept under the longest beginning of a name."""
+    return found[max((start for start in found if name.startswith(start)), key=len)]
 
 
 def _sample(rig: PortraitRig, points: np.ndarray, sound: np.ndarray | None = None) -> Sample:
