@@ -39,6 +39,7 @@ from .commands import run_command
 from .dataset.layout import HELD_OUT, TRAIN
 from .dataset.stored import read_arrays, read_json
 from .evaluate_personal_film import FRONT, Film, TrueFrame
+from .portrait.fit import load_portrait
 from .portrait.measures import (
     Likeness,
     SeenLips,
@@ -51,6 +52,7 @@ from .portrait.measures import (
 from .portrait.sheet import spread, write_sheet
 from .portrait.ways import Draw, Drawn, Head, Heard, Scene, Warped, still, timed
 from .prior_file import load_prior
+from .prior_settings import TrainingError
 from .studio_films import FILMS, GRAIN_STREAM, backdrop, filmed
 
 LOG = logging.getLogger(__name__)
@@ -100,10 +102,16 @@ def ways_of(options: argparse.Namespace, waveforms: Mapping[str, np.ndarray]) ->
     driver = Avatar.open(options.driver)
     ways: dict[str, Draw] = {"photo": still, "warped": Warped(driver)}
     model = PortraitModel.open(options.model)
+    network = load_portrait(options.heard)[0] if options.heard else None
+    if network is not None and not network.settings.sound_dim:
+        raise TrainingError(
+            f"The network of '{options.heard}' does not hear: give --heard one that was trained with --sounds."
+        )
     for steps in options.steps:
-        ways[f"portrait, {steps} step{'s' if steps > 1 else ''}"] = Drawn(driver, model, steps)
-    if options.heard is not None:
-        ways["portrait, heard"] = Heard(driver, options.heard, waveforms, max(options.steps))
+        count = f"{steps} step{'s' if steps > 1 else ''}"
+        ways[f"portrait, {count}"] = Drawn(driver, model, steps)
+        if network is not None:
+            ways[f"heard, {count}"] = Heard(driver, network, waveforms, steps)
     for name, path in options.heads:
         ways[name] = Head(Avatar.open(path))
     return ways

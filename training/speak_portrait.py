@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from ..core.assets import SPEECH_MODEL
-from ..core.audio import load_audio
+from ..core.audio import SPEECH_RATE_HZ
 from ..core.avatar import Avatar
 from ..core.files import replace_on_success
 from ..core.monocular.landmarker import FaceLandmarker
@@ -39,13 +39,13 @@ FPS = Fraction(25)
 
 
 def spoken(
-    clips: Sequence[Recording], avatar: Avatar, scene: Scene
+    clips: Sequence[Recording], waveforms: Sequence[np.ndarray], avatar: Avatar, scene: Scene
 ) -> tuple[list[TrueFrame], np.ndarray, list[Phone]]:
-    """Frames of all clips one after the other, their times `[N]`, and the phones among them."""
+    """Frames of all clips (16 kHz) one after the other, their times `[N]`, and the phones among them."""
     model = SpeechModel.open(SPEECH_MODEL)
     frames, times_sec, phones = [], [], []
-    for number, clip in enumerate(clips):
-        heard = model.listen(*load_audio(clip.path))
+    for number, (clip, waveform) in enumerate(zip(clips, waveforms, strict=True)):
+        heard = model.listen(waveform, SPEECH_RATE_HZ)
         codes = convert_track(heard.perform(fps=FPS), avatar).codes()
         moments = np.arange(len(codes)) / float(FPS)
         later = number * APART_SEC
@@ -63,11 +63,13 @@ def speak(options: argparse.Namespace) -> None:
     """Let every way speak; print closures and write them."""
     kept = [r for r in recordings(data_folder(options.data)) if r.name in HELD_OUT]
     clips = kept[: options.clips]
-    ways = ways_of(options, {clip.name: waveform_of(clip.path) for clip in clips})
+    waveforms = [waveform_of(clip.path) for clip in clips]
+    names = [clip.name for clip in clips]
+    ways = ways_of(options, dict(zip(names, waveforms, strict=True)))
     landmarker = FaceLandmarker.open(options.tracker)
     options.out.mkdir(parents=True, exist_ok=True)
     scene = open_scene(options.film, options.out, options.prior)
-    frames, times_sec, phones = spoken(clips, Avatar.open(options.driver), scene)
+    frames, times_sec, phones = spoken(clips, waveforms, Avatar.open(options.driver), scene)
     found: dict[str, float] = {}
     for name, draw in ways.items():
         points = tracked(landmarker, draw(scene, frames))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -25,10 +24,10 @@ from gaussian_heads.core.render import render  # noqa: E402
 from gaussian_heads.training import compare_portrait, speak_portrait  # noqa: E402
 from gaussian_heads.training.evaluate_personal_film import TrueFrame  # noqa: E402
 from gaussian_heads.training.networks.portrait import PortraitNetwork  # noqa: E402
-from gaussian_heads.training.portrait import ways  # noqa: E402
 from gaussian_heads.training.portrait.measures import likeness  # noqa: E402
 from gaussian_heads.training.portrait.sounds import SOUND_DIM  # noqa: E402
 from gaussian_heads.training.portrait.ways import Head, Heard, Scene, Warped, still  # noqa: E402
+from gaussian_heads.training.prior_settings import TrainingError  # noqa: E402
 from gaussian_heads.training.speech_recordings import HELD_OUT, Recording  # noqa: E402
 
 from ..core.portrait_photos import WALL, Standpoint, code, head, readers  # noqa: E402
@@ -126,26 +125,45 @@ def test_the_command_writes_figures_and_a_sheet_of_every_way(scene, tmp_path, mo
         assert sheet.size == (6 * 192, 5 * 206)
 
 
-def test_a_network_that_hears_hears_what_is_said_about_its_frame(scene, monkeypatch):
+def test_a_network_that_hears_hears_what_is_said_about_its_frame(scene):
     torch.manual_seed(5)
-    network = PortraitNetwork(replace(SMALL, heads=5, sound_dim=SOUND_DIM)).eval()
+    network = PortraitNetwork(replace(SMALL, sound_dim=SOUND_DIM)).eval()
     for weights in network.parameters():
         torch.nn.init.normal_(weights, std=0.3)
-    monkeypatch.setattr(ways, "load_portrait", lambda _: (network, {}))
     speech, _ = load_audio(SAMPLE_SENTENCE, target_rate=SPEECH_RATE_HZ)
     silence = np.zeros_like(speech)
     frame = replace(scene.film.frames[3], time_sec=1.0)
     named = [replace(frame, name=name) for name in ("h0001", "head-7")]
 
     def drawn(waveforms):
-        way = Heard(head("maya"), Path("any"), waveforms, 1)
+        way = Heard(head("maya"), network, waveforms, 1)
         return [way(scene, [one])[0] for one in named]
 
     calm, spoken = drawn({"h": silence, "head-7": speech})
     assert np.abs(calm.astype(int) - spoken).max() > 3
     np.testing.assert_array_equal(drawn({"h": speech, "head-7": silence}), [spoken, calm])
-    later = Heard(head("maya"), Path("any"), {"h": speech}, 1)
+    later = Heard(head("maya"), network, {"h": speech}, 1)
     assert np.abs(later(scene, [replace(frame, time_sec=1.5)])[0].astype(int) - spoken).max() > 3
+
+
+def ways_with(sound_dim, place, monkeypatch):
+    """All ways where a network is said to hear that was made with `sound_dim`."""
+    network = PortraitNetwork(replace(SMALL, sound_dim=sound_dim))
+    monkeypatch.setattr(compare_portrait, "load_portrait", lambda _: (network, {}))
+    words = ["--film", "f", "--out", "o", "--model", str(write_portrait_networks(place))]
+    words += ["--heard", "h.pt", "--steps", "1", "3"]
+    return compare_portrait.ways_of(compare_portrait.options_parser("").parse_args(words), {})
+
+
+def test_a_network_that_hears_takes_as_many_steps_as_the_portrait(tmp_path, monkeypatch):
+    names = ["photo", "warped", "portrait, 1 step", "heard, 1 step"]
+    names += ["portrait, 3 steps", "heard, 3 steps"]
+    assert list(ways_with(SOUND_DIM, tmp_path, monkeypatch)) == names
+
+
+def test_a_network_that_does_not_hear_is_a_sentence(tmp_path, monkeypatch):
+    with pytest.raises(TrainingError, match="'h.pt' does not hear: give --heard"):
+        ways_with(0, tmp_path, monkeypatch)
 
 
 def test_phones_beyond_the_frames_do_not_count(scene, tmp_path):

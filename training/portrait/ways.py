@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -24,8 +23,7 @@ from ..evaluate_metrics import composite
 from ..evaluate_personal_film import FRONT, Film, TrueFrame
 from ..evaluate_personal_ways import TrueWay
 from ..evaluate_sheet import as_bytes
-from ..networks.portrait import warp
-from .fit import load_portrait
+from ..networks.portrait import PortraitNetwork, warp
 from .flow import sampled
 from .measures import TrueFilm
 from .pool import Sample, collate, make_sample, with_still_mouth
@@ -133,15 +131,14 @@ class Drawn:
 
 @dataclass(frozen=True, eq=False)
 class Heard:
-    """The photo drawn from sound and head poses, without landmarks of mouth and jaw (a checkpoint of torch)."""
+    """The photo drawn from sound and head poses, without landmarks of mouth and jaw (a network of torch)."""
 
     driver: Avatar
-    checkpoint: Path
+    network: PortraitNetwork
     waveforms: Mapping[str, np.ndarray]  # [S] at 16 kHz by what their frames' names begin with
     steps: int
 
     def __call__(self, scene: Scene, frames: list[TrueFrame]) -> np.ndarray:
-        network, _ = load_portrait(self.checkpoint)
         rig = PortraitRig(scene.photo, self.driver)
         zero = np.zeros(self.driver.code_dim, np.float32)
         at_rest = np.stack([rig.points(zero, scene.pose(frame)) for frame in frames])
@@ -155,7 +152,7 @@ class Heard:
         for first in range(0, len(frames), HEARD_FRAMES):
             part = slice(first, first + HEARD_FRAMES)
             sample = _sample(rig, points[part], sound[part])
-            drawn.append(bytes_of(sampled(network, collate([sample]), steps=self.steps)[0]))
+            drawn.append(bytes_of(sampled(self.network, collate([sample]), steps=self.steps)[0]))
         return np.concatenate(drawn)
 
 

@@ -7,7 +7,6 @@ PART is `frames` (so many rendered), `decodes` (so many decoded as playback does
 from __future__ import annotations
 
 import gc
-import itertools
 import json
 import os
 import resource
@@ -29,12 +28,12 @@ from gaussian_heads.blender.staging import frame_portrait
 from gaussian_heads.core.assets import builtin_avatars
 from gaussian_heads.core.expression import ExpressionTrack
 from gaussian_heads.core.spaces import ARKIT_SPACE
+from growth import growth
 
 MB = 1 << 20
 WARM_PART = 0.25
 NUM_SAMPLES = 40
 NUM_CODES = 1000
-NUM_STRETCHES = 5
 
 
 def rss_mb() -> float:
@@ -76,17 +75,6 @@ def scene_of_heads(paths: list[Path], side_px: int) -> bpy.types.Scene:
         scene.camera.location.y -= 6.0
         scene.camera.location.z += 0.5
     return scene
-
-
-def growth(numbers: list[int], values: list[float]) -> float:
-    """Growth in 1000 frames of the middle one of five stretches.
-
-    A leak grows in each stretch; the allocator's next block is a step in one of them.
-    """
-    edges = np.linspace(0, len(numbers) - 1, NUM_STRETCHES + 1).round().astype(int)
-    stretches = [slice(begin, end + 1) for begin, end in itertools.pairwise(edges)]
-    slopes = [np.polyfit(numbers[each], values[each], 1)[0] for each in stretches]
-    return 1000 * float(np.median(slopes))
 
 
 def run_long(count: int, folder: Path, one: object) -> dict[str, object]:

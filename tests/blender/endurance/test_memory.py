@@ -17,7 +17,7 @@ import soundfile
 from gaussian_heads.core.assets import SAMPLE_SENTENCE
 from gaussian_heads.core.audio import load_audio, resample
 
-from .enduring import growth
+from .growth import growth
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
